@@ -1,0 +1,90 @@
+//! `Assignment`: the durable record of where a workload's copies are.
+
+use kube_derive::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClusterName, TenantName};
+
+/// Keeps an Assignment until everything it lists has left the members.
+pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
+
+/// Where a workload's copies are. Written by the operator before it acts, read by the tenant.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "domicile.dev",
+    version = "v1alpha1",
+    kind = "Assignment",
+    plural = "assignments",
+    shortname = "asg",
+    category = "domicile",
+    namespaced,
+    doc = "Where a workload's copies are. Written by the operator before it acts, read by the tenant.",
+    derive = "PartialEq",
+    derive = "Default",
+    crates(kube_core = "::kube_core"),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenant"),
+    printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.seats[*].cluster"),
+    printcolumn(name = "Epoch", type_ = "string", json_path = ".spec.seats[*].epoch"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".spec.seats[*].phase"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignmentSpec {
+    /// The tenant to whom it was placed. Absent only in what an older operator left half-written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantName>,
+    /// The copies.
+    #[serde(default)]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["ordinal"]))]
+    pub seats: Vec<Seat>,
+}
+
+/// One copy of a workload on one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seat {
+    /// Which copy, from 0.
+    #[schemars(range(min = 0, max = 31))]
+    pub ordinal: i32,
+    /// Where.
+    pub cluster: ClusterName,
+    /// Grows by one with each move and never goes back.
+    #[schemars(range(min = 1))]
+    pub epoch: i64,
+    /// The workload's generation that the inventory was made from.
+    #[schemars(range(min = 0))]
+    pub generation: i64,
+    /// `Active`, or `Leaving` while its objects are being removed from the cluster.
+    #[serde(default)]
+    pub phase: SeatPhase,
+    /// What is, or is about to be, on the cluster.
+    #[serde(default)]
+    #[schemars(length(max = 160), extend("x-kubernetes-list-type" = "atomic"))]
+    pub inventory: Vec<InventoryItem>,
+}
+
+/// Whether a copy stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SeatPhase {
+    /// It runs, or is about to.
+    #[default]
+    Active,
+    /// Its objects are being removed.
+    Leaving,
+}
+
+/// An object on a member.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InventoryItem {
+    /// Its apiVersion.
+    #[schemars(length(min = 1, max = 63))]
+    pub api_version: String,
+    /// Its kind.
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}

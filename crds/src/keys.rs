@@ -1,0 +1,51 @@
+//! Labels, annotations, names and condition types that are part of the API.
+
+/// API group of every Domicile kind.
+pub const GROUP: &str = "domicile.dev";
+
+/// Label: the tenant to whom a namespace or an object belongs.
+pub const TENANT_LABEL: &str = "domicile.dev/tenant";
+/// Label on member objects and pod templates: the TenantWorkload's name.
+pub const WORKLOAD_LABEL: &str = "domicile.dev/workload";
+/// Label on member objects and pod templates: the seat's ordinal.
+pub const SEAT_LABEL: &str = "domicile.dev/seat";
+/// Label on member objects and pod templates: the seat's epoch.
+pub const EPOCH_LABEL: &str = "domicile.dev/epoch";
+/// Label on PersistentVolumeClaims that were kept when their workload was deleted.
+pub const RETAINED_LABEL: &str = "domicile.dev/retained";
+/// Label on Migrations: the Relocation that they belong to.
+pub const RELOCATION_LABEL: &str = "domicile.dev/relocation";
+/// Annotation on member objects: digest of what was applied.
+pub const APPLIED_ANNOTATION: &str = "domicile.dev/applied";
+/// Annotation by which a person lets go of objects on a member that is gone for good: its value is the member's name.
+pub const ABANDON_ANNOTATION: &str = "domicile.dev/abandon";
+
+/// Field manager of everything that the operator applies.
+pub const FIELD_MANAGER: &str = "domicile";
+
+/// The user as whom the operator acts on a member for `tenant`.
+#[must_use]
+pub fn tenant_user(tenant: &crate::TenantName) -> String {
+    format!("domicile:tenant:{tenant}")
+}
+
+/// The group of all such users.
+pub const TENANTS_GROUP: &str = "domicile:tenants";
+
+/// Condition types.
+pub mod condition {
+    /// Sums up: the object does what it should.
+    pub const READY: &str = "Ready";
+    /// Every copy has a cluster.
+    pub const PLACED: &str = "Placed";
+    /// Every copy is at a lawful place.
+    pub const COMPLIANT: &str = "Compliant";
+    /// A move is planned or under way.
+    pub const MOVE_PENDING: &str = "MovePending";
+    /// A person must act.
+    pub const STALLED: &str = "Stalled";
+    /// A provider has an approval in force.
+    pub const APPROVED: &str = "Approved";
+    /// A decision counts at present.
+    pub const IN_FORCE: &str = "InForce";
+}
