@@ -1,0 +1,89 @@
+# Everything here needs Rust, Go and make, and nothing else: tools and Kubernetes binaries are
+# fetched or built once, into ~/.cache/domicile.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: bins binaries ## Act out the story of examples/benelux on a local fleet (KEEP=1 leaves it running)
+	@cargo run --quiet -p domicile-e2e --bin demo
+
+.PHONY: test
+test: test-build ## Run every test: unit, property, and integration on real API servers
+	@$(doc-tests)
+	@.ci/tools cargo nextest run --workspace
+
+.PHONY: bench
+bench: binaries ## Measure on a local fleet; prints a table and JSON
+	@cargo build --quiet --release --workspace --bins
+	@cargo run --quiet --release -p domicile-e2e --bin bench
+
+.PHONY: build
+build: ## Build everything
+	@cargo build --workspace --all-targets
+
+.PHONY: ci
+ci: ## Run every gate, as CI does
+	@.ci/run
+
+.PHONY: fmt
+fmt: ## Format
+	@cargo fmt --all
+
+.PHONY: lint
+lint: ## Clippy, with warnings as errors
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: generate
+generate: ## Write crds/yaml from the types
+	@UPDATE=1 cargo test --quiet --workspace --test yaml
+
+.PHONY: tools
+tools: ## Install cargo-nextest and cargo-deny into the cache
+	@.ci/tools
+
+.PHONY: binaries
+binaries: ## Find the Kubernetes binaries, or build them (about 10 minutes, once)
+	@cargo run --quiet -p domicile-e2e --bin domicile-fleet -- binaries
+
+.PHONY: advisories
+advisories: ## Look for known vulnerabilities; needs the network
+	@.ci/tools cargo deny check advisories
+
+# The rest is for CI and for the targets above.
+
+.PHONY: fmt-check
+fmt-check:
+	@cargo fmt --all --check
+
+.PHONY: deny
+deny:
+	@.ci/tools cargo deny --locked --workspace check --hide-inclusion-graph bans licenses sources
+
+.PHONY: docs
+docs:
+	@RUSTDOCFLAGS="$${RUSTDOCFLAGS:--D warnings}" cargo doc --workspace --no-deps --document-private-items --quiet
+
+.PHONY: drift
+drift:
+	@cargo test --quiet --workspace --test yaml || { echo 'crds/yaml is not what the types say: run `make generate`' >&2; exit 1; }
+
+# Tests and demo start the operator and the CLI as processes, from the target folder.
+.PHONY: bins
+bins:
+	@cargo build --quiet --workspace --bins
+
+.PHONY: test-build
+test-build: bins binaries
+	@.ci/tools cargo nextest run --workspace --no-run
+
+# nextest doesn't run documentation tests; cargo takes a while to find out that there are none.
+define doc-tests
+if grep -rqE '^ *//[/!] *```(rust)?$$' --include='*.rs' crds operator e2e/src; then cargo test --quiet --workspace --doc; fi
+endef
