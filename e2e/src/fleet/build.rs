@@ -1,0 +1,226 @@
+//! Builds the programs from the Go modules in `controlplane/` into a cache.
+//!
+//! The cache is addressed by what goes into the programs, so that a change of a version builds
+//! anew and going back to the old one costs nothing.
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use sha2::{Digest, Sha256};
+
+use super::binaries::{self, Program, STAGES};
+use super::{process, state};
+
+/// A Go module and what is built from it.
+struct Module {
+    folder: &'static str,
+    ldflags: &'static str,
+    programs: &'static [(Program, &'static str)],
+}
+
+/// The version goes into the Kubernetes programs at link time; without it the API server
+/// calls itself v0.0.0 and clients that look at the version misbehave.
+const MODULES: [Module; 3] = [
+    Module { folder: "etcd", ldflags: "-s -w", programs: &[(Program::Etcd, "go.etcd.io/etcd/server/v3")] },
+    Module {
+        folder: "kubernetes",
+        ldflags: "-s -w \
+            -X k8s.io/component-base/version.gitVersion=v1.36.3 \
+            -X k8s.io/component-base/version.gitMajor=1 \
+            -X k8s.io/component-base/version.gitMinor=36 \
+            -X k8s.io/client-go/pkg/version.gitVersion=v1.36.3",
+        programs: &[
+            (Program::Apiserver, "k8s.io/kubernetes/cmd/kube-apiserver"),
+            (Program::ControllerManager, "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            (Program::Scheduler, "k8s.io/kubernetes/cmd/kube-scheduler"),
+            (Program::Kubectl, "k8s.io/kubernetes/cmd/kubectl"),
+        ],
+    },
+    Module {
+        folder: "kwok",
+        ldflags: "-s -w -X sigs.k8s.io/kwok/pkg/consts.Version=v0.8.0",
+        programs: &[(Program::Kwok, "sigs.k8s.io/kwok/cmd/kwok")],
+    },
+];
+
+const BUILD_FLAGS: [&str; 3] = ["build", "-trimpath", "-buildvcs=false"];
+
+/// What makes the programs the same everywhere, whatever the caller's environment says.
+const BUILD_ENV: [(&str, &str); 3] = [("CGO_ENABLED", "0"), ("GOFLAGS", ""), ("GOWORK", "off")];
+
+/// The stages that make nodes and pods Ready, Jobs Complete and deleted pods go, in kwok's own module.
+const STAGE_FILES: [&str; 5] = [
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+];
+
+/// How often progress is shown where it can't be overwritten: often enough that CI sees life.
+const PROGRESS_EVERY: Duration = Duration::from_secs(15);
+
+/// The folder in the cache that has all programs, built if need be.
+pub(crate) fn cached() -> anyhow::Result<PathBuf> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("controlplane");
+    let cache = state::cache_dir()?.join("controlplane");
+    let key = key(&sources)?;
+    let folder = cache.join(&key);
+    let bin = folder.join("bin");
+    if bin.is_dir() {
+        return Ok(bin);
+    }
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    let _lock = lock(&cache.join(format!("{key}.lock")))?;
+    if bin.is_dir() {
+        return Ok(bin);
+    }
+    // Ours alone while we hold the lock; what is in it was left by a build that was killed.
+    let unfinished = cache.join(format!("{key}.unfinished"));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    build_all(&sources, &unfinished.join("bin"))?;
+    fs::rename(&unfinished, &folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(bin)
+}
+
+/// A hash of all that goes into the programs.
+fn key(sources: &Path) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    for module in &MODULES {
+        let folder = sources.join(module.folder);
+        for name in ["go.mod", "go.sum"] {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            hash.update(bytes.len().to_le_bytes());
+            hash.update(bytes);
+        }
+        hash.update(go(&folder, &["env", "GOVERSION", "GOOS", "GOARCH"])?);
+        hash.update(module.ldflags);
+        hash.update(format!("{:?}", module.programs));
+    }
+    hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?} {STAGE_FILES:?}"));
+    Ok(state::short_hex(&hash.finalize()))
+}
+
+/// Two test runs that start together must not both build.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        say("another process is building the control plane; waiting for it");
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+fn build_all(sources: &Path, bin: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(bin).with_context(|| format!("cannot create {}", bin.display()))?;
+    let steps: Vec<_> = MODULES
+        .iter()
+        .flat_map(|module| module.programs.iter().map(move |program| (module, program)))
+        .collect();
+    say("building the control plane from source; the first time this takes some 10 minutes on two cores");
+    for (index, (module, (program, package))) in steps.iter().enumerate() {
+        let label = format!("[{}/{}] {}", index + 1, steps.len(), program.file_name());
+        let target = bin.join(program.file_name());
+        build_one(&sources.join(module.folder), module.ldflags, package, &target, &label)?;
+    }
+    write_stages(&sources.join("kwok"), &bin.join(STAGES))?;
+    let missing = binaries::missing(bin);
+    ensure!(missing.is_empty(), "the build left out {}", missing.join(", "));
+    Ok(())
+}
+
+fn build_one(folder: &Path, ldflags: &str, package: &str, target: &Path, label: &str) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let mut command = process::guarded(Path::new("go"));
+    command
+        .args(BUILD_FLAGS)
+        .args(["-ldflags", ldflags, "-o"])
+        .args([target.as_os_str(), package.as_ref()])
+        .envs(BUILD_ENV)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = process::spawn(command).with_context(|| format!("cannot build {label}"))?;
+    let errors = child.stderr.take().map(|mut pipe| {
+        // Read at once: a full pipe would stop the build.
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = io::copy(&mut pipe, &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    });
+    let succeeded = watch(&mut child, label, start)?;
+    let errors = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    if !succeeded {
+        bail!("cannot build {package} in {} (is Go on the path?):\n{errors}", folder.display());
+    }
+    finish_line(&format!("{label}: {} s", start.elapsed().as_secs()));
+    Ok(())
+}
+
+/// Shows progress until `child` ends. Says whether it succeeded.
+fn watch(child: &mut Child, label: &str, start: Instant) -> anyhow::Result<bool> {
+    let live = io::stderr().is_terminal();
+    let mut shown = Duration::ZERO;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        let elapsed = start.elapsed();
+        if live {
+            let _ = write!(io::stderr(), "\r{label}: {} s ", elapsed.as_secs());
+        } else if elapsed >= shown + PROGRESS_EVERY {
+            shown = elapsed;
+            say(&format!("{label}: building, {} s", elapsed.as_secs()));
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The stages are kwok's own, taken from its module so that they fit its version.
+fn write_stages(module: &Path, target: &Path) -> anyhow::Result<()> {
+    let folder = go(module, &["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"])?;
+    let folder = Path::new(folder.trim()).join("kustomize/stage");
+    let stages = STAGE_FILES
+        .iter()
+        .map(|name| {
+            fs::read_to_string(folder.join(name)).with_context(|| format!("kwok has no stage {name}"))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    fs::write(target, stages.join("\n---\n")).with_context(|| format!("cannot write {}", target.display()))
+}
+
+/// What a quick `go` command prints.
+fn go(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
+    let output = std::process::Command::new("go")
+        .args(args)
+        .envs(BUILD_ENV)
+        .current_dir(folder)
+        .output()
+        .map_err(|error| anyhow!("cannot run go ({error}): install Go, or set KUBEBUILDER_ASSETS"))?;
+    ensure!(
+        output.status.success(),
+        "go {} failed: {}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn finish_line(line: &str) {
+    let overwrite = if io::stderr().is_terminal() { "\r" } else { "" };
+    let _ = writeln!(io::stderr(), "{overwrite}{line} ");
+}

@@ -1,0 +1,6 @@
+//! End-to-end tests of Domicile, and what they stand on.
+//!
+//! [`fleet`] starts real Kubernetes control planes as processes on this machine, so that a
+//! test, the demo and a person at a terminal all meet the same API servers that users have.
+
+pub mod fleet;
