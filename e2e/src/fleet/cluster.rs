@@ -203,7 +203,7 @@ impl Cluster {
     /// After `deadline`, or as soon as a process has ended.
     pub async fn wait_ready(&self, deadline: Duration) -> anyhow::Result<()> {
         let what = format!("the API server of {} to be ready", self.name);
-        let ready = eventually(deadline, &what, async || {
+        let ready = eventually(deadline, &what, || async {
             let request = Request::get("/readyz").body(Vec::new())?;
             Ok(Some(self.client.request_text(request).await?))
         });

@@ -143,10 +143,11 @@ impl FleetBuilder {
             None => StateDir::temporary()?,
         };
         let binaries = Arc::new(tokio::task::spawn_blocking(Binaries::locate).await??);
-        let starts = self.clusters.iter().map(|(name, options)| {
-            let folder = dir.path().join(name);
-            let binaries = &binaries;
-            async move { Cluster::start(name, options, &folder, binaries).await }
+        // Owned by each, since a future that borrows from here could not be spawned.
+        let starts = self.clusters.into_iter().map(|(name, options)| {
+            let folder = dir.path().join(&name);
+            let binaries = Arc::clone(&binaries);
+            async move { Cluster::start(&name, &options, &folder, &binaries).await }
         });
         let clusters = try_join_all(starts).await?;
         let clusters = clusters.into_iter().map(|cluster| (cluster.name().to_owned(), cluster)).collect();

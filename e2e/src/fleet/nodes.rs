@@ -38,7 +38,7 @@ pub(crate) async fn create(client: &Client, cluster: &str, options: &ClusterOpti
 pub(crate) async fn ready(client: &Client, count: u32, deadline: Duration) -> anyhow::Result<()> {
     let api = Api::<Node>::all(client.clone());
     let count = usize::try_from(count)?;
-    eventually(deadline, "the nodes to be ready", async || {
+    eventually(deadline, "the nodes to be ready", || async {
         let nodes = api.list(&kube::api::ListParams::default()).await?;
         let ready = nodes.iter().filter(|node| is_ready(node)).count();
         if ready < count { Err(anyhow!("{ready} of {count} nodes are ready")) } else { Ok(Some(())) }
@@ -90,7 +90,7 @@ fn volume(name: &str) -> serde_json::Result<PersistentVolume> {
         "spec": {
             "storageClassName": "standard",
             "capacity": {"storage": "1Ti"},
-            "accessModes": ["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"],
+            "accessModes": ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"],
             "persistentVolumeReclaimPolicy": "Retain",
             "hostPath": {"path": format!("/nonexistent/{name}")},
         },

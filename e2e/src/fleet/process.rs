@@ -13,6 +13,7 @@
 //!   whoever uses it. So each process is the leader of a group of its own.
 
 use std::fs::{self, File, OpenOptions};
+use std::future::ready;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -53,8 +54,7 @@ pub struct Spec {
 /// A running process, killed when dropped.
 #[derive(Debug)]
 pub struct Process {
-    name: String,
-    log: PathBuf,
+    spec: Spec,
     child: Child,
 }
 
@@ -91,13 +91,13 @@ impl Process {
             .stderr(err);
         let child = spawn(command).with_context(|| format!("cannot start {name}"))?;
         tracing::debug!(name, pid = child.id(), "process started");
-        Ok(Self { name: name.clone(), log: log.clone(), child })
+        Ok(Self { spec: spec.clone(), child })
     }
 
     /// Its name, from the [`Spec`].
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.spec.name
     }
 
     /// Its process id.
@@ -125,7 +125,7 @@ impl Process {
             return Err(self.exit_error(status));
         }
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("not a process id")?;
-        kill_process(pid, signal).with_context(|| format!("cannot signal {} (pid {pid:?})", self.name))
+        kill_process(pid, signal).with_context(|| format!("cannot signal {} (pid {pid:?})", self.spec.name))
     }
 
     /// Sends SIGKILL and waits until it is gone. Does nothing if it already is.
@@ -144,22 +144,22 @@ impl Process {
         if self.exited()?.is_none() {
             self.signal(Signal::TERM)?;
         }
-        let what = format!("{} to end after SIGTERM", self.name);
-        eventually(grace, &what, async || Ok(self.child.try_wait()?)).await
+        let what = format!("{} to end after SIGTERM", self.spec.name);
+        eventually(grace, &what, || ready(self.child.try_wait().map_err(Into::into))).await
     }
 
     /// The end of its log.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        tail(&self.log)
+        tail(&self.spec.log)
     }
 
-    /// An error that says how it ended and what it said last.
+    /// An error that says how it ended, what it said last, and how to start it by hand.
     pub(crate) fn exit_error(&self, status: ExitStatus) -> anyhow::Error {
+        let Spec { name, program, args, log, .. } = &self.spec;
+        let (log, program, args) = (log.display(), program.display(), args.join(" "));
         anyhow!(
-            "{} ended with {status}; the end of its log {}:\n{}",
-            self.name,
-            self.log.display(),
+            "{name} ended with {status}; the end of its log {log}:\n{}\nit was started as {program} {args}",
             self.log_tail()
         )
     }
@@ -170,7 +170,7 @@ impl Process {
     ///
     /// When it has ended or `/proc` can't be read.
     pub fn usage(&self) -> anyhow::Result<Usage> {
-        usage_of(self.pid()).with_context(|| format!("cannot read what {} uses", self.name))
+        usage_of(self.pid()).with_context(|| format!("cannot read what {} uses", self.spec.name))
     }
 }
 
@@ -271,4 +271,48 @@ fn kibibytes(status: &str, field: &str) -> anyhow::Result<u64> {
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
         .with_context(|| format!("no {field} in /proc/PID/status: the process has ended"))?;
     Ok(value.parse::<u64>()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_not_started_for_a_parent_that_has_died() {
+        let folder = tempfile::tempdir().unwrap();
+        let trace = folder.path().join("it-ran");
+        let run = |parent: u32| {
+            let script = ["-c", STILL_OURS, &parent.to_string(), "touch"].map(String::from);
+            Command::new("/bin/sh").args(script).arg(&trace).status().unwrap();
+            trace.exists()
+        };
+        // A process whose parent has died is given another one.
+        assert!(!run(1));
+        assert!(run(std::process::id()));
+    }
+
+    #[tokio::test]
+    async fn a_process_is_asked_to_end_before_it_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = Spec {
+            name: String::from("sleeper"),
+            program: PathBuf::from("/bin/sh"),
+            args: ["-c", "trap 'echo asked; exit 3' TERM; while :; do sleep 0.1; done"]
+                .map(String::from)
+                .into(),
+            env: Vec::new(),
+            log: folder.path().join("logs/sleeper.log"),
+        };
+        let process = Process::start(&spec).unwrap();
+        // The shell needs a moment to set its trap, and says nothing about it.
+        eventually(Duration::from_secs(10), "the loop to run", || {
+            let children = format!("/proc/{0}/task/{0}/children", process.pid());
+            ready(Ok(fs::read_to_string(children).is_ok_and(|pids| !pids.is_empty()).then_some(())))
+        })
+        .await
+        .unwrap();
+        assert!(process.usage().unwrap().rss_bytes > 0);
+        assert_eq!(process.stop(Duration::from_secs(10)).await.unwrap().code(), Some(3));
+        assert_eq!(tail(&spec.log), "asked");
+    }
 }

@@ -119,7 +119,8 @@ async fn populate(client: &Client, name: &str, options: &ClusterOptions) -> anyh
     };
     let account = async {
         let api = Api::<ServiceAccount>::namespaced(client.clone(), "default");
-        eventually(DEADLINE, "the default service account", async || Ok(api.get_opt("default").await?)).await
+        eventually(DEADLINE, "the default service account", || async { Ok(api.get_opt("default").await?) })
+            .await
     };
     futures::try_join!(nodes, account)?;
     Ok(())

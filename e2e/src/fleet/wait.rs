@@ -24,11 +24,12 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// After `deadline`, also when a call of `probe` never returned. The message has `what` and the last thing seen.
-pub async fn eventually<T>(
-    deadline: Duration,
-    what: &str,
-    mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
-) -> anyhow::Result<T> {
+pub async fn eventually<T, F, Probe>(deadline: Duration, what: &str, mut probe: F) -> anyhow::Result<T>
+where
+    // Not `AsyncFnMut`: what calls it could not be spawned.
+    F: FnMut() -> Probe,
+    Probe: Future<Output = anyhow::Result<Option<T>>>,
+{
     let end = Instant::now() + deadline;
     let mut pause = PAUSE_MIN;
     let mut seen = String::from("nothing: the first look did not return");
@@ -50,32 +51,31 @@ pub async fn eventually<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use super::*;
 
     #[tokio::test]
     async fn returns_the_first_value() {
         let mut looks = 0;
-        let value = eventually(Duration::from_secs(5), "the third look", async || {
+        let value = eventually(Duration::from_secs(5), "the third look", || {
             looks += 1;
-            Ok((looks == 3).then_some(looks))
+            ready(Ok((looks == 3).then_some(looks)))
         });
         assert_eq!(value.await.unwrap(), 3);
     }
 
     #[tokio::test]
     async fn a_timeout_says_what_was_awaited_and_seen() {
-        let error =
-            eventually::<()>(Duration::from_millis(50), "replicas", async || Err(anyhow!("2 of 3 ready")))
-                .await
-                .unwrap_err();
+        let probe = || ready(Err::<Option<()>, _>(anyhow!("2 of 3 ready")));
+        let error = eventually(Duration::from_millis(50), "replicas", probe).await.unwrap_err();
         assert_eq!(error.to_string(), "waited 50ms for replicas; seen last: 2 of 3 ready");
     }
 
     #[tokio::test]
     async fn a_probe_that_hangs_does_not_outlast_the_deadline() {
-        let error =
-            eventually::<()>(Duration::from_millis(50), "an answer", async || std::future::pending().await)
-                .await;
-        assert!(error.unwrap_err().to_string().contains("the first look did not return"));
+        let probe = || pending::<anyhow::Result<Option<()>>>();
+        let error = eventually(Duration::from_millis(50), "an answer", probe).await.unwrap_err();
+        assert!(error.to_string().contains("the first look did not return"));
     }
 }
