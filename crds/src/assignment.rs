@@ -4,7 +4,7 @@ use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterName, TenantName};
+use crate::{ClusterName, OnDelete, TenantName};
 
 /// Keeps an Assignment until everything it lists has left the members.
 pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
@@ -34,6 +34,10 @@ pub struct AssignmentSpec {
     /// The tenant to whom it was placed. Absent only in what an older operator left half-written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantName>,
+    /// What becomes of PersistentVolumeClaims when the workload is deleted, as it said when this was
+    /// written: by then the workload can't be asked any more. Absent: they are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<OnDelete>,
     /// The copies.
     #[serde(default)]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["ordinal"]))]
@@ -62,6 +66,10 @@ pub struct Seat {
     #[serde(default)]
     #[schemars(length(max = 160), extend("x-kubernetes-list-type" = "atomic"))]
     pub inventory: Vec<InventoryItem>,
+    /// Jobs that were completed before a move and aren't run again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 253)), extend("x-kubernetes-list-type" = "set"))]
+    pub completed_jobs: Vec<String>,
 }
 
 /// Whether a copy stays.

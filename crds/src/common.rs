@@ -148,3 +148,9 @@ pub struct Place {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderName>,
 }
+
+/// The condition of this type, if there is one.
+#[must_use]
+pub fn condition_of<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind)
+}

@@ -1,0 +1,277 @@
+//! Whether a cluster may have a workload: every rule, once, in one place.
+//!
+//! The same function feeds the cache of bits that decides and the findings that explain.
+
+use domicile_crds::{
+    PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Horizon, Rule, RuleSet, Tri, World,
+    class::PolicyClass,
+    countries::{judge_residency, set_contains},
+    decisions::{Circumstances, Standing},
+    facts::{ClusterFact, SiteFact},
+    manifests::{ClassUse, Kind},
+    world::{ClusterId, ClusterRow},
+};
+
+/// One rule that doesn't pass, with the object that a person would have to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// It fails for certain. Otherwise it is unknown, which bars a new placement and moves nothing.
+    pub certain: bool,
+    /// The object to look at, as kind/name.
+    pub object: String,
+}
+
+/// What of a cluster doesn't change from workload to workload of the same class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Rules that fail.
+    pub failing: RuleSet,
+    /// Rules that can't be told.
+    pub unknown: RuleSet,
+    /// The site is closing or the member draining: what runs there must leave.
+    pub evacuating: bool,
+    /// The preference tier; smaller is better.
+    pub tier: u16,
+    /// When this can change by itself.
+    pub next: Option<Timestamp>,
+}
+
+impl Cell {
+    /// A cluster that wasn't judged yet: unknown, so not open.
+    pub const UNJUDGED: Self = Self {
+        failing: RuleSet::EMPTY,
+        unknown: RuleSet::EMPTY.with(Rule::ClusterNotReady),
+        evacuating: false,
+        tier: u16::MAX,
+        next: None,
+    };
+
+    /// Whether nothing bars a new placement.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.failing.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// Judges a cluster for a class: all rules but those that need the workload itself (its own decisions and its size).
+#[must_use]
+pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Cell {
+    let mut cell = Cell { unknown: RuleSet::EMPTY, ..Cell::UNJUDGED };
+    let mut horizon = Horizon::new(now);
+    examine(world, class, id, &mut horizon, &mut |rule, certain, _| {
+        if certain { cell.failing.insert(rule) } else { cell.unknown.insert(rule) }
+    });
+    let row = world.cluster(id);
+    let draining = row.and_then(|r| r.fact.as_ref()).is_some_and(|f| f.scheduling == Scheduling::Draining);
+    let closing = world.site_of(id).is_some_and(|(_, site)| site.state == SiteState::Closing);
+    cell.evacuating = draining || closing;
+    cell.tier = tier(world, class, id, &mut horizon);
+    cell.next = horizon.next();
+    cell
+}
+
+/// The same as [`judge`], told in findings.
+#[must_use]
+pub fn explain(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    examine(world, class, id, &mut Horizon::new(now), &mut |rule, certain, object| {
+        findings.push(Finding { rule, certain, object: object() });
+    });
+    findings.sort_by_key(|f| f.rule);
+    findings
+}
+
+/// Takes a rule, whether it fails for certain, and the object to look at (made only when wanted).
+type Sink<'a> = dyn FnMut(Rule, bool, &dyn Fn() -> String) + 'a;
+
+fn examine(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon, out: &mut Sink<'_>) {
+    let Some(row) = world.cluster(id) else { return out(Rule::ClusterNotReady, false, &String::new) };
+    let member = || format!("MemberCluster/{}", row.name);
+    let Some(fact) = &row.fact else {
+        for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline] {
+            out(rule, false, &member);
+        }
+        return out(Rule::ClusterNotReady, false, &member);
+    };
+    match world.sites.get(&fact.site) {
+        Some(site) => examine_site(world, class, (fact, site), horizon, out),
+        None => {
+            let object = || format!("Site/{}", fact.site);
+            for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline]
+            {
+                out(rule, false, &object);
+            }
+        }
+    }
+    examine_member(class, row, fact, out);
+}
+
+fn examine_site(
+    world: &World,
+    class: &PolicyClass,
+    (fact, site): (&ClusterFact, &SiteFact),
+    horizon: &mut Horizon,
+    out: &mut Sink<'_>,
+) {
+    let object = || format!("Site/{}", fact.site);
+    let residency =
+        judge_residency(&world.sets, &class.tenant_residency, &class.residency, site.country, horizon);
+    if residency.denied != Tri::No {
+        out(Rule::CountryDenied, residency.denied == Tri::Yes, &object);
+    }
+    if residency.allowed != Tri::Yes {
+        out(Rule::CountryNotAllowed, residency.allowed == Tri::No, &object);
+    }
+    let at = Circumstances { site: &fact.site, country: site.country, tenant: &class.tenant };
+    examine_provider(world, &site.operated_by, &at, horizon, out);
+    if site.owned_by != site.operated_by {
+        examine_provider(world, &site.owned_by, &at, horizon, out);
+    }
+    let subjects = [(SubjectKind::Site, fact.site.as_str()), (SubjectKind::Tenant, class.tenant.as_str())];
+    for (kind, name) in subjects {
+        let subject = Subject { kind, name: name.to_owned() };
+        examine_restrictions(world, &subject, &at, horizon, out);
+    }
+    let begun = horizon.has_begun(site.online_from);
+    if site.state != SiteState::Online || !begun {
+        out(Rule::SiteNotOnline, true, &object);
+    }
+}
+
+fn examine_provider(
+    world: &World,
+    provider: &ProviderName,
+    at: &Circumstances<'_>,
+    horizon: &mut Horizon,
+    out: &mut Sink<'_>,
+) {
+    let object = || format!("HostingProvider/{provider}");
+    let subject = Subject { kind: SubjectKind::HostingProvider, name: provider.as_str().to_owned() };
+    if !world.providers.contains(provider) {
+        out(Rule::NotApproved, false, &object);
+        // What restricts it still counts: deleting the object must not lift a freeze.
+        return examine_restrictions(world, &subject, at, horizon, out);
+    }
+    match world.decisions.standing(&subject, at, horizon) {
+        Standing::Decided(verdict) => {
+            if let Some(rule) = restriction(verdict) {
+                out(rule, true, &object);
+            }
+        }
+        Standing::Expired => out(Rule::ApprovalExpired, true, &object),
+        Standing::OutOfScope => out(Rule::ApprovalOutOfScope, true, &object),
+        Standing::Undecided => out(Rule::NotApproved, true, &object),
+    }
+}
+
+fn examine_restrictions(
+    world: &World,
+    subject: &Subject,
+    at: &Circumstances<'_>,
+    horizon: &mut Horizon,
+    out: &mut Sink<'_>,
+) {
+    if let Standing::Decided(verdict) = world.decisions.standing(subject, at, horizon)
+        && let Some(rule) = restriction(verdict)
+    {
+        out(rule, true, &|| format!("{:?}/{}", subject.kind, subject.name));
+    }
+}
+
+fn restriction(verdict: Verdict) -> Option<Rule> {
+    match verdict {
+        Verdict::Approved => None,
+        Verdict::Frozen => Some(Rule::ApprovalFrozen),
+        Verdict::Suspended => Some(Rule::ApprovalSuspended),
+        Verdict::Revoked => Some(Rule::ApprovalRevoked),
+    }
+}
+
+fn examine_member(class: &PolicyClass, row: &ClusterRow, fact: &ClusterFact, out: &mut Sink<'_>) {
+    let object = || format!("MemberCluster/{}", row.name);
+    match &fact.admitted {
+        None => {
+            out(Rule::TenantNotAdmitted, false, &object);
+            out(Rule::KindNotServed, false, &object);
+        }
+        Some(admitted) => {
+            if !admitted.contains(&class.tenant) {
+                out(Rule::TenantNotAdmitted, true, &object);
+            }
+            if fact.kinds_not_served & class.kinds != 0 {
+                out(Rule::KindNotServed, true, &object);
+            }
+        }
+    }
+    if row.taken.contains(&class.namespace) {
+        out(Rule::NamespaceTaken, true, &object);
+    }
+    let served = |class: &ClassUse| match class {
+        ClassUse::Storage(name) => fact.storage_classes.contains(name),
+        ClassUse::Ingress(name) => fact.ingress_classes.contains(name),
+    };
+    if !class.classes.iter().all(served) {
+        out(Rule::ClassNotServed, true, &object);
+    }
+    if fact.scheduling != Scheduling::Open {
+        out(Rule::Cordoned, true, &object);
+    }
+    if fact.ready != Tri::Yes {
+        out(Rule::ClusterNotReady, fact.ready == Tri::No, &object);
+    }
+}
+
+/// The preference tier of a cluster: the first preference that contains it, or one worse than all.
+fn tier(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon) -> u16 {
+    let Some((name, site)) = world.site_of(id) else { return u16::MAX };
+    let mut best = class.preferences.len();
+    // All are looked at, so that each instant at which one changes is noted.
+    for (at, place) in class.preferences.iter().enumerate().rev() {
+        let contains = match place {
+            PlaceRef { country: Some(country), .. } => *country == site.country,
+            PlaceRef { country_set: Some(set), .. } => {
+                set_contains(&world.sets, set, &[], site.country, horizon) == Tri::Yes
+            }
+            PlaceRef { site: Some(site), .. } => site == name,
+            PlaceRef { provider: Some(provider), .. } => *provider == site.operated_by,
+            _ => false,
+        };
+        if contains {
+            best = at;
+        }
+    }
+    u16::try_from(best).unwrap_or(u16::MAX)
+}
+
+/// What decisions about the workload itself bar, which few workloads have.
+pub fn judge_workload(
+    world: &World,
+    tenant: &TenantName,
+    key: &WorkloadKey,
+    id: ClusterId,
+    horizon: &mut Horizon,
+) -> RuleSet {
+    let subject = Subject { kind: SubjectKind::TenantWorkload, name: key.to_string() };
+    let mut failing = RuleSet::EMPTY;
+    if world.decisions.about(&subject).is_empty() {
+        return failing;
+    }
+    let Some((site, fact)) = world.site_of(id) else { return failing };
+    let at = Circumstances { site, country: fact.country, tenant };
+    examine_restrictions(world, &subject, &at, horizon, &mut |rule, _, _| failing.insert(rule));
+    failing
+}
+
+/// The kinds that a cluster doesn't serve and a class uses, by name.
+#[must_use]
+pub fn kinds_missing(class: &PolicyClass, fact: &ClusterFact) -> Vec<&'static str> {
+    let missing = fact.kinds_not_served & class.kinds;
+    Kind::all().filter(|kind| missing & kind.bit() != 0).map(Kind::name).collect()
+}

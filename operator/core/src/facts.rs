@@ -1,0 +1,240 @@
+//! API objects as the core keeps them: small, and with what can't be read left out.
+
+use std::{collections::HashSet, sync::Arc};
+
+use domicile_crds::{
+    AssignmentSpec, Clusters, CountryCode, MemberCluster, MigrationPolicy, MigrationSpec, MigrationStep,
+    NamespaceName, OnApprovalExpired, OnDelete, Overlap, PlaceRef, ProviderName, RelocationSpec, Residency,
+    Scheduling, SiteName, SiteSpec, SiteState, TenantName, TenantSpec, TenantWorkload, WorkloadKey,
+    condition_of, keys::condition,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Tri,
+    manifests::{ManifestError, Manifests},
+    quantity::Limit,
+};
+
+/// A site.
+#[derive(Clone, Debug)]
+pub struct SiteFact {
+    /// Who operates it.
+    pub operated_by: ProviderName,
+    /// Who owns it.
+    pub owned_by: ProviderName,
+    /// Where it is.
+    pub country: CountryCode,
+    /// What it is used for.
+    pub state: SiteState,
+    /// Before this it isn't online.
+    pub online_from: Option<Timestamp>,
+}
+
+impl From<&SiteSpec> for SiteFact {
+    fn from(spec: &SiteSpec) -> Self {
+        Self {
+            operated_by: spec.operated_by.clone(),
+            owned_by: spec.owned_by.clone(),
+            country: spec.country,
+            state: spec.state,
+            online_from: spec.online_from.as_ref().map(|t| t.0),
+        }
+    }
+}
+
+/// A member cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterFact {
+    /// Where its nodes are.
+    pub site: SiteName,
+    /// Whether it takes new workloads.
+    pub scheduling: Scheduling,
+    /// Whether it can be used.
+    pub ready: Tri,
+    /// Since when it has been ready.
+    pub ready_since: Option<Timestamp>,
+    /// Tenants that its owner has admitted; `None` if it was never observed.
+    pub admitted: Option<HashSet<TenantName>>,
+    /// Kinds that it doesn't serve, one bit each.
+    pub kinds_not_served: u16,
+    /// Names of storage classes that tenants may use.
+    pub storage_classes: HashSet<String>,
+    /// Names of ingress classes that tenants may use.
+    pub ingress_classes: HashSet<String>,
+    /// How much it can take.
+    pub limit: Limit,
+}
+
+impl From<&MemberCluster> for ClusterFact {
+    fn from(object: &MemberCluster) -> Self {
+        let status = object.status.as_ref();
+        let ready = status.and_then(|s| condition_of(&s.conditions, condition::READY));
+        let answer = match ready.map(|c| c.status.as_str()) {
+            Some("True") => Tri::Yes,
+            Some("False") => Tri::No,
+            _ => Tri::Unknown,
+        };
+        // A member that is being deleted is no place for anything new.
+        let leaving = object.metadata.deletion_timestamp.is_some();
+        let observed = status.filter(|s| s.cluster_id.is_some());
+        let not_served = observed.map_or(0, |s| kinds_bits(&s.kinds_not_served));
+        Self {
+            site: object.spec.site.clone(),
+            scheduling: object.spec.scheduling,
+            ready: if leaving { Tri::Unknown } else { answer },
+            ready_since: ready.filter(|_| answer == Tri::Yes).map(|c| c.last_transition_time.0),
+            admitted: observed.map(|s| s.tenants.iter().cloned().collect()),
+            kinds_not_served: not_served,
+            storage_classes: object.spec.classes.storage.keys().cloned().collect(),
+            ingress_classes: object.spec.classes.ingress.keys().cloned().collect(),
+            limit: Limit::of(object.spec.capacity.as_ref(), observed.and_then(|s| s.allocatable.as_ref())),
+        }
+    }
+}
+
+fn kinds_bits(names: &[String]) -> u16 {
+    crate::manifests::Kind::all()
+        .filter(|kind| names.iter().any(|name| name == kind.name()))
+        .fold(0, |bits, kind| bits | kind.bit())
+}
+
+/// A tenant.
+#[derive(Clone, Debug)]
+pub struct TenantFact {
+    /// Its namespaces.
+    pub namespaces: Vec<NamespaceName>,
+    /// Where its data may live.
+    pub residency: Arc<Residency>,
+    /// What it prefers, best first.
+    pub preferences: Arc<[PlaceRef]>,
+    /// How moves by preference are made.
+    pub migration: MigrationPolicy,
+    /// What becomes of what runs when an approval ends.
+    pub on_approval_expired: OnApprovalExpired,
+}
+
+impl From<&TenantSpec> for TenantFact {
+    fn from(spec: &TenantSpec) -> Self {
+        Self {
+            namespaces: spec.namespaces.clone(),
+            residency: Arc::new(spec.residency.clone()),
+            preferences: spec.preferences.clone().into(),
+            migration: spec.migration.clone(),
+            on_approval_expired: spec.on_approval_expired,
+        }
+    }
+}
+
+/// A workload.
+#[derive(Clone, Debug)]
+pub struct WorkloadFact {
+    /// Its uid.
+    pub uid: Arc<str>,
+    /// Its generation.
+    pub generation: i64,
+    /// On how many clusters, and what keeps them apart.
+    pub clusters: Clusters,
+    /// Its own residency, which narrows the tenant's.
+    pub residency: Residency,
+    /// Its own preferences, which replace the tenant's.
+    pub preferences: Arc<[PlaceRef]>,
+    /// Whether two copies may run for the length of a move.
+    pub overlap: Overlap,
+    /// What becomes of its claims when it is deleted.
+    pub on_delete: OnDelete,
+    /// How long the source keeps running after the switch, in seconds.
+    pub drain_seconds: i32,
+    /// How long a copy may take to become ready at the target, in seconds.
+    pub progress_deadline_seconds: i32,
+    /// Its manifests, or what is wrong with them.
+    pub manifests: Result<Manifests, ManifestError>,
+}
+
+impl From<&TenantWorkload> for WorkloadFact {
+    fn from(object: &TenantWorkload) -> Self {
+        let spec = &object.spec;
+        let manifests = Manifests::read(object);
+        let keeps_data = manifests.as_ref().is_ok_and(|m| m.has_volumes);
+        let on_delete =
+            spec.on_delete.unwrap_or(if keeps_data { OnDelete::Retain } else { OnDelete::Remove });
+        Self {
+            uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            clusters: spec.clusters.clone(),
+            residency: spec.residency.clone(),
+            preferences: spec.preferences.clone().into(),
+            overlap: spec.overlap,
+            on_delete,
+            drain_seconds: spec.drain_seconds,
+            progress_deadline_seconds: spec.health.progress_deadline_seconds,
+            manifests,
+        }
+    }
+}
+
+impl WorkloadFact {
+    /// Whether a move must stop the source before the target starts.
+    #[must_use]
+    pub fn breaks_before_make(&self) -> bool {
+        self.overlap == Overlap::Forbid || self.manifests.as_ref().is_ok_and(|m| m.has_exclusive)
+    }
+}
+
+/// Where a workload's copies are.
+#[derive(Clone, Debug)]
+pub struct AssignmentFact {
+    /// The tenant to whom it was placed.
+    pub tenant: Option<TenantName>,
+    /// What was recorded.
+    pub spec: Arc<AssignmentSpec>,
+    /// The workload is gone, and so must be what it left on members.
+    pub deleting: bool,
+    /// The version of the object, for writes that must not overtake another.
+    pub resource_version: String,
+    /// Members that a person has given up for good.
+    pub abandoned: Vec<String>,
+}
+
+/// A move.
+#[derive(Clone, Debug)]
+pub struct MigrationFact {
+    /// Name of the Migration.
+    pub name: String,
+    /// What was recorded.
+    pub spec: Arc<MigrationSpec>,
+    /// The last step that was written.
+    pub step: Option<MigrationStep>,
+}
+
+impl MigrationFact {
+    /// Whether nothing follows.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.step.is_some_and(MigrationStep::is_final)
+    }
+}
+
+/// A campaign.
+#[derive(Clone, Debug)]
+pub struct RelocationFact {
+    /// What was recorded.
+    pub spec: RelocationSpec,
+}
+
+/// The brakes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Brakes {
+    /// No move begins, and none switches.
+    pub paused: bool,
+    /// How many moves may begin within any hour.
+    pub max_moves_per_hour: Option<i32>,
+}
+
+/// The key of an object in a namespace.
+///
+/// `None` if a name isn't one that Domicile could have accepted.
+#[must_use]
+pub fn key_of(namespace: Option<&str>, name: Option<&str>) -> Option<WorkloadKey> {
+    WorkloadKey::new(namespace?, name?).ok()
+}

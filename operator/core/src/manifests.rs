@@ -1,0 +1,365 @@
+//! What the core needs to know of a workload's manifests, and what is wrong with them.
+
+use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, TenantWorkload, keys};
+use serde_json::Value;
+
+use crate::quantity::{Resources, millis, whole};
+
+/// An index into [`ALLOWED_KINDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(u8);
+
+impl Kind {
+    /// The allowed kind of this apiVersion and kind, if it is one.
+    #[must_use]
+    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+        let at = ALLOWED_KINDS.iter().position(|(a, k, _)| *a == api_version && *k == kind)?;
+        u8::try_from(at).ok().map(Self)
+    }
+
+    /// All allowed kinds, in the order of applying.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0_u8..).take(ALLOWED_KINDS.len()).map(Self)
+    }
+
+    /// Its bit in a set of kinds.
+    #[must_use]
+    pub fn bit(self) -> u16 {
+        1 << self.0
+    }
+
+    fn row(self) -> (&'static str, &'static str, &'static str) {
+        ALLOWED_KINDS.get(usize::from(self.0)).copied().unwrap_or(("", "", ""))
+    }
+
+    /// Its apiVersion, such as `apps/v1`.
+    #[must_use]
+    pub fn api_version(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Its name, such as `Deployment`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Its resource, such as `deployments`.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Whether it makes pods, so that it can be scaled to zero or suspended, and is watched on members.
+    #[must_use]
+    pub fn runs_pods(self) -> bool {
+        matches!(self.name(), "Deployment" | "StatefulSet" | "Job" | "CronJob")
+    }
+}
+
+/// One object of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Box<str>,
+}
+
+/// What the core keeps of one manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectFact {
+    /// Which object.
+    pub object: ObjectRef,
+    /// Where it stands in `spec.manifests`.
+    pub index: usize,
+    /// FNV-1a of the manifest as compact JSON with sorted keys.
+    pub hash: u64,
+    /// Two copies of it must never run at the same time.
+    pub exclusive: bool,
+}
+
+/// A class that a workload names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClassUse {
+    /// A StorageClass.
+    Storage(String),
+    /// An IngressClass.
+    Ingress(String),
+}
+
+/// What the core knows of a workload's manifests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifests {
+    /// The objects, in the order of applying.
+    pub objects: Vec<ObjectFact>,
+    /// Kinds used, one bit each.
+    pub kinds: u16,
+    /// Classes named.
+    pub classes: Vec<ClassUse>,
+    /// What one copy asks for.
+    pub demand: Resources,
+    /// Whether it keeps data in volumes, so that it can't be moved yet.
+    pub has_volumes: bool,
+    /// Whether something in it must never run twice: a Job, a CronJob, or a Deployment that recreates.
+    pub has_exclusive: bool,
+}
+
+/// What is wrong with a manifest: what was wanted, what was found, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It isn't an object.
+    #[error("spec.manifests[{index}] is not an object: write apiVersion, kind and metadata")]
+    NotAnObject {
+        /// Which one, from 0.
+        index: usize,
+    },
+    /// It is of no allowed kind.
+    #[error("spec.manifests[{index}] is `{found}`, which tenants may not use: remove it from the workload")]
+    KindNotAllowed {
+        /// Which one, from 0.
+        index: usize,
+        /// apiVersion and kind.
+        found: String,
+    },
+    /// It has no usable name.
+    #[error("spec.manifests[{index}] ({kind}) has no metadata.name")]
+    NoName {
+        /// Which one, from 0.
+        index: usize,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// It names another namespace.
+    #[error(
+        "spec.manifests[{index}] ({kind}/{name}) names namespace `{found}`: remove it, objects live in the workload's own namespace"
+    )]
+    OtherNamespace {
+        /// Which one, from 0.
+        index: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The namespace that it names.
+        found: String,
+    },
+    /// Another manifest has the same kind and name.
+    #[error("spec.manifests[{index}] ({kind}/{name}) is there twice: remove one of them")]
+    Twice {
+        /// Which one, from 0.
+        index: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// It sets a field that is not a tenant's.
+    #[error("spec.manifests[{index}] ({kind}/{name}) sets {field}, which a tenant may not: remove it")]
+    FieldNotAllowed {
+        /// Which one, from 0.
+        index: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// All together are too large.
+    #[error("spec.manifests is {found} bytes of JSON, more than {MANIFESTS_BYTES_MAX}: split the workload")]
+    TooLarge {
+        /// How many bytes.
+        found: usize,
+    },
+}
+
+impl Manifests {
+    /// Reads the manifests of a workload.
+    ///
+    /// # Errors
+    ///
+    /// The first manifest that can't be run for a tenant.
+    pub fn read(workload: &TenantWorkload) -> Result<Self, ManifestError> {
+        let namespace = workload.metadata.namespace.as_deref().unwrap_or_default();
+        let found: usize = workload.spec.manifests.iter().map(json_length).sum();
+        if found > MANIFESTS_BYTES_MAX {
+            return Err(ManifestError::TooLarge { found });
+        }
+        let mut read = Self::default();
+        for (index, manifest) in workload.spec.manifests.iter().enumerate() {
+            let object = check_manifest(index, manifest, namespace)?;
+            if read.objects.iter().any(|other| other.object == object) {
+                let kind = object.kind.name();
+                return Err(ManifestError::Twice { index, kind, name: object.name.into() });
+            }
+            read.add(object, index, manifest);
+        }
+        read.objects.sort_by(|a, b| a.object.cmp(&b.object));
+        read.classes.sort();
+        read.classes.dedup();
+        Ok(read)
+    }
+
+    fn add(&mut self, object: ObjectRef, index: usize, manifest: &Value) {
+        self.kinds |= object.kind.bit();
+        let at = |path: &str| manifest.pointer(path).and_then(Value::as_str);
+        match object.kind.name() {
+            "PersistentVolumeClaim" => {
+                self.has_volumes = true;
+                self.classes.extend(at("/spec/storageClassName").map(|c| ClassUse::Storage(c.to_owned())));
+            }
+            "StatefulSet" => {
+                for claim in list(manifest, "/spec/volumeClaimTemplates") {
+                    self.has_volumes = true;
+                    let class = claim.pointer("/spec/storageClassName").and_then(Value::as_str);
+                    self.classes.extend(class.map(|c| ClassUse::Storage(c.to_owned())));
+                }
+            }
+            "Ingress" => {
+                self.classes.extend(at("/spec/ingressClassName").map(|c| ClassUse::Ingress(c.to_owned())));
+            }
+            _ => {}
+        }
+        let exclusive = is_exclusive(object.kind, manifest);
+        self.has_exclusive |= exclusive;
+        self.demand += demand(object.kind, manifest);
+        let hash = fnv1a(manifest.to_string().as_bytes());
+        self.objects.push(ObjectFact { object, index, hash, exclusive });
+    }
+}
+
+/// Whether two copies of this object must never run at the same time, whatever the workload says.
+#[must_use]
+pub fn is_exclusive(kind: Kind, manifest: &Value) -> bool {
+    let strategy = manifest.pointer("/spec/strategy/type").and_then(Value::as_str);
+    matches!(kind.name(), "Job" | "CronJob") || strategy == Some("Recreate")
+}
+
+fn check_manifest(index: usize, manifest: &Value, namespace: &str) -> Result<ObjectRef, ManifestError> {
+    if !manifest.is_object() {
+        return Err(ManifestError::NotAnObject { index });
+    }
+    let at = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let Some(kind) = Kind::of(at("/apiVersion"), at("/kind")) else {
+        let found = format!("{} {}", at("/apiVersion"), at("/kind"));
+        return Err(ManifestError::KindNotAllowed { index, found: found.trim().to_owned() });
+    };
+    let name = at("/metadata/name");
+    if name.is_empty() {
+        return Err(ManifestError::NoName { index, kind: kind.name() });
+    }
+    let found = at("/metadata/namespace");
+    if !found.is_empty() && found != namespace {
+        let (kind, name, found) = (kind.name(), name.to_owned(), found.to_owned());
+        return Err(ManifestError::OtherNamespace { index, kind, name, found });
+    }
+    if let Some(field) = forbidden_field(kind, manifest) {
+        return Err(ManifestError::FieldNotAllowed {
+            index,
+            kind: kind.name(),
+            name: name.to_owned(),
+            field,
+        });
+    }
+    Ok(ObjectRef { kind, name: name.into() })
+}
+
+/// A field that would reach beyond the tenant's own objects, or that is Domicile's.
+fn forbidden_field(kind: Kind, manifest: &Value) -> Option<&'static str> {
+    let has = |path: &str| manifest.pointer(path).is_some_and(|v| !v.is_null());
+    if has("/metadata/ownerReferences") {
+        return Some("metadata.ownerReferences");
+    }
+    if has("/metadata/finalizers") {
+        return Some("metadata.finalizers");
+    }
+    if has("/metadata/generateName") {
+        return Some("metadata.generateName");
+    }
+    let keys = ["/metadata/labels", "/metadata/annotations", "/spec/template/metadata/labels"];
+    let ours = |path: &&str| {
+        let object = manifest.pointer(path).and_then(Value::as_object);
+        object.is_some_and(|o| o.keys().any(|key| key.starts_with(keys::GROUP)))
+    };
+    if keys.iter().any(ours) {
+        return Some("a label or annotation that begins with domicile.dev");
+    }
+    let is = |path: &str, value: &str| manifest.pointer(path).and_then(Value::as_str) == Some(value);
+    match kind.name() {
+        "Service" if is("/spec/type", "ExternalName") => Some("spec.type ExternalName"),
+        "Service" if has("/spec/externalIPs") => Some("spec.externalIPs"),
+        "NetworkPolicy" if has("/spec/egress") => Some("spec.egress"),
+        "NetworkPolicy" if list(manifest, "/spec/policyTypes").iter().any(|t| t == "Egress") => {
+            Some("policy type Egress")
+        }
+        _ => None,
+    }
+}
+
+fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// What one copy of an object asks for: its pods' requests, times its replicas.
+fn demand(kind: Kind, manifest: &Value) -> Resources {
+    let number = |path: &str| manifest.pointer(path).and_then(Value::as_i64);
+    let (pod, count) = match kind.name() {
+        "Deployment" | "StatefulSet" => ("/spec/template/spec", number("/spec/replicas").unwrap_or(1)),
+        "Job" => ("/spec/template/spec", number("/spec/parallelism").unwrap_or(1)),
+        "CronJob" => (
+            "/spec/jobTemplate/spec/template/spec",
+            number("/spec/jobTemplate/spec/parallelism").unwrap_or(1),
+        ),
+        _ => return Resources::default(),
+    };
+    let Some(pod) = manifest.pointer(pod) else { return Resources::default() };
+    let mut one = Resources { cpu: 0, memory: 0, pods: 1 };
+    for container in list(pod, "/containers") {
+        one += requests(container);
+    }
+    for init in list(pod, "/initContainers") {
+        let asks = requests(init);
+        one.cpu = one.cpu.max(asks.cpu);
+        one.memory = one.memory.max(asks.memory);
+    }
+    one.times(count.max(0))
+}
+
+/// A container's requests, or its limits where it names no requests (as Kubernetes defaults them).
+fn requests(container: &Value) -> Resources {
+    let amount = |resource: &str| {
+        let at = |which: &str| match container.pointer(&format!("/resources/{which}/{resource}"))? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        at("requests").or_else(|| at("limits"))
+    };
+    Resources {
+        cpu: amount("cpu").and_then(|q| millis(&q)).unwrap_or(0),
+        memory: amount("memory").and_then(|q| whole(&q)).unwrap_or(0),
+        pods: 0,
+    }
+}
+
+/// FNV-1a, 64 bits: the same over versions and machines. It tells changes from each other, and protects nothing.
+#[must_use]
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Bytes of a value as compact JSON, without writing it.
+fn json_length(value: &Value) -> usize {
+    match value {
+        Value::Null => 4,
+        Value::Bool(b) => 5 - usize::from(*b),
+        Value::Number(n) => n.to_string().len(),
+        Value::String(s) => s.len() + 2,
+        Value::Array(items) => items.iter().map(|v| json_length(v) + 1).sum::<usize>().max(1) + 1,
+        Value::Object(fields) => {
+            fields.iter().map(|(k, v)| k.len() + 4 + json_length(v)).sum::<usize>().max(1) + 1
+        }
+    }
+}

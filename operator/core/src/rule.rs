@@ -1,0 +1,215 @@
+//! The rules, by name and in the order in which they are reported (docs/rules.md).
+
+use std::fmt;
+
+/// A rule that can bar a workload from a cluster. The most permanent first: the first that fails
+/// names what a person must change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    /// The tenant or the workload denies the country.
+    CountryDenied,
+    /// The tenant or the workload doesn't allow the country.
+    CountryNotAllowed,
+    /// Reserved for the rules on ownership.
+    ProviderNotIndependent,
+    /// Reserved for the rules on ownership.
+    ForeignControl,
+    /// Reserved for the rules on ownership.
+    OwnershipUnknown,
+    /// Reserved for the rules on laws.
+    CompelledDisclosure,
+    /// Reserved for the rules on certificates.
+    CertificationMissing,
+    /// No approval of the provider has ever been in force.
+    NotApproved,
+    /// The provider is approved, but not here or not for this tenant.
+    ApprovalOutOfScope,
+    /// A decision in force revokes.
+    ApprovalRevoked,
+    /// A decision in force suspends.
+    ApprovalSuspended,
+    /// A decision in force freezes.
+    ApprovalFrozen,
+    /// The provider's approval has ended by its date.
+    ApprovalExpired,
+    /// Reserved for what members say of themselves.
+    LocationContradicted,
+    /// The site isn't online.
+    SiteNotOnline,
+    /// The member's owner hasn't admitted the tenant.
+    TenantNotAdmitted,
+    /// The namespace isn't the tenant's.
+    NamespaceTaken,
+    /// The member doesn't serve a kind that the workload uses.
+    KindNotServed,
+    /// The member doesn't have a class that the workload names.
+    ClassNotServed,
+    /// The member takes no new workloads.
+    Cordoned,
+    /// The member hasn't room for it.
+    CapacityExceeded,
+    /// The member isn't ready.
+    ClusterNotReady,
+    /// The member was last seen too long ago.
+    ObservationStale,
+}
+
+impl Rule {
+    /// All rules, in their order.
+    pub const ALL: [Self; 23] = [
+        Self::CountryDenied,
+        Self::CountryNotAllowed,
+        Self::ProviderNotIndependent,
+        Self::ForeignControl,
+        Self::OwnershipUnknown,
+        Self::CompelledDisclosure,
+        Self::CertificationMissing,
+        Self::NotApproved,
+        Self::ApprovalOutOfScope,
+        Self::ApprovalRevoked,
+        Self::ApprovalSuspended,
+        Self::ApprovalFrozen,
+        Self::ApprovalExpired,
+        Self::LocationContradicted,
+        Self::SiteNotOnline,
+        Self::TenantNotAdmitted,
+        Self::NamespaceTaken,
+        Self::KindNotServed,
+        Self::ClassNotServed,
+        Self::Cordoned,
+        Self::CapacityExceeded,
+        Self::ClusterNotReady,
+        Self::ObservationStale,
+    ];
+
+    /// The name as it stands in conditions, metrics and docs/rules.md.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CountryDenied => "CountryDenied",
+            Self::CountryNotAllowed => "CountryNotAllowed",
+            Self::ProviderNotIndependent => "ProviderNotIndependent",
+            Self::ForeignControl => "ForeignControl",
+            Self::OwnershipUnknown => "OwnershipUnknown",
+            Self::CompelledDisclosure => "CompelledDisclosure",
+            Self::CertificationMissing => "CertificationMissing",
+            Self::NotApproved => "NotApproved",
+            Self::ApprovalOutOfScope => "ApprovalOutOfScope",
+            Self::ApprovalRevoked => "ApprovalRevoked",
+            Self::ApprovalSuspended => "ApprovalSuspended",
+            Self::ApprovalFrozen => "ApprovalFrozen",
+            Self::ApprovalExpired => "ApprovalExpired",
+            Self::LocationContradicted => "LocationContradicted",
+            Self::SiteNotOnline => "SiteNotOnline",
+            Self::TenantNotAdmitted => "TenantNotAdmitted",
+            Self::NamespaceTaken => "NamespaceTaken",
+            Self::KindNotServed => "KindNotServed",
+            Self::ClassNotServed => "ClassNotServed",
+            Self::Cordoned => "Cordoned",
+            Self::CapacityExceeded => "CapacityExceeded",
+            Self::ClusterNotReady => "ClusterNotReady",
+            Self::ObservationStale => "ObservationStale",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A set of rules.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RuleSet(u32);
+
+impl RuleSet {
+    /// No rule.
+    pub const EMPTY: Self = Self(0);
+
+    /// Rules whose failure makes a seat non-compliant: those about law, not about convenience.
+    pub const LEGAL: Self = Self::EMPTY
+        .with(Rule::CountryDenied)
+        .with(Rule::CountryNotAllowed)
+        .with(Rule::ProviderNotIndependent)
+        .with(Rule::ForeignControl)
+        .with(Rule::OwnershipUnknown)
+        .with(Rule::CompelledDisclosure)
+        .with(Rule::CertificationMissing)
+        .with(Rule::NotApproved)
+        .with(Rule::ApprovalOutOfScope)
+        .with(Rule::ApprovalRevoked)
+        .with(Rule::ApprovalSuspended)
+        .with(Rule::ApprovalFrozen)
+        .with(Rule::ApprovalExpired)
+        .with(Rule::LocationContradicted);
+
+    /// Rules whose failure freezes what runs.
+    pub const FREEZING: Self = Self::EMPTY
+        .with(Rule::ApprovalFrozen)
+        .with(Rule::ProviderNotIndependent)
+        .with(Rule::ForeignControl)
+        .with(Rule::OwnershipUnknown)
+        .with(Rule::CompelledDisclosure)
+        .with(Rule::CertificationMissing)
+        .with(Rule::LocationContradicted);
+
+    /// The set and one rule more.
+    #[must_use]
+    pub const fn with(self, rule: Rule) -> Self {
+        Self(self.0 | (1 << rule as u8))
+    }
+
+    /// Adds a rule.
+    pub fn insert(&mut self, rule: Rule) {
+        *self = self.with(rule);
+    }
+
+    /// Whether it has the rule.
+    #[must_use]
+    pub const fn contains(self, rule: Rule) -> bool {
+        self.0 & (1 << rule as u8) != 0
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The rules of both.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The rules that both have.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The rules in their order.
+    pub fn iter(self) -> impl Iterator<Item = Rule> {
+        Rule::ALL.into_iter().filter(move |rule| self.contains(*rule))
+    }
+
+    /// The first rule, the most permanent.
+    #[must_use]
+    pub fn first(self) -> Option<Rule> {
+        self.iter().next()
+    }
+}
+
+impl FromIterator<Rule> for RuleSet {
+    fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
+        rules.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
