@@ -1,4 +1,5 @@
 //! The country sets that the chart ships, against what is known of the treaties and decisions.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

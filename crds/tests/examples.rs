@@ -1,4 +1,10 @@
 //! Every example is read by the types without losing a field, and its invented identifiers are well formed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
 
 use std::{
     collections::BTreeSet,
