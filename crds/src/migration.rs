@@ -64,15 +64,15 @@ pub struct MigrationSpec {
     /// It must move whatever mode and windows say.
     #[serde(default)]
     pub compulsory: bool,
-    /// SHA-256 of what is planned, to be repeated in `answerFor`.
-    #[schemars(length(max = 64), regex(pattern = schema::SHA256))]
+    /// Digest of what is planned (from, to, cause), to be repeated in `answerFor`.
+    #[schemars(length(max = 16), regex(pattern = schema::DIGEST))]
     pub digest: String,
     /// The tenant's answer where its policy asks for one: `Approved` or `Denied`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
     /// The plan that was answered. A changed plan asks again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = schema::SHA256))]
+    #[schemars(length(max = 16), regex(pattern = schema::DIGEST))]
     pub answer_for: Option<String>,
     /// Gives the move up and goes back, as long as the source still serves. A compulsory move begins again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

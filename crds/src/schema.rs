@@ -16,6 +16,9 @@ pub(crate) const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti
 /// A lower-case SHA-256 in hexadecimal.
 pub(crate) const SHA256: &str = "^[0-9a-f]{64}$";
 
+/// A digest that tells plans from each other (FNV-1a, 64 bits, hexadecimal).
+pub(crate) const DIGEST: &str = "^[0-9a-f]{16}$";
+
 /// Adds the rule for `metadata.name`, which only the root of a schema can hold.
 ///
 /// Names become label values, which end at 63 characters.

@@ -214,8 +214,8 @@ fn examine_member(class: &PolicyClass, row: &ClusterRow, fact: &ClusterFact, out
         out(Rule::NamespaceTaken, true, &object);
     }
     let served = |class: &ClassUse| match class {
-        ClassUse::Storage(name) => fact.storage_classes.contains(name),
-        ClassUse::Ingress(name) => fact.ingress_classes.contains(name),
+        ClassUse::Storage(name) => fact.storage_classes.contains_key(name),
+        ClassUse::Ingress(name) => fact.ingress_classes.contains_key(name),
     };
     if !class.classes.iter().all(served) {
         out(Rule::ClassNotServed, true, &object);

@@ -1,6 +1,9 @@
 //! API objects as the core keeps them: small, and with what can't be read left out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use domicile_crds::{
     AssignmentSpec, Clusters, CountryCode, MemberCluster, MigrationPolicy, MigrationSpec, MigrationStep,
@@ -58,10 +61,10 @@ pub struct ClusterFact {
     pub admitted: Option<HashSet<TenantName>>,
     /// Kinds that it doesn't serve, one bit each.
     pub kinds_not_served: u16,
-    /// Names of storage classes that tenants may use.
-    pub storage_classes: HashSet<String>,
-    /// Names of ingress classes that tenants may use.
-    pub ingress_classes: HashSet<String>,
+    /// Storage classes that tenants may use, and what they are called there.
+    pub storage_classes: BTreeMap<String, String>,
+    /// Ingress classes that tenants may use, and what they are called there.
+    pub ingress_classes: BTreeMap<String, String>,
     /// How much it can take.
     pub limit: Limit,
 }
@@ -86,8 +89,8 @@ impl From<&MemberCluster> for ClusterFact {
             ready_since: ready.filter(|_| answer == Tri::Yes).map(|c| c.last_transition_time.0),
             admitted: observed.map(|s| s.tenants.iter().cloned().collect()),
             kinds_not_served: not_served,
-            storage_classes: object.spec.classes.storage.keys().cloned().collect(),
-            ingress_classes: object.spec.classes.ingress.keys().cloned().collect(),
+            storage_classes: object.spec.classes.storage.clone(),
+            ingress_classes: object.spec.classes.ingress.clone(),
             limit: Limit::of(object.spec.capacity.as_ref(), observed.and_then(|s| s.allocatable.as_ref())),
         }
     }

@@ -13,8 +13,14 @@ mod engine;
 pub mod facts;
 mod horizon;
 pub mod manifests;
+pub mod moves;
+pub mod observed;
+pub mod orders;
 pub mod quantity;
+pub mod render;
+pub mod report;
 mod rule;
+pub mod text;
 mod tri;
 pub mod world;
 

@@ -77,6 +77,8 @@ pub struct ObjectFact {
     pub hash: u64,
     /// Two copies of it must never run at the same time.
     pub exclusive: bool,
+    /// An autoscaler of the same workload sets its number of replicas.
+    pub autoscaled: bool,
 }
 
 /// A class that a workload names.
@@ -195,10 +197,23 @@ impl Manifests {
             }
             read.add(object, index, manifest);
         }
+        read.mark_autoscaled(&workload.spec.manifests);
         read.objects.sort_by(|a, b| a.object.cmp(&b.object));
         read.classes.sort();
         read.classes.dedup();
         Ok(read)
+    }
+
+    fn mark_autoscaled(&mut self, manifests: &[Value]) {
+        for manifest in
+            manifests.iter().filter(|m| m.pointer("/kind") == Some(&"HorizontalPodAutoscaler".into()))
+        {
+            let at = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
+            let (kind, name) = (at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name"));
+            for object in &mut self.objects {
+                object.autoscaled |= object.object.kind.name() == kind && *object.object.name == *name;
+            }
+        }
     }
 
     fn add(&mut self, object: ObjectRef, index: usize, manifest: &Value) {
@@ -225,7 +240,7 @@ impl Manifests {
         self.has_exclusive |= exclusive;
         self.demand += demand(object.kind, manifest);
         let hash = fnv1a(manifest.to_string().as_bytes());
-        self.objects.push(ObjectFact { object, index, hash, exclusive });
+        self.objects.push(ObjectFact { object, index, hash, exclusive, autoscaled: false });
     }
 }
 

@@ -1,0 +1,317 @@
+//! Moves: when one may begin, and what its next step is. Make before break, except where two copies must never run.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use domicile_crds::{
+    Answer, Cause, ClusterName, MigrationMode, MigrationSpec, RelocationName, Seat, TenantName, Weekday,
+    Window, WorkloadKey,
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use crate::{World, facts::MigrationFact, manifests::fnv1a};
+
+/// How long a move that was given up isn't tried again.
+pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why a move waits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wait {
+    /// The tenant must answer.
+    #[error("waits for the tenant's answer")]
+    Answer,
+    /// The tenant has said no.
+    #[error("the tenant has denied it")]
+    Denied,
+    /// No window is open.
+    #[error("waits for the window that opens at {0}")]
+    Window(Timestamp),
+    /// The tenant's, the campaign's or the installation's budget is used up.
+    #[error("waits its turn: {0}")]
+    Budget(&'static str),
+    /// Somebody has paused it.
+    #[error("{0} is paused")]
+    Paused(String),
+    /// A member doesn't answer.
+    #[error("MemberCluster/{0} can't be reached")]
+    Unreachable(ClusterName),
+    /// The target or the source is frozen.
+    #[error("MemberCluster/{0} is frozen for this workload")]
+    Frozen(ClusterName),
+    /// The target isn't ready yet.
+    #[error("the copy on MemberCluster/{0} isn't ready yet")]
+    NotReady(ClusterName),
+    /// The source is still stopping.
+    #[error("the copy on MemberCluster/{0} hasn't stopped yet")]
+    NotIdle(ClusterName),
+    /// Clients are being sent over.
+    #[error("the copy on MemberCluster/{0} drains")]
+    Draining(ClusterName),
+    /// The last try failed.
+    #[error("the last try failed; the next is at {0}")]
+    Retry(Timestamp),
+}
+
+/// What the operator remembers of moves beyond the objects themselves. It may be lost: everything in it is made
+/// again, at worst a little later.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    begun: HashMap<(WorkloadKey, i32), Begun>,
+    per_tenant: HashMap<TenantName, i32>,
+    per_campaign: HashMap<RelocationName, i32>,
+    log: VecDeque<Timestamp>,
+    switched: HashMap<(WorkloadKey, i32), Timestamp>,
+    retry: HashMap<(WorkloadKey, i32), Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+struct Begun {
+    at: Timestamp,
+    tenant: TenantName,
+    campaign: Option<RelocationName>,
+}
+
+impl Memory {
+    /// When a move began.
+    #[must_use]
+    pub fn begun(&self, key: &WorkloadKey, ordinal: i32) -> Option<Timestamp> {
+        self.begun.get(&(key.clone(), ordinal)).map(|begun| begun.at)
+    }
+
+    /// A move begins, or is found to have begun before.
+    pub fn begin(&mut self, key: &WorkloadKey, spec: &MigrationSpec, now: Timestamp) {
+        let place = (key.clone(), spec.seat);
+        if self.begun.contains_key(&place) {
+            return;
+        }
+        *self.per_tenant.entry(spec.tenant.clone()).or_default() += 1;
+        if let Some(campaign) = &spec.relocation {
+            *self.per_campaign.entry(campaign.clone()).or_default() += 1;
+        }
+        self.log.push_back(now);
+        let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
+        self.begun.insert(place, Begun { at: now, tenant, campaign });
+    }
+
+    /// When clients were sent over, from now on if that wasn't known.
+    pub fn switched(&mut self, key: &WorkloadKey, ordinal: i32, now: Timestamp) -> Timestamp {
+        *self.switched.entry((key.clone(), ordinal)).or_insert(now)
+    }
+
+    /// A move has ended. One that was given up isn't tried again at once.
+    pub fn end(&mut self, key: &WorkloadKey, ordinal: i32, given_up: bool, now: Timestamp) {
+        let place = (key.clone(), ordinal);
+        if let Some(begun) = self.begun.remove(&place) {
+            if let Some(count) = self.per_tenant.get_mut(&begun.tenant) {
+                *count -= 1;
+            }
+            if let Some(count) = begun.campaign.and_then(|c| self.per_campaign.get_mut(&c)) {
+                *count -= 1;
+            }
+        }
+        self.switched.remove(&place);
+        if given_up && let Ok(at) = now.checked_add(RETRY_AFTER) {
+            self.retry.insert(place, at);
+        } else {
+            self.retry.remove(&place);
+        }
+    }
+
+    /// When a move that was given up is tried again, if that is still to come.
+    #[must_use]
+    pub fn retry_at(&self, key: &WorkloadKey, ordinal: i32, now: Timestamp) -> Option<Timestamp> {
+        self.retry.get(&(key.clone(), ordinal)).copied().filter(|at| *at > now)
+    }
+
+    /// How many moves of a campaign are under way.
+    #[must_use]
+    pub fn moving(&self, campaign: &RelocationName) -> i32 {
+        self.per_campaign.get(campaign).copied().unwrap_or_default()
+    }
+}
+
+/// What a new move would be: who, why, and whether it must.
+#[derive(Clone, Debug)]
+pub struct Proposal<'a> {
+    /// The workload.
+    pub key: &'a WorkloadKey,
+    /// Its tenant.
+    pub tenant: &'a TenantName,
+    /// The copy as it is recorded.
+    pub seat: &'a Seat,
+    /// To where.
+    pub to: &'a ClusterName,
+    /// Why.
+    pub cause: &'a Cause,
+    /// Whatever mode and windows say.
+    pub compulsory: bool,
+}
+
+impl Proposal<'_> {
+    /// The Migration as it would be recorded, with its name: a hash of cause and copy, so that deriving it
+    /// again makes no twin.
+    #[must_use]
+    pub fn record(&self, world: &World) -> Option<(String, MigrationSpec)> {
+        let workload = world.workloads.get(self.key)?;
+        let earlier = world.migrations.get(self.key).into_iter().flat_map(BTreeMap::values);
+        let highest = earlier.filter(|m| m.spec.seat == self.seat.ordinal).map(|m| m.spec.epoch).max();
+        let epoch = highest.unwrap_or(0).max(self.seat.epoch) + 1;
+        let Self { key, seat, cause, .. } = self;
+        let identity =
+            format!("{} {} {:?} {} {epoch}", workload.uid, seat.ordinal, cause.kind, cause.subject);
+        let prefix: String = key.name.as_str().chars().take(40).collect();
+        let name = format!("{prefix}-{}-{:016x}", seat.ordinal, fnv1a(identity.as_bytes()));
+        let spec = MigrationSpec {
+            workload: key.name.clone(),
+            tenant: self.tenant.clone(),
+            seat: seat.ordinal,
+            from: seat.cluster.clone(),
+            to: self.to.clone(),
+            epoch,
+            generation: workload.generation,
+            cause: (*cause).clone(),
+            relocation: Some(campaign_of(cause)),
+            compulsory: self.compulsory,
+            digest: plan_digest(&seat.cluster, self.to, cause),
+            answer: None,
+            answer_for: None,
+            abort: false,
+        };
+        Some((name, spec))
+    }
+}
+
+/// The digest of a plan, which an answer repeats.
+#[must_use]
+pub fn plan_digest(from: &ClusterName, to: &ClusterName, cause: &Cause) -> String {
+    format!("{:016x}", fnv1a(format!("{from} {to} {:?} {}", cause.kind, cause.subject).as_bytes()))
+}
+
+/// The campaign of a cause.
+#[must_use]
+pub fn campaign_of(cause: &Cause) -> RelocationName {
+    let identity = format!("{:?} {}", cause.kind, cause.subject);
+    let tail = cause.subject.rsplit('/').next().unwrap_or_default();
+    let kind = format!("{:?}", cause.kind).to_lowercase();
+    let name: String = format!("{kind}-{tail}").chars().take(46).collect();
+    let name = format!("{}-{:016x}", name.trim_end_matches('-'), fnv1a(identity.as_bytes()));
+    // Kind and subject are made of a name's characters, so that this holds; a hash alone is a name too.
+    #[expect(clippy::expect_used, reason = "hexadecimal digits are a DNS-1123 label")]
+    RelocationName::new(&name)
+        .or_else(|_| RelocationName::new(&format!("{:016x}", fnv1a(identity.as_bytes()))))
+        .expect("a hexadecimal hash is a name")
+}
+
+/// Whether a move may begin now: the tenant's answer and windows unless it is compulsory, brakes and budgets always.
+///
+/// # Errors
+///
+/// What it waits for.
+pub fn may_begin(world: &World, memory: &Memory, spec: &MigrationSpec, now: Timestamp) -> Result<(), Wait> {
+    let campaign = spec.relocation.as_ref().and_then(|name| Some((name, world.relocations.get(name)?)));
+    if world.brakes.paused {
+        return Err(Wait::Paused("Installation/default".to_owned()));
+    }
+    if let Some((name, fact)) = campaign
+        && fact.spec.paused
+    {
+        return Err(Wait::Paused(format!("Relocation/{name}")));
+    }
+    let Some(tenant) = world.tenants.get(&spec.tenant) else { return Err(Wait::Answer) };
+    if !spec.compulsory {
+        let answered = spec.answer_for.as_ref() == Some(&spec.digest);
+        match (tenant.migration.mode, spec.answer) {
+            (_, Some(Answer::Denied)) if answered => return Err(Wait::Denied),
+            (MigrationMode::Automatic, _) => {}
+            (MigrationMode::Approval, Some(Answer::Approved)) if answered => {}
+            _ => return Err(Wait::Answer),
+        }
+        if let Some(at) = next_window(&tenant.migration.windows, now) {
+            return Err(Wait::Window(at));
+        }
+    }
+    let moving = memory.per_tenant.get(&spec.tenant).copied().unwrap_or_default();
+    if moving >= tenant.migration.max_concurrent {
+        return Err(Wait::Budget("the tenant's maxConcurrent"));
+    }
+    if let Some((name, fact)) = campaign
+        && fact.spec.max_concurrent.is_some_and(|most| memory.moving(name) >= most)
+    {
+        return Err(Wait::Budget("the Relocation's maxConcurrent"));
+    }
+    if let Some(most) = world.brakes.max_moves_per_hour {
+        let hour_ago = now.checked_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
+        let recent = memory.log.iter().rev().take_while(|at| **at > hour_ago).count();
+        if recent >= usize::try_from(most).unwrap_or(0) {
+            return Err(Wait::Budget("Installation/default's maxMovesPerHour"));
+        }
+    }
+    Ok(())
+}
+
+/// When the next window opens; `None` if one is open, or there are none.
+#[must_use]
+pub fn next_window(windows: &[Window], now: Timestamp) -> Option<Timestamp> {
+    let mut next: Option<Timestamp> = None;
+    for window in windows {
+        // Yesterday's may still be open; a week ahead, every window has opened once.
+        for day in -1..=7 {
+            let Some((opens, closes)) = occurrence(window, now, day) else { continue };
+            if opens <= now && now < closes {
+                return None;
+            }
+            if opens > now {
+                next = Some(next.map_or(opens, |next| next.min(opens)));
+            }
+        }
+    }
+    next
+}
+
+/// When a window opens and closes on the day that is `days` after today, if it does.
+fn occurrence(window: &Window, now: Timestamp, days: i64) -> Option<(Timestamp, Timestamp)> {
+    let date = now.to_zoned(TimeZone::UTC).date().checked_add(jiff::Span::new().days(days)).ok()?;
+    let weekday = match date.weekday() {
+        jiff::civil::Weekday::Monday => Weekday::Mon,
+        jiff::civil::Weekday::Tuesday => Weekday::Tue,
+        jiff::civil::Weekday::Wednesday => Weekday::Wed,
+        jiff::civil::Weekday::Thursday => Weekday::Thu,
+        jiff::civil::Weekday::Friday => Weekday::Fri,
+        jiff::civil::Weekday::Saturday => Weekday::Sat,
+        jiff::civil::Weekday::Sunday => Weekday::Sun,
+    };
+    if !window.days.is_empty() && !window.days.contains(&weekday) {
+        return None;
+    }
+    let (hour, minute) = window.start.split_once(':')?;
+    let opens =
+        date.at(hour.parse().ok()?, minute.parse().ok()?, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let closes = opens.checked_add(SignedDuration::from_mins(i64::from(window.minutes))).ok()?;
+    Some((opens, closes))
+}
+
+/// The move of a copy that is under way, if there is one.
+#[must_use]
+pub fn move_of<'a>(world: &'a World, key: &'a WorkloadKey, ordinal: i32) -> Option<&'a MigrationFact> {
+    world.running_moves(key).find(|migration| migration.spec.seat == ordinal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn windows_open_in_utc_and_may_reach_into_the_next_day() {
+        let window = Window { days: vec![Weekday::Sat], start: "23:00".to_owned(), minutes: 120 };
+        let windows = [window];
+        // 2026-11-28 is a Saturday.
+        assert_eq!(next_window(&windows, at("2026-11-24T12:00:00Z")), Some(at("2026-11-28T23:00:00Z")));
+        assert_eq!(next_window(&windows, at("2026-11-28T23:00:00Z")), None);
+        assert_eq!(next_window(&windows, at("2026-11-29T00:59:59Z")), None);
+        assert_eq!(next_window(&windows, at("2026-11-29T01:00:00Z")), Some(at("2026-12-05T23:00:00Z")));
+        assert_eq!(next_window(&[], at("2026-11-29T01:00:00Z")), None);
+    }
+}

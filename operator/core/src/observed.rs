@@ -1,0 +1,144 @@
+//! What was seen on members: which objects of which copy, and how they are.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use domicile_crds::{ClusterName, NamespaceName, WorkloadKey};
+
+use crate::manifests::ObjectRef;
+
+/// An object on a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObjectView {
+    /// Digest of what was applied, from its annotation; 0 if it has none or differs from what was applied.
+    pub digest: u64,
+    /// The epoch on its label.
+    pub epoch: i64,
+    /// It does what it should. Kinds without pods are ready as soon as they are there.
+    pub ready: bool,
+    /// It has no pods.
+    pub idle: bool,
+    /// A Job that has completed.
+    pub completed: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+}
+
+/// The objects of one copy on one member.
+pub type SeatView = BTreeMap<ObjectRef, ObjectView>;
+
+/// What was seen of one member.
+#[derive(Clone, Debug, Default)]
+pub struct MemberView {
+    /// It answered the last time.
+    pub reachable: bool,
+    /// What makes pods has been listed once, and is watched since: what isn't here wasn't there.
+    pub synced: bool,
+    /// Namespaces in which the other kinds have been listed too.
+    pub verified: HashSet<NamespaceName>,
+    seats: HashMap<(WorkloadKey, i32), SeatView>,
+}
+
+/// What was seen of all members.
+#[derive(Clone, Debug, Default)]
+pub struct Observed(HashMap<ClusterName, MemberView>);
+
+static NOTHING: SeatView = SeatView::new();
+
+impl Observed {
+    /// What was seen of a member, if anything ever was.
+    #[must_use]
+    pub fn member(&self, cluster: &ClusterName) -> Option<&MemberView> {
+        self.0.get(cluster)
+    }
+
+    /// To be changed.
+    pub fn member_mut(&mut self, cluster: &ClusterName) -> &mut MemberView {
+        self.0.entry(cluster.clone()).or_default()
+    }
+
+    /// Forgets a member.
+    pub fn forget(&mut self, cluster: &ClusterName) {
+        self.0.remove(cluster);
+    }
+
+    /// The objects of a copy on a member, as far as seen.
+    #[must_use]
+    pub fn seat(&self, cluster: &ClusterName, key: &WorkloadKey, ordinal: i32) -> &SeatView {
+        let seat = self.member(cluster).and_then(|member| member.seats.get(&(key.clone(), ordinal)));
+        seat.unwrap_or(&NOTHING)
+    }
+
+    /// Whether everything of a namespace on a member is known, so that what isn't seen isn't there.
+    #[must_use]
+    pub fn is_known(&self, cluster: &ClusterName, namespace: &NamespaceName) -> bool {
+        self.member(cluster).is_some_and(|m| m.synced && m.verified.contains(namespace))
+    }
+
+    /// Whether a member answers.
+    #[must_use]
+    pub fn is_reachable(&self, cluster: &ClusterName) -> bool {
+        self.member(cluster).is_some_and(|member| member.reachable)
+    }
+
+    /// Members on which something of a workload was seen.
+    pub fn members_with<'a>(&'a self, key: &'a WorkloadKey) -> impl Iterator<Item = &'a ClusterName> {
+        let has = move |member: &MemberView| {
+            member.seats.iter().any(|((other, _), seat)| other == key && !seat.is_empty())
+        };
+        self.0.iter().filter(move |(_, member)| has(member)).map(|(name, _)| name)
+    }
+}
+
+impl MemberView {
+    /// Takes note of an object; `None` if it is gone. Answers whether that is news.
+    pub fn note(
+        &mut self,
+        key: &WorkloadKey,
+        ordinal: i32,
+        object: ObjectRef,
+        view: Option<ObjectView>,
+    ) -> bool {
+        let place = (key.clone(), ordinal);
+        match view {
+            Some(view) => self.seats.entry(place).or_default().insert(object, view) != Some(view),
+            None => {
+                let Some(seat) = self.seats.get_mut(&place) else { return false };
+                let was_there = seat.remove(&object).is_some();
+                if seat.is_empty() {
+                    self.seats.remove(&place);
+                }
+                was_there
+            }
+        }
+    }
+
+    /// All that was seen, by workload and ordinal.
+    pub fn seats(&self) -> impl Iterator<Item = (&WorkloadKey, i32, &SeatView)> {
+        self.seats.iter().map(|((key, ordinal), seat)| (key, *ordinal, seat))
+    }
+
+    /// Removes what is there of some kinds in a namespace (`None`: everywhere) and isn't in `present`: it was
+    /// listed and not found. Answers whose it was.
+    pub fn retain(
+        &mut self,
+        namespace: Option<&NamespaceName>,
+        listed: impl Fn(&ObjectRef) -> bool,
+        present: &HashSet<(WorkloadKey, i32, ObjectRef)>,
+    ) -> Vec<WorkloadKey> {
+        let mut lost = Vec::new();
+        self.seats.retain(|(key, ordinal), seat| {
+            if namespace.is_some_and(|namespace| *namespace != key.namespace) {
+                return true;
+            }
+            let before = seat.len();
+            seat.retain(|object, _| {
+                !listed(object) || present.contains(&(key.clone(), *ordinal, object.clone()))
+            });
+            if seat.len() != before {
+                lost.push(key.clone());
+            }
+            !seat.is_empty()
+        });
+        lost
+    }
+}

@@ -1,0 +1,182 @@
+//! A tenant's manifest as it is applied on a member: with labels, in the right mode, with the member's class names.
+
+use domicile_crds::{TenantName, WorkloadKey, keys};
+use serde_json::{Value, json};
+
+use crate::{
+    facts::ClusterFact,
+    manifests::{ObjectFact, fnv1a},
+};
+
+/// How much of a copy runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// All of it.
+    Running,
+    /// All but what must never run twice.
+    Standby,
+    /// Nothing: scaled to zero, suspended. Data stays.
+    Off,
+}
+
+/// For whom and where a manifest is rendered.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantName,
+    /// The workload.
+    pub key: &'a WorkloadKey,
+    /// Which copy.
+    pub ordinal: i32,
+    /// Its epoch.
+    pub epoch: i64,
+    /// How much of it runs.
+    pub mode: Mode,
+    /// Every object that must never run twice counts as such: the workload says `overlap: Forbid`.
+    pub all_exclusive: bool,
+    /// Jobs that aren't run again.
+    pub completed_jobs: &'a [String],
+    /// The member.
+    pub cluster: Option<&'a ClusterFact>,
+}
+
+impl Target<'_> {
+    /// Whether an object is kept from running.
+    #[must_use]
+    pub fn is_off(&self, object: &ObjectFact) -> bool {
+        let done = object.object.kind.name() == "Job"
+            && self.completed_jobs.iter().any(|job| **job == *object.object.name);
+        let off = match self.mode {
+            Mode::Running => false,
+            Mode::Standby => object.exclusive || self.all_exclusive,
+            Mode::Off => true,
+        };
+        object.object.kind.runs_pods() && (off || done)
+    }
+
+    /// Digest of what would be applied. Equal digests mean that nothing needs to be written.
+    #[must_use]
+    pub fn digest(&self, object: &ObjectFact) -> u64 {
+        let classes: Vec<&str> = match object.object.kind.name() {
+            "PersistentVolumeClaim" | "StatefulSet" => self
+                .cluster
+                .into_iter()
+                .flat_map(|c| c.storage_classes.values())
+                .map(String::as_str)
+                .collect(),
+            "Ingress" => self
+                .cluster
+                .into_iter()
+                .flat_map(|c| c.ingress_classes.values())
+                .map(String::as_str)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let text = format!(
+            "{:x} {} {} {} {} {:?} {}",
+            object.hash,
+            self.tenant,
+            self.ordinal,
+            self.epoch,
+            self.is_off(object),
+            classes,
+            object.autoscaled
+        );
+        fnv1a(text.as_bytes())
+    }
+
+    /// The manifest as it is applied.
+    #[must_use]
+    pub fn render(&self, object: &ObjectFact, manifest: &Value) -> Value {
+        let mut out = manifest.clone();
+        if let Some(fields) = out.as_object_mut() {
+            fields.remove("status");
+        }
+        let digest = self.digest(object);
+        set(&mut out, &["metadata", "namespace"], json!(self.key.namespace.as_str()));
+        self.label(&mut out, &["metadata"]);
+        set(
+            &mut out,
+            &["metadata", "annotations", keys::APPLIED_ANNOTATION],
+            json!(format!("{digest:016x}")),
+        );
+        match object.object.kind.name() {
+            "Deployment" | "StatefulSet" | "Job" => self.label(&mut out, &["spec", "template", "metadata"]),
+            "CronJob" => {
+                self.label(&mut out, &["spec", "jobTemplate", "spec", "template", "metadata"]);
+            }
+            _ => {}
+        }
+        self.scale(&mut out, object);
+        self.map_classes(&mut out, object);
+        out
+    }
+
+    fn label(&self, out: &mut Value, metadata: &[&str]) {
+        let labels = [
+            (keys::TENANT_LABEL, self.tenant.to_string()),
+            (keys::WORKLOAD_LABEL, self.key.name.to_string()),
+            (keys::SEAT_LABEL, self.ordinal.to_string()),
+            (keys::EPOCH_LABEL, self.epoch.to_string()),
+        ];
+        for (key, value) in labels {
+            let path: Vec<&str> = metadata.iter().copied().chain(["labels", key]).collect();
+            set(out, &path, json!(value));
+        }
+    }
+
+    fn scale(&self, out: &mut Value, object: &ObjectFact) {
+        let off = self.is_off(object);
+        match object.object.kind.name() {
+            "Deployment" | "StatefulSet" if off => set(out, &["spec", "replicas"], json!(0)),
+            "Deployment" | "StatefulSet" if object.autoscaled => {
+                if let Some(spec) = out.get_mut("spec").and_then(Value::as_object_mut) {
+                    spec.remove("replicas");
+                }
+            }
+            "Job" | "CronJob" if off => set(out, &["spec", "suspend"], json!(true)),
+            _ => {}
+        }
+    }
+
+    fn map_classes(&self, out: &mut Value, object: &ObjectFact) {
+        let Some(cluster) = self.cluster else { return };
+        let rename = |slot: Option<&mut Value>, names: &std::collections::BTreeMap<String, String>| {
+            if let Some(slot) = slot
+                && let Some(there) = slot.as_str().and_then(|name| names.get(name))
+            {
+                *slot = json!(there);
+            }
+        };
+        match object.object.kind.name() {
+            "PersistentVolumeClaim" => {
+                rename(out.pointer_mut("/spec/storageClassName"), &cluster.storage_classes);
+            }
+            "StatefulSet" => {
+                let claims = out.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
+                for claim in claims.into_iter().flatten() {
+                    rename(claim.pointer_mut("/spec/storageClassName"), &cluster.storage_classes);
+                }
+            }
+            "Ingress" => rename(out.pointer_mut("/spec/ingressClassName"), &cluster.ingress_classes),
+            _ => {}
+        }
+    }
+}
+
+/// Sets a field, making the objects on the way.
+fn set(out: &mut Value, path: &[&str], value: Value) {
+    let Some((last, way)) = path.split_last() else { return };
+    let mut at = out;
+    for step in way {
+        let Some(fields) = at.as_object_mut() else { return };
+        let next = fields.entry((*step).to_owned()).or_insert_with(|| json!({}));
+        if next.is_null() {
+            *next = json!({});
+        }
+        at = next;
+    }
+    if let Some(fields) = at.as_object_mut() {
+        fields.insert((*last).to_owned(), value);
+    }
+}

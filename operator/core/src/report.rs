@@ -1,0 +1,327 @@
+//! What a tenant is told: the status of its workload.
+
+use std::collections::BTreeMap;
+
+use domicile_crds::{
+    Candidates, Endpoint, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantWorkloadStatus, WorkloadKey,
+    condition_of, keys::condition,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::{
+    Rule, RuleSet, World,
+    class::{ClassRow, Classes},
+    decide::{SeatVerdict, Verdict, Wish},
+    eligibility::{Finding, explain, judge},
+    observed::Observed,
+    orders::{Outlook, is_ready},
+    text::{cause_name, shorten},
+    world::ClusterId,
+};
+
+/// Everything that a status is made from.
+#[derive(Debug)]
+pub struct Situation<'a> {
+    /// The facts.
+    pub world: &'a World,
+    /// The classes.
+    pub classes: &'a Classes,
+    /// What was seen on members.
+    pub observed: &'a Observed,
+    /// What should become of it.
+    pub verdict: &'a Verdict,
+    /// What is done next, and what is waited for.
+    pub outlook: &'a Outlook,
+    /// What is wrong on members.
+    pub problems: &'a [Problem],
+    /// Addresses of what it exposes, by ordinal.
+    pub endpoints: &'a BTreeMap<i32, Vec<Endpoint>>,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// One condition before it is merged with what was there.
+struct Claim {
+    kind: &'static str,
+    status: &'static str,
+    reason: String,
+    message: String,
+}
+
+impl Claim {
+    fn new(kind: &'static str, status: &'static str, reason: &str, message: &str) -> Self {
+        Self { kind, status, reason: reason.to_owned(), message: shorten(message) }
+    }
+}
+
+impl Situation<'_> {
+    fn key(&self) -> &WorkloadKey {
+        &self.verdict.key
+    }
+
+    /// The status, with `old` kept where nothing changed.
+    #[must_use]
+    pub fn status(&self, old: Option<&TenantWorkloadStatus>) -> TenantWorkloadStatus {
+        let generation = self.world.workloads.get(self.key()).map(|w| w.generation);
+        let seats = self.seats();
+        let row = self.classes.of(self.key());
+        let placed = self.placed(row);
+        let compliant = self.compliant(row);
+        let stalled = self.stalled(&placed);
+        let pending = self.move_pending();
+        let ready = self.ready(&seats, &placed, stalled.as_ref());
+        let claims = [Some(ready), Some(placed), Some(compliant), pending, stalled];
+        let unplaced = self.verdict.seats.iter().any(|seat| seat.wish == Wish::Wait);
+        let mut problems = self.problems.to_vec();
+        problems.sort();
+        problems.truncate(PROBLEMS_MAX);
+        TenantWorkloadStatus {
+            observed_generation: generation,
+            conditions: merge(
+                claims.into_iter().flatten(),
+                old.map_or(&[], |old| &old.conditions),
+                generation,
+                self.now,
+            ),
+            seats,
+            problems,
+            candidates: row.filter(|_| unplaced).map(|row| self.candidates(row)).unwrap_or_default(),
+            compliant_until: row.and_then(|row| self.compliant_until(row)).map(Time),
+        }
+    }
+
+    fn seats(&self) -> Vec<SeatStatus> {
+        let seats = self.world.active_seats(self.key()).into_iter();
+        seats
+            .map(|seat| SeatStatus {
+                ordinal: seat.ordinal,
+                place: place(self.world, &seat.cluster),
+                epoch: seat.epoch,
+                ready: is_ready(self.world, self.observed, self.key(), seat),
+                endpoints: self.endpoints.get(&seat.ordinal).cloned().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn placed(&self, row: Option<&ClassRow>) -> Claim {
+        let claim =
+            |status, reason: &str, message: &str| Claim::new(condition::PLACED, status, reason, message);
+        if let Some(blocked) = &self.verdict.blocked {
+            return claim("False", blocked.name(), &blocked.to_string());
+        }
+        if let Some(cluster) = &self.outlook.placement_unknown {
+            let message = format!(
+                "MemberCluster/{cluster} has objects of this workload, or may have and can't be asked; \
+                 nothing is placed until that is certain"
+            );
+            return claim("Unknown", "PlacementUnknown", &message);
+        }
+        let waiting = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Wait).count();
+        if waiting == 0 {
+            return claim("True", "Placed", "every copy has its cluster");
+        }
+        let (reason, message) = row.map_or(("NoCluster", String::new()), |row| self.nearest(row));
+        claim("False", reason, &message)
+    }
+
+    /// The reason that stands between a workload and the cluster that comes nearest.
+    fn nearest(&self, row: &ClassRow) -> (&'static str, String) {
+        let rejected = self.candidates(row);
+        let Some(nearest) = rejected.last() else {
+            return ("NoCluster", "there is no MemberCluster".to_owned());
+        };
+        let total: i32 = rejected.iter().map(|c| c.count).sum();
+        let rule = Rule::ALL.into_iter().find(|rule| rule.name() == nearest.reason);
+        let message = format!("none of {total} clusters may have it; {}", nearest.message);
+        (rule.map_or("NoCluster", Rule::name), message)
+    }
+
+    /// Why clusters are turned down, by the first rule that does, the most permanent first.
+    fn candidates(&self, row: &ClassRow) -> Vec<Candidates> {
+        let mut by_rule: BTreeMap<Rule, (i32, ClusterId)> = BTreeMap::new();
+        for id in self.world.clusters_by_name() {
+            if self.world.cluster(*id).is_none_or(|cluster| cluster.fact.is_none()) {
+                continue;
+            }
+            let cell = row.cell(*id);
+            let mut rules = cell.failing.union(cell.unknown);
+            if self.world.is_stale(*id, self.now) {
+                rules.insert(Rule::ObservationStale);
+            }
+            // What is open and still wasn't chosen has no room, or has a copy already.
+            let rule = rules.first().unwrap_or(Rule::CapacityExceeded);
+            by_rule.entry(rule).or_insert((0, *id)).0 += 1;
+        }
+        by_rule.into_iter().map(|(rule, (count, id))| self.candidate(row, rule, count, id)).collect()
+    }
+
+    fn candidate(&self, row: &ClassRow, rule: Rule, count: i32, id: ClusterId) -> Candidates {
+        let name = self.world.cluster(id).map(|c| c.name.to_string()).unwrap_or_default();
+        let found = explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule);
+        let finding =
+            found.unwrap_or(Finding { rule, certain: true, object: format!("MemberCluster/{name}") });
+        let message = shorten(&format!("{name}: {finding}"));
+        Candidates { reason: rule.name().to_owned(), count, message }
+    }
+
+    fn compliant(&self, row: Option<&ClassRow>) -> Claim {
+        let claim =
+            |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
+        let placed = || self.verdict.seats.iter().filter(|seat| seat.at.is_some());
+        for seat in placed() {
+            let failing = seat.failing.intersection(RuleSet::LEGAL);
+            if let Some(rule) = failing.first() {
+                return claim("False", rule.name(), &self.finding(row, seat, rule, true));
+            }
+        }
+        for seat in placed() {
+            let stale = seat.failing.intersection(RuleSet::EMPTY.with(Rule::ObservationStale));
+            let unknown = seat.unknown.intersection(RuleSet::LEGAL).union(stale);
+            if let Some(rule) = unknown.first() {
+                return claim("Unknown", rule.name(), &self.finding(row, seat, rule, false));
+            }
+        }
+        match placed().next() {
+            Some(_) => claim("True", "Lawful", "every copy is at a lawful place"),
+            None => claim("True", "NothingPlaced", "nothing of it is anywhere"),
+        }
+    }
+
+    fn finding(&self, row: Option<&ClassRow>, seat: &SeatVerdict, rule: Rule, certain: bool) -> String {
+        let name = seat.at.as_ref().map(ToString::to_string).unwrap_or_default();
+        let id = seat.at.as_ref().and_then(|name| self.world.find_cluster(name));
+        let found = row.zip(id).and_then(|(row, id)| {
+            explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule)
+        });
+        let finding = found.unwrap_or(Finding { rule, certain, object: format!("MemberCluster/{name}") });
+        format!("{name}: {finding}")
+    }
+
+    fn move_pending(&self) -> Option<Claim> {
+        self.verdict.seats.iter().find_map(|seat| {
+            let running = crate::moves::move_of(self.world, self.key(), seat.ordinal);
+            let wait = self.outlook.waits.iter().find(|(ordinal, _)| *ordinal == seat.ordinal);
+            let (to, cause) = match (&seat.wish, running) {
+                (_, Some(migration)) => (migration.spec.to.clone(), migration.spec.cause.clone()),
+                (Wish::Move { to, cause, .. }, None) => (to.clone(), cause.clone()),
+                _ => return None,
+            };
+            let there = place(self.world, &to);
+            let country = there.country.map(|c| c.to_string()).unwrap_or_default();
+            let provider = there.provider.map(|p| p.to_string()).unwrap_or_default();
+            let mut message = format!("to {to} ({country}, {provider}) because {cause}");
+            if let Some((_, wait)) = wait {
+                message = format!("{message}; {wait}");
+            }
+            if let (Some((_, crate::moves::Wait::Answer)), Some(migration)) = (wait, running) {
+                message = format!("{message}: kubectl domicile answer {} approve", migration.name);
+            }
+            Some(Claim::new(condition::MOVE_PENDING, "True", &cause_name(&cause), &message))
+        })
+    }
+
+    fn stalled(&self, placed: &Claim) -> Option<Claim> {
+        let claim = |reason: &str, message: &str| Claim::new(condition::STALLED, "True", reason, message);
+        if placed.status != "True" {
+            return Some(claim(&placed.reason, &placed.message));
+        }
+        for seat in &self.verdict.seats {
+            if let Wish::Stuck { cause, obstacle } = &seat.wish {
+                let at = seat.at.as_ref().map(ToString::to_string).unwrap_or_default();
+                let message = format!("must leave {at} because {cause}, but {obstacle}; nothing is deleted");
+                return Some(claim(obstacle.name(), &message));
+            }
+        }
+        let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing"];
+        let problem = self.problems.iter().find(|problem| fatal.contains(&problem.reason.as_str()))?;
+        Some(claim(&problem.reason, &format!("{}: {}", problem.object, problem.message)))
+    }
+
+    fn ready(&self, seats: &[SeatStatus], placed: &Claim, stalled: Option<&Claim>) -> Claim {
+        let claim =
+            |status, reason: &str, message: &str| Claim::new(condition::READY, status, reason, message);
+        if placed.status != "True" {
+            return claim("False", &placed.reason, &placed.message);
+        }
+        if let Some(problem) = self.problems.first() {
+            let message = format!("{} on {}: {}", problem.object, problem.cluster, problem.message);
+            return claim("False", &problem.reason, &message);
+        }
+        let suspended = self.verdict.seats.iter().any(|seat| seat.wish == Wish::Suspend);
+        if suspended {
+            return claim("False", "Suspended", "a Decision keeps it scaled to zero");
+        }
+        let ready = seats.iter().filter(|seat| seat.ready).count();
+        let wanted = self.verdict.seats.iter().filter(|seat| seat.wish != Wish::Leave).count();
+        if self.outlook.update_held {
+            let message = "the last change isn't applied, because what runs must be left as it is";
+            return claim("False", "UpdateHeld", message);
+        }
+        match stalled {
+            Some(stalled) if ready < wanted => claim("False", &stalled.reason, &stalled.message),
+            _ if ready < wanted => {
+                claim("False", "Progressing", &format!("{ready} of {wanted} copies are ready"))
+            }
+            _ => claim("True", "Ready", &format!("{ready} of {wanted} copies are ready")),
+        }
+    }
+
+    /// When the first copy ceases to be lawful if nothing changes.
+    fn compliant_until(&self, row: &ClassRow) -> Option<Timestamp> {
+        let ids = self.verdict.seats.iter().filter_map(|seat| self.world.find_cluster(seat.at.as_ref()?));
+        let lawful = |cell: &crate::eligibility::Cell| cell.failing.intersection(RuleSet::LEGAL).is_empty();
+        ids.filter_map(|id| {
+            let mut cell = row.cell(id);
+            // A few steps are enough: each is an end of an approval or of a membership.
+            for _ in 0..8 {
+                if !lawful(&cell) {
+                    return None;
+                }
+                let next = cell.next?;
+                cell = judge(self.world, &row.class, id, next);
+                if !lawful(&cell) {
+                    return Some(next);
+                }
+            }
+            None
+        })
+        .min()
+    }
+}
+
+/// A cluster with its site, country and provider.
+#[must_use]
+pub fn place(world: &World, cluster: &domicile_crds::ClusterName) -> Place {
+    let site = world.find_cluster(cluster).and_then(|id| world.site_of(id));
+    Place {
+        cluster: cluster.clone(),
+        site: site.map(|(name, _)| name.clone()),
+        country: site.map(|(_, fact)| fact.country),
+        provider: site.map(|(_, fact)| fact.operated_by.clone()),
+    }
+}
+
+/// The claims as conditions: `lastTransitionTime` moves only when the status does, and what nobody claims any more is gone.
+fn merge(
+    claims: impl Iterator<Item = Claim>,
+    old: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    // Kubernetes keeps whole seconds; a finer time would differ from itself after a round trip.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    claims
+        .map(|claim| {
+            let since = condition_of(old, claim.kind).filter(|c| c.status == claim.status);
+            Condition {
+                type_: claim.kind.to_owned(),
+                status: claim.status.to_owned(),
+                reason: claim.reason,
+                message: claim.message,
+                observed_generation: generation,
+                last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! Reasons as sentences. The only place where they are worded.
+
+use std::fmt;
+
+use domicile_crds::Cause;
+
+use crate::{
+    Rule,
+    decide::{Blocked, Obstacle},
+    eligibility::Finding,
+};
+
+/// Longest message of a condition, so that `kubectl describe` stays readable.
+pub const MESSAGE_MAX: usize = 300;
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = &self.object;
+        if !self.certain {
+            return write!(f, "{}: {object} doesn't say enough to tell", self.rule);
+        }
+        match self.rule {
+            Rule::CountryDenied => write!(f, "{object} is in a country that spec.residency.denied excludes"),
+            Rule::CountryNotAllowed => {
+                write!(f, "{object} is in a country that spec.residency.allowed doesn't contain")
+            }
+            Rule::NotApproved => write!(f, "{object} isn't approved: it needs a Decision that approves it"),
+            Rule::ApprovalOutOfScope => {
+                write!(f, "{object} is approved, but not for this place, country or tenant")
+            }
+            Rule::ApprovalRevoked => write!(f, "a Decision revokes {object}"),
+            Rule::ApprovalSuspended => write!(f, "a Decision suspends {object}"),
+            Rule::ApprovalFrozen => write!(f, "a Decision freezes {object}"),
+            Rule::ApprovalExpired => {
+                write!(f, "the approval of {object} has expired: it needs a new Decision")
+            }
+            Rule::SiteNotOnline => write!(f, "{object} isn't online: see its spec.state and spec.onlineFrom"),
+            Rule::TenantNotAdmitted => {
+                write!(f, "{object} hasn't admitted the tenant: its owner can, with `kubectl domicile admit`")
+            }
+            Rule::NamespaceTaken => write!(f, "the namespace belongs to somebody else on {object}"),
+            Rule::KindNotServed => write!(f, "{object} doesn't serve a kind that the manifests use"),
+            Rule::ClassNotServed => {
+                write!(f, "{object} has no entry in spec.classes for a class that the manifests name")
+            }
+            Rule::Cordoned => write!(f, "{object} takes no new workloads: see its spec.scheduling"),
+            Rule::CapacityExceeded => write!(f, "{object} hasn't room for it"),
+            Rule::ClusterNotReady => write!(f, "{object} isn't ready"),
+            Rule::ObservationStale => write!(f, "{object} was last seen too long ago"),
+            Rule::ProviderNotIndependent
+            | Rule::ForeignControl
+            | Rule::OwnershipUnknown
+            | Rule::CompelledDisclosure
+            | Rule::CertificationMissing
+            | Rule::LocationContradicted => write!(f, "{object} fails {}", self.rule),
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLawfulPlace => "no other cluster may have it",
+            Self::VolumesNotMovable => "it keeps data in volumes, which aren't moved yet",
+        })
+    }
+}
+
+impl Obstacle {
+    /// The reason in conditions.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoLawfulPlace => "NoLawfulPlace",
+            Self::VolumesNotMovable => "VolumesNotMovable",
+        }
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ManifestRejected(error) => error.fmt(f),
+            Self::Homeless(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Blocked {
+    /// The reason in conditions.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ManifestRejected(_) => "ManifestRejected",
+            Self::Homeless(_) => "NamespaceTaken",
+        }
+    }
+}
+
+/// A cause as a reason in conditions.
+#[must_use]
+pub fn cause_name(cause: &Cause) -> String {
+    format!("{:?}", cause.kind)
+}
+
+/// Cuts a message to [`MESSAGE_MAX`] bytes, at a character's edge.
+#[must_use]
+pub fn shorten(message: &str) -> String {
+    if message.len() <= MESSAGE_MAX {
+        return message.to_owned();
+    }
+    let end = (0..=MESSAGE_MAX - 3).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}...", message.get(..end).unwrap_or_default())
+}
