@@ -1,0 +1,246 @@
+//! Whether an act is lawful.
+
+use domicile_crds::{Assignment, SeatPhase, SecretSource, SubjectKind};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    act::{Act, Halt, What},
+    candidate::{Candidate, name_of},
+    facts::Facts,
+    manifests, moves, removal,
+    violation::{Forbidden, Object, Rule, Violation},
+};
+
+/// Rules that bar every new byte of a tenant, also where its workload runs already.
+///
+/// The others (a cordon, too little room, a site that goes offline) bar new placements only.
+const BARS_WRITES: [Rule; 11] = [
+    Rule::CountryDenied,
+    Rule::CountryNotAllowed,
+    Rule::NotApproved,
+    Rule::ApprovalOutOfScope,
+    Rule::ApprovalRevoked,
+    Rule::ApprovalSuspended,
+    Rule::ApprovalFrozen,
+    Rule::ApprovalExpired,
+    Rule::TenantNotAdmitted,
+    Rule::NamespaceTaken,
+    Rule::ObservationStale,
+];
+
+/// Says whether `act` is lawful, by what is known at `now`.
+///
+/// # Guarantees
+///
+/// `Ok` is only returned if no rule of `docs/rules.md` and no invariant that one act can break is broken:
+/// what can't be known bars as what fails does.
+///
+/// # Errors
+///
+/// Every forbidden fact about the act. None of them goes away by trying again.
+pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Violation>> {
+    let candidate = Candidate::new(facts, now, (act.tenant, act.key, act.workload), act.cluster);
+    let mut found = record_mismatch(act);
+    found.extend(match act.what {
+        What::Place => place(&candidate, act),
+        What::PlanMove { migration } => moves::plan(&candidate, act, migration),
+        What::BeginMove { migration } => moves::begin(&candidate, act, migration),
+        What::Apply { objects, from } => apply(&candidate, act, objects, from),
+        What::CopySecret { name } => copy_secret(&candidate, act, name),
+        What::ScaleToZero { because } => scale_to_zero(&candidate, because),
+        What::Remove { objects, because } => removal::remove(&candidate, act, objects, because),
+    });
+    if found.is_empty() {
+        return Ok(());
+    }
+    let violation = |fact| Violation { workload: act.key.clone(), cluster: act.cluster.clone(), fact };
+    Err(found.into_iter().map(violation).collect())
+}
+
+/// A new seat: every rule must pass.
+fn place(candidate: &Candidate<'_>, act: &Act<'_>) -> Vec<Forbidden> {
+    let mut found = new_copy(candidate, act);
+    let (Some(workload), Some(assignment)) = (act.workload, act.assignment) else { return found };
+    let count = workload.spec.clusters.count;
+    let others = active_clusters(assignment).count();
+    if i64::from(count) <= i64::try_from(others).unwrap_or(i64::MAX) {
+        found.push(Forbidden::TooManySeats { object: assignment_object(act), count });
+    }
+    if assignment.spec.seats.iter().any(|seat| seat.cluster == *act.cluster) {
+        found.push(Forbidden::SeatTaken { object: assignment_object(act) });
+    }
+    found
+}
+
+/// What must hold for every copy at a new place.
+pub(crate) fn new_copy(candidate: &Candidate<'_>, act: &Act<'_>) -> Vec<Forbidden> {
+    let mut found = workload_mismatch(candidate, act);
+    found.extend(candidate.failures());
+    found.extend(second_person_missing(candidate));
+    let manifests = act.workload.map_or(&[][..], |w| &w.spec.manifests);
+    found.extend(manifests_not_allowed(candidate, manifests));
+    found
+}
+
+/// What must hold wherever a byte of a tenant is written.
+pub(crate) fn barred(candidate: &Candidate<'_>) -> Vec<Forbidden> {
+    let mut found = candidate.failures();
+    // Without the member nothing is known, so nothing is written.
+    found.retain(|fact| {
+        let rule = fact.rule();
+        let member_unknown = rule == Some(Rule::ClusterNotReady) && is_unknown(fact) && is_going(candidate);
+        member_unknown || rule.is_some_and(|rule| BARS_WRITES.contains(&rule))
+    });
+    found.extend(second_person_missing(candidate));
+    found
+}
+
+fn is_going(candidate: &Candidate<'_>) -> bool {
+    candidate.member.is_none_or(|m| m.metadata.deletion_timestamp.is_some())
+}
+
+pub(crate) fn is_unknown(fact: &Forbidden) -> bool {
+    matches!(fact, Forbidden::Unknown { .. })
+}
+
+fn apply(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    objects: &[Value],
+    from: Option<&domicile_crds::ClusterName>,
+) -> Vec<Forbidden> {
+    let mut found = workload_mismatch(candidate, act);
+    found.extend(barred(candidate));
+    found.extend(manifests_not_allowed(candidate, objects));
+    if let Some(source) = from {
+        found.extend(removal::kept_in_place(&candidate.at(source)));
+    }
+    let seated = act
+        .assignment
+        .filter(|a| a.metadata.deletion_timestamp.is_none())
+        .is_some_and(|a| active_clusters(a).any(|cluster| cluster == act.cluster || Some(cluster) == from));
+    if !seated {
+        let expected = "an active seat on this cluster, or where it moves from,";
+        found.push(Forbidden::NotRecorded { object: assignment_object(act), expected });
+    }
+    found
+}
+
+fn copy_secret(candidate: &Candidate<'_>, act: &Act<'_>, name: &str) -> Vec<Forbidden> {
+    let mut found = workload_mismatch(candidate, act);
+    found.extend(barred(candidate));
+    let secrets = act.workload.map_or(&[][..], |w| &w.spec.secrets);
+    if !secrets.iter().any(|s| s.name == name && s.from == SecretSource::Hub) {
+        let object = candidate.workload_object();
+        found.push(Forbidden::SecretNotNamed { object, secret: name.to_owned() });
+    }
+    found.extend(hub_not_allowed(candidate));
+    found
+}
+
+/// The hub and its backups are places too: unless the tenant's countries allow each of them, no Secret passes there.
+fn hub_not_allowed(candidate: &Candidate<'_>) -> Vec<Forbidden> {
+    let hub = candidate.facts.get_installation().and_then(|i| i.spec.hub.as_ref());
+    let Some(hub) = hub.filter(|hub| hub.site.is_some()) else {
+        return vec![Forbidden::HubNotAllowed { object: Object::new("Installation", "default") }];
+    };
+    let excluded = |site: &&domicile_crds::SiteName| {
+        let site = candidate.facts.get_site(site.as_str());
+        site.is_none_or(|site| !candidate.country_failures(site.spec.country).is_empty())
+    };
+    let sites = hub.site.iter().chain(&hub.backup_sites).filter(excluded);
+    sites.map(|site| Forbidden::HubNotAllowed { object: Object::new("Site", site.as_str()) }).collect()
+}
+
+fn scale_to_zero(candidate: &Candidate<'_>, because: Halt<'_>) -> Vec<Forbidden> {
+    let mut found: Vec<Forbidden> = candidate.hub_stale().into_iter().collect();
+    found.extend(candidate.namespace_of_another());
+    match because {
+        Halt::Suspended => {
+            let suspends =
+                |fact: &Forbidden| fact.rule() == Some(Rule::ApprovalSuspended) && !is_unknown(fact);
+            if !candidate.failures().iter().any(suspends) {
+                found.push(Forbidden::NotSuspended { object: candidate.workload_object() });
+            }
+        }
+        Halt::Moving { to } => {
+            found.extend(removal::kept_in_place(candidate));
+            if to == candidate.cluster {
+                found.push(Forbidden::ReplacementNotElsewhere { object: candidate.member_object() });
+            }
+            found.extend(barred(&candidate.at(to)));
+        }
+    }
+    found
+}
+
+fn workload_mismatch(candidate: &Candidate<'_>, act: &Act<'_>) -> Vec<Forbidden> {
+    let is_it = act.workload.is_some_and(|w| {
+        let meta = &w.metadata;
+        meta.uid.as_deref() == Some(act.uid)
+            && meta.namespace.as_deref() == Some(act.key.namespace.as_str())
+            && meta.name.as_deref() == Some(act.key.name.as_str())
+            && meta.deletion_timestamp.is_none()
+    });
+    if is_it { vec![] } else { vec![Forbidden::WorkloadMismatch { object: candidate.workload_object() }] }
+}
+
+fn record_mismatch(act: &Act<'_>) -> Vec<Forbidden> {
+    let Some(assignment) = act.assignment else { return vec![] };
+    let meta = &assignment.metadata;
+    let owners = meta.owner_references.iter().flatten();
+    let mut workloads = owners.filter(|owner| owner.kind == "TenantWorkload");
+    let is_it = meta.namespace.as_deref() == Some(act.key.namespace.as_str())
+        && meta.name.as_deref() == Some(act.key.name.as_str())
+        && workloads.all(|owner| owner.uid == act.uid)
+        && assignment.spec.tenant.as_ref().is_none_or(|tenant| tenant == act.tenant);
+    if is_it { vec![] } else { vec![Forbidden::RecordMismatch { object: assignment_object(act) }] }
+}
+
+pub(crate) fn assignment_object(act: &Act<'_>) -> Object {
+    Object::new("Assignment", act.key.to_string())
+}
+
+pub(crate) fn active_clusters(assignment: &Assignment) -> impl Iterator<Item = &domicile_crds::ClusterName> {
+    let active = assignment.spec.seats.iter().filter(|seat| seat.phase == SeatPhase::Active);
+    active.map(|seat| &seat.cluster)
+}
+
+fn manifests_not_allowed(candidate: &Candidate<'_>, manifests: &[Value]) -> Vec<Forbidden> {
+    let fault = |manifest: &Value| {
+        let field = manifests::forbidden_field(manifest, candidate.tenant_name, candidate.key)?;
+        let object = candidate.workload_object();
+        Some(Forbidden::ManifestNotAllowed { object, manifest: manifests::label(manifest), field })
+    };
+    manifests.iter().filter_map(fault).collect()
+}
+
+/// Where the Installation asks for two persons: approvals, and what was lifted, by one user alone.
+fn second_person_missing(candidate: &Candidate<'_>) -> Vec<Forbidden> {
+    if !candidate.facts.get_installation().is_some_and(|i| i.spec.two_person_rule) {
+        return vec![];
+    }
+    let outlook = candidate.outlook();
+    let key = candidate.key.to_string();
+    let mut subjects = vec![
+        (SubjectKind::Site, outlook.site.unwrap_or_default()),
+        (SubjectKind::Tenant, candidate.tenant_name.as_str()),
+        (SubjectKind::TenantWorkload, &key),
+    ];
+    let mut found = Vec::new();
+    for name in candidate.providers() {
+        subjects.push((SubjectKind::HostingProvider, name));
+        found.extend(by_one_alone(&outlook.approvals(name)));
+    }
+    for (kind, name) in subjects {
+        found.extend(outlook.lifts(kind, name).iter().filter_map(|lifts| by_one_alone(lifts)));
+    }
+    found
+}
+
+fn by_one_alone(decisions: &[&domicile_crds::Decision]) -> Option<Forbidden> {
+    let first = decisions.first()?;
+    let alone = decisions.iter().all(|d| d.spec.decided_by == first.spec.decided_by);
+    alone.then(|| Forbidden::SecondPersonMissing { object: Object::new("Decision", name_of(first)) })
+}

@@ -1,0 +1,131 @@
+//! Which decisions count for a place and a tenant.
+
+use domicile_crds::{CountryCode, Decision, SubjectKind, Verdict};
+use jiff::Timestamp;
+
+use crate::facts::Facts;
+
+/// From where decisions are looked at: a place and a tenant at an instant.
+#[derive(Clone, Copy)]
+pub(crate) struct Outlook<'a> {
+    pub(crate) facts: &'a Facts,
+    /// As the MemberCluster names it; the Site itself may be missing.
+    pub(crate) site: Option<&'a str>,
+    pub(crate) country: Option<CountryCode>,
+    pub(crate) tenant: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+/// What holds for a subject.
+#[derive(Clone, Copy)]
+pub(crate) enum Standing<'a> {
+    /// The strictest of the decisions that count.
+    Holds(&'a Decision),
+    /// None counts; this approval did until it ended.
+    Expired(&'a Decision),
+    /// None counts; this approval counts elsewhere.
+    OutOfScope(&'a Decision),
+    /// None counts, and nothing explains it.
+    Nothing,
+}
+
+impl<'a> Outlook<'a> {
+    pub(crate) fn standing(&self, kind: SubjectKind, name: &str) -> Standing<'a> {
+        let about = || self.facts.decisions_about(kind, name).iter().map(AsRef::as_ref);
+        let strictest = about().filter(|d| self.counts(d)).max_by_key(|d| d.spec.decision);
+        if let Some(decision) = strictest {
+            return Standing::Holds(decision);
+        }
+        let approval = |d: &Decision| d.spec.decision == Verdict::Approved && !self.has_missing(d);
+        let expired = about()
+            .find(|d| approval(d) && self.in_scope(d) && self.begun(d) && self.ended(d) && !self.replaced(d));
+        if let Some(decision) = expired {
+            return Standing::Expired(decision);
+        }
+        let elsewhere = about().find(|d| {
+            approval(d) && !self.in_scope(d) && self.begun(d) && !self.ended(d) && !self.replaced(d)
+        });
+        elsewhere.map_or(Standing::Nothing, Standing::OutOfScope)
+    }
+
+    /// The approvals of a provider that count.
+    pub(crate) fn approvals(&self, provider: &str) -> Vec<&'a Decision> {
+        let about = self.facts.decisions_about(SubjectKind::HostingProvider, provider).iter();
+        let approval = |d: &&Decision| d.spec.decision == Verdict::Approved && self.counts(d);
+        about.map(AsRef::as_ref).filter(approval).collect()
+    }
+
+    /// For each decision that nothing but milder ones have taken the place of: those.
+    pub(crate) fn lifts(&self, kind: SubjectKind, name: &str) -> Vec<Vec<&'a Decision>> {
+        let about = self.facts.decisions_about(kind, name).iter();
+        let lifted = |old: &Decision| {
+            let lifts: Vec<_> = self.replacements(old).collect();
+            let milder = lifts.iter().all(|new| new.spec.decision < old.spec.decision);
+            let would_count = self.begun(old) && !self.ended(old) && self.in_scope(old);
+            (would_count && milder && !lifts.is_empty()).then_some(lifts)
+        };
+        about.filter_map(|old| lifted(old)).collect()
+    }
+
+    /// Whether an approval of a provider in scope ever began, ended or superseded as it may be.
+    pub(crate) fn ever_approved(&self, provider: &str) -> bool {
+        let about = self.facts.decisions_about(SubjectKind::HostingProvider, provider);
+        about.iter().any(|d| d.spec.decision == Verdict::Approved && self.in_scope(d) && self.begun(d))
+    }
+
+    fn counts(&self, decision: &Decision) -> bool {
+        let unfounded = || decision.spec.decision == Verdict::Approved && self.has_missing(decision);
+        self.begun(decision)
+            && !self.ended(decision)
+            && self.in_scope(decision)
+            && !self.replaced(decision)
+            && !unfounded()
+    }
+
+    fn begun(&self, decision: &Decision) -> bool {
+        decision.spec.valid_from.as_ref().is_none_or(|from| from.0 <= self.now)
+    }
+
+    fn ended(&self, decision: &Decision) -> bool {
+        decision.spec.valid_until.as_ref().is_some_and(|until| until.0 <= self.now)
+    }
+
+    fn in_scope(&self, decision: &Decision) -> bool {
+        let scope = &decision.spec.scope;
+        let site = scope.sites.is_empty() || scope.sites.iter().any(|s| Some(s.as_str()) == self.site);
+        let country =
+            scope.countries.is_empty() || self.country.is_some_and(|c| scope.countries.contains(&c));
+        let tenant = scope.tenants.is_empty() || scope.tenants.iter().any(|t| t.as_str() == self.tenant);
+        site && country && tenant
+    }
+
+    /// Whether it names a predecessor that doesn't exist: `DecisionMissing`.
+    fn has_missing(&self, decision: &Decision) -> bool {
+        decision.spec.supersedes.iter().any(|predecessor| !self.facts.has_decision(predecessor.as_str()))
+    }
+
+    /// A circle needs no rule of its own: each in it is replaced by another.
+    fn replaced(&self, decision: &Decision) -> bool {
+        self.replacements(decision).next().is_some()
+    }
+
+    fn replacements(&self, old: &Decision) -> impl Iterator<Item = &'a Decision> {
+        let successors = self.facts.successors_of(old.metadata.name.as_deref().unwrap_or_default());
+        successors.iter().map(AsRef::as_ref).filter(move |new| self.takes_the_place(new, old))
+    }
+
+    /// Whether `new`, which names `old`, takes its place. That `new` has ended or was itself superseded is no matter.
+    ///
+    /// An approval that names a missing predecessor doesn't count. That it should lift something stricter
+    /// all the same would let an approval that isn't one end a freeze, so it doesn't.
+    fn takes_the_place(&self, new: &Decision, old: &Decision) -> bool {
+        let authority = &new.spec.authority;
+        let entitled = *authority == old.spec.authority || old.spec.liftable_by.contains(authority);
+        let lifts = new.spec.decision == Verdict::Approved && old.spec.decision > Verdict::Approved;
+        new.spec.subject == old.spec.subject
+            && self.begun(new)
+            && self.in_scope(new)
+            && entitled
+            && !(lifts && self.has_missing(new))
+    }
+}

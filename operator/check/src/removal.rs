@@ -1,0 +1,183 @@
+//! What may be removed, and on what evidence. Nothing that is removed comes back.
+
+use domicile_crds::{Assignment, InventoryItem, OnDelete, SecretSource, TenantWorkload};
+
+use crate::{
+    act::{Act, Removal, Replacement},
+    candidate::{Candidate, OBSERVATION_AGE_MAX},
+    check::{active_clusters, assignment_object, barred, is_unknown},
+    manifests,
+    violation::{Forbidden, Object, Rule},
+};
+
+/// The place must not be one where everything stays as it is, and that must be known.
+pub(crate) fn kept_in_place(candidate: &Candidate<'_>) -> Vec<Forbidden> {
+    if candidate.site.is_none() {
+        let object = candidate.site_object();
+        return vec![Forbidden::Unknown { object, rule: Rule::ApprovalFrozen }];
+    }
+    let keeps = |fact: &Forbidden| {
+        matches!(fact, Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. })
+    };
+    candidate.failures().into_iter().filter(keeps).collect()
+}
+
+pub(crate) fn remove(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    objects: &[InventoryItem],
+    because: Removal<'_>,
+) -> Vec<Forbidden> {
+    let mut found = kept_in_place(candidate);
+    found.extend(candidate.hub_stale());
+    found.extend(candidate.namespace_of_another());
+    let on_delete = match because {
+        Removal::Moved(replacement) => {
+            found.extend(moved(candidate, act, &replacement));
+            None
+        }
+        Removal::RolledBack { source } => {
+            found.extend(rolled_back(candidate, act, source));
+            None
+        }
+        Removal::WorkloadDeleted { on_delete } => {
+            found.extend(workload_deleted(candidate, act));
+            on_delete
+        }
+        Removal::Pruned { ready_generation } => {
+            found.extend(pruned(candidate, act, objects, ready_generation));
+            None
+        }
+        Removal::SeatDropped => {
+            found.extend(seat_dropped(act));
+            act.workload.and_then(|w| w.spec.on_delete)
+        }
+    };
+    let is_claim = |item: &&InventoryItem| item.kind == "PersistentVolumeClaim";
+    if on_delete != Some(OnDelete::Remove)
+        && let Some(claim) = objects.iter().find(is_claim)
+    {
+        let object = candidate.member_object();
+        found.push(Forbidden::VolumeRemoved { object, volume: item_label(claim) });
+    }
+    found
+}
+
+/// The record says that the copy has left this cluster, and is on `remains` if that is given.
+fn left(act: &Act<'_>, remains: Option<&domicile_crds::ClusterName>) -> Option<Forbidden> {
+    let expected = "no active seat on this cluster, and one where the copy remains,";
+    let is_active = |a: &Assignment, cluster| active_clusters(a).any(|active| active == cluster);
+    let is_recorded = act
+        .assignment
+        .is_some_and(|a| !is_active(a, act.cluster) && remains.is_none_or(|remains| is_active(a, remains)));
+    (!is_recorded).then(|| Forbidden::NotRecorded { object: assignment_object(act), expected })
+}
+
+fn moved(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>) -> Vec<Forbidden> {
+    let target = candidate.at(replacement.cluster);
+    let mut found = Vec::new();
+    if replacement.cluster == act.cluster {
+        found.push(Forbidden::ReplacementNotElsewhere { object: target.member_object() });
+    }
+    found.extend(barred(&target));
+    found.extend(target.failures().into_iter().filter(|f| f.rule() == Some(Rule::ClusterNotReady)));
+    found.dedup();
+    if let Some(missing) = not_ready(candidate, act, replacement) {
+        found.push(Forbidden::ReplacementNotReady { object: target.member_object(), missing });
+    }
+    found.extend(left(act, Some(replacement.cluster)));
+    found
+}
+
+/// What of the replacement wasn't seen ready lately.
+///
+/// A move may pin an older generation than the workload's own; then only that something is there can be seen from here.
+/// A Job that has run isn't run again, so it may be missing.
+fn not_ready(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>) -> Option<String> {
+    let age = candidate.now.duration_since(replacement.verified_at);
+    if replacement.ready.is_empty() || age > OBSERVATION_AGE_MAX {
+        return Some("the replacement".to_owned());
+    }
+    let workload = act.workload.filter(|w| w.metadata.generation == Some(replacement.generation))?;
+    let seen = |manifest: &serde_json::Value| {
+        replacement.ready.iter().any(|item| manifests::is_item(manifest, item))
+    };
+    let missing = workload.spec.manifests.iter().find(|m| manifests::kind(m) != "Job" && !seen(m));
+    missing.map(manifests::label)
+}
+
+fn rolled_back(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    source: &domicile_crds::ClusterName,
+) -> Vec<Forbidden> {
+    let same = source == act.cluster;
+    let elsewhere = same.then(|| Forbidden::ReplacementNotElsewhere { object: candidate.member_object() });
+    elsewhere.into_iter().chain(left(act, Some(source))).collect()
+}
+
+/// That the workload can't be found is no evidence: the Assignment, which it owns, must be going too.
+fn workload_deleted(candidate: &Candidate<'_>, act: &Act<'_>) -> Option<Forbidden> {
+    let lives = |w: &TenantWorkload| {
+        w.metadata.uid.as_deref() == Some(act.uid) && w.metadata.deletion_timestamp.is_none()
+    };
+    if act.workload.is_some_and(lives) {
+        return Some(Forbidden::WorkloadNotDeleted { object: candidate.workload_object() });
+    }
+    let going = act.assignment.is_some_and(|a| a.metadata.deletion_timestamp.is_some());
+    (!going).then(|| Forbidden::WorkloadNotDeleted { object: assignment_object(act) })
+}
+
+/// Pruning is the end of an update: where no update is lawful, it isn't either. After a revocation, or where the
+/// country isn't lawful any more, less is better than more.
+fn pruned(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    objects: &[InventoryItem],
+    ready_generation: i64,
+) -> Vec<Forbidden> {
+    let must_leave = [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::ApprovalRevoked];
+    let lawful =
+        |fact: &Forbidden| !is_unknown(fact) && fact.rule().is_some_and(|rule| must_leave.contains(&rule));
+    let mut found: Vec<_> = barred(candidate).into_iter().filter(|fact| !lawful(fact)).collect();
+    let Some(workload) = act.workload.filter(|w| w.metadata.uid.as_deref() == Some(act.uid)) else {
+        found.push(Forbidden::WorkloadMismatch { object: candidate.workload_object() });
+        return found;
+    };
+    if workload.metadata.generation != Some(ready_generation) {
+        let missing = "the workload's present generation".to_owned();
+        found.push(Forbidden::ReplacementNotReady { object: candidate.member_object(), missing });
+    }
+    for item in objects.iter().filter(|item| is_wanted(workload, item)) {
+        let object = candidate.workload_object();
+        found.push(Forbidden::StillWanted { object, wanted: item_label(item) });
+    }
+    found
+}
+
+fn is_wanted(workload: &TenantWorkload, item: &InventoryItem) -> bool {
+    let copied = |s: &domicile_crds::SecretRef| s.from == SecretSource::Hub && s.name == item.name;
+    workload.spec.manifests.iter().any(|manifest| manifests::is_item(manifest, item))
+        || (item.kind == "Secret" && workload.spec.secrets.iter().any(copied))
+}
+
+/// The record must have as many other copies as the workload wants.
+fn seat_dropped(act: &Act<'_>) -> Vec<Forbidden> {
+    let mut found: Vec<_> = left(act, None).into_iter().collect();
+    let object = || Object::new("Assignment", act.key.to_string());
+    let Some(workload) = act.workload.filter(|w| w.metadata.uid.as_deref() == Some(act.uid)) else {
+        found
+            .push(Forbidden::WorkloadMismatch { object: Object::new("TenantWorkload", act.key.to_string()) });
+        return found;
+    };
+    let count = workload.spec.clusters.count;
+    let remaining = act.assignment.map_or(0, |a| active_clusters(a).count());
+    if i64::try_from(remaining).unwrap_or(i64::MAX) < i64::from(count) {
+        found.push(Forbidden::SeatStillWanted { object: object(), count });
+    }
+    found
+}
+
+fn item_label(item: &InventoryItem) -> String {
+    format!("{}/{}", item.kind, item.name)
+}
