@@ -36,7 +36,8 @@ pub struct AssignmentSpec {
     pub tenant: Option<TenantName>,
     /// What becomes of PersistentVolumeClaims when the workload is deleted, as it said when this was
     /// written: by then the workload can't be asked any more. Absent: they are kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnDelete")]
     pub on_delete: Option<OnDelete>,
     /// The copies.
     #[serde(default)]

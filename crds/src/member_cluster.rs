@@ -7,7 +7,7 @@ use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, SiteName, TenantName};
+use crate::{Amounts, SiteName, TenantName, schema};
 
 /// A Kubernetes cluster at a site, which Domicile reaches with the least rights.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,11 +83,11 @@ pub enum Scheduling {
 pub struct Classes {
     /// StorageClasses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64), inner(length(min = 1, max = 253)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = schema::text(1, 253)))]
     pub storage: BTreeMap<String, String>,
     /// IngressClasses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64), inner(length(min = 1, max = 253)))]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = schema::text(1, 253)))]
     pub ingress: BTreeMap<String, String>,
 }
 

@@ -68,7 +68,8 @@ pub struct MigrationSpec {
     #[schemars(length(max = 16), regex(pattern = schema::DIGEST))]
     pub digest: String,
     /// The tenant's answer where its policy asks for one: `Approved` or `Denied`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Answer")]
     pub answer: Option<Answer>,
     /// The plan that was answered. A changed plan asks again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +139,8 @@ pub struct MigrationStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// The step that it is at. Written when it ends, and when a step takes longer than some seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "MigrationStep")]
     pub step: Option<MigrationStep>,
     /// In one sentence, what it waits for or how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]

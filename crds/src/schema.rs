@@ -13,6 +13,17 @@ pub(crate) fn cel(rules: &[(&str, &str)]) -> Value {
 /// A Kubernetes quantity such as `500m` or `2Gi` (apimachinery's `resource.Quantity`).
 pub(crate) const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
 
+/// Schema of a map's values. schemars' `inner` reaches the items of lists only, and says nothing when
+/// it is written on a map.
+pub(crate) fn text(min: usize, max: usize) -> Value {
+    json!({"type": "string", "minLength": min, "maxLength": max})
+}
+
+/// Schema of a map's values that are quantities.
+pub(crate) fn quantity() -> Value {
+    json!({"type": "string", "maxLength": 32, "pattern": QUANTITY})
+}
+
 /// A lower-case SHA-256 in hexadecimal.
 pub(crate) const SHA256: &str = "^[0-9a-f]{64}$";
 

@@ -74,7 +74,7 @@ pub struct TenantSpec {
     pub egress: Vec<EgressRule>,
     /// `hard` of the ResourceQuota in each of its namespaces on each member, for example `pods: "50"`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), inner(length(max = 32), regex(pattern = schema::QUANTITY)))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = schema::quantity()))]
     pub quota: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,7 @@
-//! YAML in and out: the only place that knows the YAML library.
+//! YAML in and out: the only place that knows the YAML libraries.
+//!
+//! Two, because serde_yaml writes `NO` and `yes` without quotes, which is right in YAML 1.2, while kubectl
+//! reads YAML 1.1, where both are booleans: Norway vanished from the enum of countries.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -17,7 +20,7 @@ pub enum YamlError {
     },
     /// A value can't be written as YAML.
     #[error("could not be written as YAML")]
-    Write(#[source] serde_yaml::Error),
+    Write(#[source] serde_saphyr::ser::Error),
 }
 
 /// Reads a stream of documents; empty ones are left out.
@@ -46,13 +49,16 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     serde_yaml::from_str(text).map_err(|source| YamlError::Document { index: 1, source })
 }
 
-/// Writes one document, without a leading `---`.
+/// Writes one document, without a leading `---`. What any version of YAML could take for something
+/// else than a string is quoted.
 ///
 /// # Errors
 ///
 /// If the value has no YAML form.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlError> {
-    serde_yaml::to_string(value).map_err(YamlError::Write)
+    // Without folding: a folded line is read back with its spaces changed where it was broken.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).map_err(YamlError::Write)
 }
 
 #[cfg(test)]
@@ -65,5 +71,12 @@ mod tests {
         assert_eq!(good, [serde_json::json!({"a": 1}), serde_json::json!({"b": 2})]);
         let bad = documents("a: 1\n---\nb: [\n").unwrap_err();
         assert_eq!(bad.to_string(), "document 2 is not valid");
+    }
+
+    #[test]
+    fn strings_stay_strings_for_readers_of_yaml_1_1() {
+        for text in ["NO", "yes", "off", "y", "1_000", "1:30", "2001-01-01", "0777", "NaN", "=", "<<"] {
+            assert_eq!(to_string(&[text]).unwrap(), format!("- \"{text}\"\n"));
+        }
     }
 }
