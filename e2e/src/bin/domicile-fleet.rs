@@ -32,7 +32,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Up {
     /// Names of the members, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "nl-ams-1,de-fra-1")]
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_value = "nl-ams-1,de-fra-1")]
     members: Vec<String>,
     /// Nodes of each member.
     #[arg(long, default_value_t = 1)]

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use http::Request;
 use kube::Client;
 use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
 
 use super::binaries::{Binaries, Program};
 use super::kubeconfig;
@@ -203,7 +204,10 @@ impl Cluster {
     /// After `deadline`, or as soon as a process has ended.
     pub async fn wait_ready(&self, deadline: Duration) -> anyhow::Result<()> {
         let what = format!("the API server of {} to be ready", self.name);
+        let address = self.endpoint.trim_start_matches("https://");
         let ready = eventually(deadline, &what, || async {
+            // First without the client, which logs a refused connection as an error.
+            drop(TcpStream::connect(address).await?);
             let request = Request::get("/readyz").body(Vec::new())?;
             Ok(Some(self.client.request_text(request).await?))
         });

@@ -74,6 +74,7 @@ impl Fleet {
     ///
     /// When the name is taken or the cluster doesn't start.
     pub async fn add_member(&mut self, name: &str, options: &ClusterOptions) -> anyhow::Result<&Cluster> {
+        check_name(name)?;
         ensure!(!self.clusters.contains_key(name), "there is a cluster {name} already");
         let cluster = Cluster::start(name, options, &self.dir.path().join(name), &self.binaries).await?;
         Ok(self.clusters.entry(name.to_owned()).or_insert(cluster))
@@ -113,7 +114,7 @@ impl FleetBuilder {
         self.member(HUB, options)
     }
 
-    /// With a member.
+    /// With a member. Its name becomes part of file and node names, so it must be a DNS label.
     #[must_use]
     pub fn member(mut self, name: &str, options: ClusterOptions) -> Self {
         self.clusters.push((name.to_owned(), options));
@@ -133,6 +134,9 @@ impl FleetBuilder {
     ///
     /// When one can't be started; the others are stopped again.
     pub async fn start(self) -> anyhow::Result<Fleet> {
+        for (name, _) in &self.clusters {
+            check_name(name)?;
+        }
         let mut names: Vec<_> = self.clusters.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
@@ -152,5 +156,37 @@ impl FleetBuilder {
         let clusters = try_join_all(starts).await?;
         let clusters = clusters.into_iter().map(|cluster| (cluster.name().to_owned(), cluster)).collect();
         Ok(Fleet { clusters, binaries, dir })
+    }
+}
+
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    ensure!(
+        (1..=40).contains(&name.len())
+            && name.chars().all(allowed)
+            && !name.starts_with('-')
+            && !name.ends_with('-'),
+        "{name:?} can't name a cluster: 1 to 40 of a-z, 0-9 and '-', and no '-' at an end"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        assert!(check_name("nl-ams-1").is_ok());
+        for bad in ["", "-a", "a-", "NL", "../x", "a b", &"a".repeat(41)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn two_clusters_of_one_name_are_refused() {
+        let twice =
+            Fleet::builder().member("a", ClusterOptions::member()).member("a", ClusterOptions::member());
+        assert_eq!(twice.start().await.unwrap_err().to_string(), "there are two clusters named a");
     }
 }

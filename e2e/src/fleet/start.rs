@@ -141,6 +141,10 @@ impl Plan<'_> {
                 format!("--initial-cluster=default={peer}"),
                 // The data need not survive the machine, and several stores on one disk wait for each other.
                 String::from("--unsafe-no-fsync"),
+                // It waits an election's time for others before it leads itself; by default that is
+                // a quarter of a cluster's whole start.
+                String::from("--heartbeat-interval=20"),
+                String::from("--election-timeout=200"),
                 String::from("--log-level=warn"),
             ],
         )

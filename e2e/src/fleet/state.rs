@@ -94,3 +94,41 @@ fn sweep(root: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn only_old_folders_without_an_owner_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str, age: u64| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).unwrap();
+            let owner = lock(&path).unwrap();
+            let time = SystemTime::now() - Duration::from_secs(age);
+            File::open(&path).unwrap().set_modified(time).unwrap();
+            owner
+        };
+        let _owner = folder("domicile-fleet-in-use", 3600);
+        drop(folder("domicile-fleet-abandoned", 3600));
+        drop(folder("domicile-fleet-just-made", 0));
+        drop(folder("somebody-elses", 3600));
+        sweep(root.path());
+        let mut left: Vec<_> =
+            fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["domicile-fleet-in-use", "domicile-fleet-just-made", "somebody-elses"]);
+    }
+
+    #[test]
+    fn a_folder_has_one_fleet_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        let first = StateDir::kept(root.path()).unwrap();
+        assert!(StateDir::kept(root.path()).unwrap_err().to_string().contains("used by another fleet"));
+        drop(first);
+        StateDir::kept(root.path()).unwrap();
+    }
+}
