@@ -6,13 +6,19 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
+# Where rustup can't fetch the toolchain that rust-toolchain.toml pins, the installed one has to do. One that is
+# too old is refused by cargo itself (rust-version).
+ifneq ($(shell rustc --version >/dev/null 2>&1 && echo ok),ok)
+export RUSTUP_TOOLCHAIN := $(firstword $(shell rustup default 2>/dev/null))
+endif
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: bins binaries ## Act out the story of examples/benelux on a local fleet (KEEP=1 leaves it running)
-	@cargo run --quiet -p domicile-e2e --bin demo
+demo: binaries ## Act out the story of examples/benelux on a local fleet (KEEP=1 leaves it running)
+	@$(programs)/demo
 
 .PHONY: test
 test: test-build ## Run every test: unit, property, and integration on real API servers
@@ -20,9 +26,10 @@ test: test-build ## Run every test: unit, property, and integration on real API 
 	@.ci/tools cargo nextest run --workspace
 
 .PHONY: bench
-bench: binaries ## Measure on a local fleet; prints a table and JSON
-	@cargo build --quiet --release --workspace --bins
-	@cargo run --quiet --release -p domicile-e2e --bin bench
+bench: ## Measure on a local fleet; prints a table and JSON
+	@cargo build --release --workspace --bins
+	@$(programs:debug=release)/domicile-fleet binaries >/dev/null
+	@$(programs:debug=release)/bench
 
 .PHONY: build
 build: ## Build everything
@@ -49,14 +56,18 @@ tools: ## Install cargo-nextest and cargo-deny into the cache
 	@.ci/tools
 
 .PHONY: binaries
-binaries: ## Find the Kubernetes binaries, or build them (about 10 minutes, once)
-	@cargo run --quiet -p domicile-e2e --bin domicile-fleet -- binaries
+binaries: bins ## Find the Kubernetes binaries, or build them (about 10 minutes, once)
+	@$(programs)/domicile-fleet binaries >/dev/null
 
 .PHONY: advisories
 advisories: ## Look for known vulnerabilities; needs the network
 	@.ci/tools cargo deny check advisories
 
 # The rest is for CI and for the targets above.
+
+.PHONY: versions
+versions:
+	@rustc --version; cargo --version; go version; $(MAKE) --version | head -n 1; .ci/tools
 
 .PHONY: fmt-check
 fmt-check:
@@ -74,13 +85,16 @@ docs:
 drift:
 	@cargo test --quiet --workspace --test yaml || { echo 'crds/yaml is not what the types say: run `make generate`' >&2; exit 1; }
 
-# Tests and demo start the operator and the CLI as processes, from the target folder.
+# Tests and demo start the operator and the CLI as processes, from this folder. Always built for the whole
+# workspace: cargo compiles dependencies again for each other choice of packages.
+programs := $(or $(CARGO_TARGET_DIR),target)/debug
+
 .PHONY: bins
 bins:
-	@cargo build --quiet --workspace --bins
+	@cargo build --workspace --bins
 
 .PHONY: test-build
-test-build: bins binaries
+test-build: binaries
 	@.ci/tools cargo nextest run --workspace --no-run
 
 # nextest doesn't run documentation tests; cargo takes a while to find out that there are none.
