@@ -224,8 +224,9 @@ async fn writes_are_counted() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_does_not_start_says_why() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
     let bad = ClusterOptions::hub().arg(Program::Apiserver, "--no-such-flag");
-    let error = Fleet::builder().hub_with(bad).start().await.unwrap_err();
+    let error = Fleet::builder().hub_with(bad).dir(dir.path()).start().await.unwrap_err();
     let text = format!("{error:#}");
     for part in [
         "cannot start cluster hub",
@@ -238,8 +239,9 @@ async fn a_cluster_that_does_not_start_says_why() -> anyhow::Result<()> {
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let flag = format!("--secure-port={}", taken.local_addr()?.port());
-    let error = Fleet::builder().hub_with(ClusterOptions::hub().arg(Program::Apiserver, &flag)).start().await;
-    let text = format!("{:#}", error.unwrap_err());
+    let bad = ClusterOptions::hub().arg(Program::Apiserver, &flag);
+    let error = Fleet::builder().hub_with(bad).dir(dir.path()).start().await.unwrap_err();
+    let text = format!("{error:#}");
     assert!(text.contains("address already in use") && text.contains(&flag), "{text}");
     Ok(())
 }

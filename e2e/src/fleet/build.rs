@@ -50,8 +50,9 @@ const MODULES: [Module; 3] = [
 
 const BUILD_FLAGS: [&str; 3] = ["build", "-trimpath", "-buildvcs=false"];
 
-/// What makes the programs the same everywhere, whatever the caller's environment says.
-const BUILD_ENV: [(&str, &str); 3] = [("CGO_ENABLED", "0"), ("GOFLAGS", ""), ("GOWORK", "off")];
+/// What makes the programs the same everywhere, whatever the caller's environment says. `GOFLAGS`
+/// repeats the default, since an empty one lets `go env -w` have its way.
+const BUILD_ENV: [(&str, &str); 3] = [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly"), ("GOWORK", "off")];
 
 /// The stages that make nodes and pods Ready, Jobs Complete and deleted pods go, in kwok's own module.
 const STAGE_FILES: [&str; 5] = [

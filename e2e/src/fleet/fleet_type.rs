@@ -142,7 +142,7 @@ impl FleetBuilder {
         if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
             bail!("there are two clusters named {name}");
         }
-        let dir = match &self.dir {
+        let mut dir = match &self.dir {
             Some(path) => StateDir::kept(path)?,
             None => StateDir::temporary()?,
         };
@@ -153,7 +153,13 @@ impl FleetBuilder {
             let binaries = Arc::clone(&binaries);
             async move { Cluster::start(&name, &options, &folder, &binaries).await }
         });
-        let clusters = try_join_all(starts).await?;
+        let clusters = match try_join_all(starts).await {
+            Ok(clusters) => clusters,
+            Err(error) => {
+                dir.leave();
+                return Err(error);
+            }
+        };
         let clusters = clusters.into_iter().map(|cluster| (cluster.name().to_owned(), cluster)).collect();
         Ok(Fleet { clusters, binaries, dir })
     }

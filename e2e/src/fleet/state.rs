@@ -7,6 +7,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -25,7 +26,7 @@ const AGE_MIN: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct StateDir {
     path: PathBuf,
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
     _lock: File,
 }
 
@@ -39,7 +40,7 @@ impl StateDir {
             .tempdir_in(&root)
             .with_context(|| format!("cannot create a folder in {}", root.display()))?;
         let lock = lock(folder.path())?;
-        Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder), _lock: lock })
+        Ok(Self { path: folder.path().to_owned(), temporary: Some(folder), _lock: lock })
     }
 
     /// A folder that is kept. Refuses one that another fleet uses.
@@ -47,11 +48,26 @@ impl StateDir {
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
         let path = path.canonicalize()?;
         let lock = lock(&path)?;
-        Ok(Self { path, _temporary: None, _lock: lock })
+        Ok(Self { path, temporary: None, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Leaves the folder there, since someone will want to read the logs. A later fleet removes it.
+    pub(crate) fn leave(&mut self) {
+        if let Some(folder) = &mut self.temporary {
+            folder.disable_cleanup(true);
+        }
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.leave();
+        }
     }
 }
 
@@ -121,6 +137,21 @@ mod tests {
             fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort_unstable();
         assert_eq!(left, ["domicile-fleet-in-use", "domicile-fleet-just-made", "somebody-elses"]);
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_unless_it_is_left() {
+        let mut gone = PathBuf::new();
+        for leave in [false, true] {
+            let mut dir = StateDir::temporary().unwrap();
+            dir.path().clone_into(&mut gone);
+            if leave {
+                dir.leave();
+            }
+            drop(dir);
+            assert_eq!(gone.exists(), leave);
+        }
+        fs::remove_dir_all(gone).unwrap();
     }
 
     #[test]
