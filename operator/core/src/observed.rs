@@ -112,6 +112,14 @@ impl MemberView {
         }
     }
 
+    /// A copy's objects were removed: what isn't watched isn't there any more, and with `all` nothing is.
+    pub fn forget_seat(&mut self, key: &WorkloadKey, ordinal: i32, all: bool) {
+        let place = (key.clone(), ordinal);
+        if all {
+            self.seats.remove(&place);
+        }
+    }
+
     /// All that was seen, by workload and ordinal.
     pub fn seats(&self) -> impl Iterator<Item = (&WorkloadKey, i32, &SeatView)> {
         self.seats.iter().map(|((key, ordinal), seat)| (key, *ordinal, seat))

@@ -1,0 +1,159 @@
+//! One workload: what follows from its verdict, and who does it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domicile_core::{
+    decide::Verdict,
+    manifests::ObjectRef,
+    moves::Wait,
+    orders::{Desk, Order, Outlook, departure, orders},
+};
+use domicile_crds::{NamespaceName, Problem, WorkloadKey};
+use jiff::Timestamp;
+
+use super::{Brain, Slot};
+
+impl Brain {
+    /// Does what is next for a workload that exists.
+    pub(super) fn consider(&mut self, verdict: &Verdict, now: Timestamp) {
+        let key = &verdict.key;
+        let Some(workload) = self.workloads.get(key).cloned() else { return };
+        if workload.metadata.deletion_timestamp.is_some() {
+            return;
+        }
+        let mut desk = Desk {
+            world: self.engine.world(),
+            observed: &self.observed,
+            memory: &mut self.memory,
+            gone: &self.gone,
+            now,
+        };
+        let mut outlook = orders(&mut desk, verdict);
+        self.withhold_taken_names(key, &mut outlook, now);
+        if outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::Budget(_))) {
+            self.queued.insert(key.clone());
+        }
+        if let Some(next) = outlook.next {
+            self.look_again(key, next);
+        }
+        for order in std::mem::take(&mut outlook.orders) {
+            self.hand_out(key, order, now);
+        }
+        self.report(verdict, &outlook, now);
+    }
+
+    /// Does what is next for a workload that was deleted.
+    pub(super) fn depart(&mut self, key: &WorkloadKey, now: Timestamp) {
+        let desk = Desk {
+            world: self.engine.world(),
+            observed: &self.observed,
+            memory: &mut self.memory,
+            gone: &self.gone,
+            now,
+        };
+        let Some(outlook) = departure(&desk, key) else { return };
+        if !outlook.waits.is_empty() {
+            for (ordinal, wait) in &outlook.waits {
+                tracing::debug!(workload = %key, ordinal, %wait, "what a deleted workload left is still there");
+            }
+            self.look_again(key, now + jiff::SignedDuration::from_secs(10));
+        }
+        for order in outlook.orders {
+            self.hand_out(key, order, now);
+        }
+    }
+
+    /// Gives an order to a task, unless one is at it already or it has failed just now.
+    fn hand_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) {
+        let slot = match &order {
+            Order::CreateAssignment(_)
+            | Order::UpdateAssignment(_)
+            | Order::ReleaseAssignment
+            | Order::CreateMigration(..)
+            | Order::RetargetMigration(..)
+            | Order::FinishMigration(..) => Slot::Record,
+            Order::Verify(cluster) => Slot::Member(cluster.clone()),
+            Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
+            Order::Remove(remove) => Slot::Member(remove.cluster.clone()),
+        };
+        let place = (key.clone(), slot);
+        if self.busy.contains(&place) {
+            return;
+        }
+        if let Some((_, until)) = self.failures.get(&place)
+            && *until > now
+        {
+            let until = *until;
+            return self.look_again(key, until);
+        }
+        if let Err(violations) = self.second_opinion(key, &order, now) {
+            return self.refuse(place, &violations, now);
+        }
+        if self.carry_out(key, order, now) {
+            self.busy.insert(place);
+        }
+    }
+
+    /// An object's name that another workload of the namespace recorded first isn't taken from it.
+    fn withhold_taken_names(&mut self, key: &WorkloadKey, outlook: &mut Outlook, now: Timestamp) {
+        let mut taken = BTreeMap::new();
+        for order in &outlook.orders {
+            let Order::Apply(apply) = order else { continue };
+            for object in &apply.objects {
+                if let Some(owner) = self.names.owner(&key.namespace, object).filter(|owner| *owner != key) {
+                    let problem = Problem {
+                        cluster: apply.cluster.to_string(),
+                        object: format!("{}/{}", object.kind.name(), object.name),
+                        reason: "NameTaken".to_owned(),
+                        message: format!(
+                            "TenantWorkload {} has an object of this kind and name: rename one of them",
+                            owner.name
+                        ),
+                    };
+                    taken.entry((apply.cluster.clone(), "names")).or_insert_with(Vec::new).push(problem);
+                }
+            }
+        }
+        if let Some(problems) = self.problems.get_mut(key) {
+            problems.retain(|(_, kind), _| *kind != "names");
+        }
+        if !taken.is_empty() {
+            self.problems.entry(key.clone()).or_default().append(&mut taken);
+            outlook.orders.retain(|order| !matches!(order, Order::Apply(_)));
+            self.look_again(key, now + jiff::SignedDuration::from_secs(60));
+        }
+    }
+}
+
+/// Which workload recorded an object's name first.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    holders: HashMap<(NamespaceName, ObjectRef), Vec<WorkloadKey>>,
+    recorded: HashMap<WorkloadKey, BTreeSet<ObjectRef>>,
+}
+
+impl Names {
+    fn owner(&self, namespace: &NamespaceName, object: &ObjectRef) -> Option<&WorkloadKey> {
+        self.holders.get(&(namespace.clone(), object.clone()))?.first()
+    }
+
+    /// Takes note of what an Assignment names now.
+    pub(super) fn record(&mut self, key: &WorkloadKey, objects: BTreeSet<ObjectRef>) {
+        let before = self.recorded.remove(key).unwrap_or_default();
+        for object in before.difference(&objects) {
+            let place = (key.namespace.clone(), object.clone());
+            if let Some(holders) = self.holders.get_mut(&place) {
+                holders.retain(|other| other != key);
+                if holders.is_empty() {
+                    self.holders.remove(&place);
+                }
+            }
+        }
+        for object in objects.difference(&before) {
+            self.holders.entry((key.namespace.clone(), object.clone())).or_default().push(key.clone());
+        }
+        if !objects.is_empty() {
+            self.recorded.insert(key.clone(), objects);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Members and namespaces: connecting, how they are, what is seen there.
+
+use std::{collections::HashSet, sync::Arc};
+
+use domicile_core::{Change, observed::ObjectView, text::shorten};
+use domicile_crds::{
+    Amounts, ClusterName, MemberCluster, MemberClusterStatus, NamespaceName, TenantName, condition_of,
+    keys::{self, condition},
+};
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::core::v1::Namespace,
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+};
+use kube::{Api, api::PostParams};
+use tokio::task::AbortHandle;
+
+use super::{Brain, Done, Input, carry_out::Outcome};
+use crate::{
+    hub::write::apply_status,
+    member::{Agent, Member, MemberEvent, Probe, SeenObject, verify::Inventory},
+    metrics::ClusterLabel,
+};
+
+/// How often in a row a member must fail to answer before it counts as not ready.
+const MISSES_MAX: u32 = 3;
+/// The kinds that must have been listed before it is known what is there.
+const LISTS: usize = 4;
+
+/// What is known of a member.
+pub(super) struct MemberState {
+    pub(super) object: Arc<MemberCluster>,
+    pub(super) member: Option<Arc<Member>>,
+    agent: AbortHandle,
+    misses: u32,
+    listed: HashSet<&'static str>,
+    writing: bool,
+    latest: Option<Box<Probe>>,
+    ready: Option<(&'static str, &'static str, String)>,
+}
+
+impl Drop for MemberState {
+    fn drop(&mut self) {
+        self.agent.abort();
+    }
+}
+
+impl Brain {
+    pub(super) fn cluster_there(&mut self, object: Arc<MemberCluster>, now: Timestamp) {
+        let Some(name) = object.metadata.name.as_deref().and_then(|name| ClusterName::new(name).ok()) else {
+            return;
+        };
+        self.facts.member(object.clone());
+        self.engine.apply(Change::Cluster(name.clone(), Some(Box::new((*object).clone()))), now);
+        match self.members.get_mut(&name) {
+            Some(state) if state.object.spec.connection == object.spec.connection => {
+                state.object = object;
+                self.report_member(&name, now);
+            }
+            _ => {
+                // Another credential may lead to another cluster: nothing that was seen before is believed.
+                self.observed.forget(&name);
+                self.verified.retain(|(cluster, _), _| *cluster != name);
+                let agent = self.start_agent(&name, &object);
+                let state = MemberState {
+                    object,
+                    member: None,
+                    agent,
+                    misses: 0,
+                    listed: HashSet::new(),
+                    writing: false,
+                    latest: None,
+                    ready: None,
+                };
+                self.members.insert(name, state);
+            }
+        }
+    }
+
+    fn start_agent(&self, name: &ClusterName, object: &MemberCluster) -> AbortHandle {
+        let agent = Agent {
+            name: name.clone(),
+            hub: self.hands.client.clone(),
+            namespace: self.hands.namespace.clone(),
+            secret: object.spec.connection.kubeconfig_secret.clone(),
+            inputs: self.hands.inputs.clone(),
+            metrics: self.hands.metrics.clone(),
+        };
+        tokio::spawn(agent.run()).abort_handle()
+    }
+
+    pub(super) fn cluster_gone(&mut self, name: &str, now: Timestamp) {
+        let Ok(name) = ClusterName::new(name) else { return };
+        self.members.remove(&name);
+        self.observed.forget(&name);
+        self.verified.retain(|(cluster, _), _| *cluster != name);
+        self.hands.metrics.reachable.remove(&ClusterLabel { cluster: name.to_string() });
+        self.engine.apply(Change::Cluster(name, None), now);
+    }
+
+    pub(super) fn take_member(&mut self, cluster: &ClusterName, event: MemberEvent, now: Timestamp) {
+        if !self.members.contains_key(cluster) {
+            return;
+        }
+        match event {
+            MemberEvent::Connected(member) => {
+                if let Some(state) = self.members.get_mut(cluster) {
+                    state.member = Some(member);
+                    state.listed.clear();
+                }
+            }
+            MemberEvent::NotConnected(reason, message) => {
+                self.answers(cluster, false);
+                if let Some(state) = self.members.get_mut(cluster) {
+                    state.ready = Some(("False", reason, message));
+                }
+                self.report_member(cluster, now);
+            }
+            MemberEvent::Probed(answer) => self.probed(cluster, answer, now),
+            MemberEvent::Object(seen) => self.seen(cluster, seen),
+            MemberEvent::Listed(kind) => {
+                let Some(state) = self.members.get_mut(cluster) else { return };
+                state.listed.insert(kind);
+                if state.listed.len() == LISTS && !self.observed.member(cluster).is_some_and(|m| m.synced) {
+                    self.observed.member_mut(cluster).synced = true;
+                    self.touch_everything();
+                }
+            }
+        }
+    }
+
+    /// What is there on a member is known now: whoever waited for that looks again.
+    fn touch_everything(&mut self) {
+        let keys: Vec<_> = self.workloads.keys().chain(self.assignments.keys()).cloned().collect();
+        for key in keys {
+            self.engine.touch(key);
+        }
+    }
+
+    fn answers(&mut self, cluster: &ClusterName, reachable: bool) {
+        let label = ClusterLabel { cluster: cluster.to_string() };
+        self.hands.metrics.reachable.get_or_create(&label).set(i64::from(reachable));
+        let view = self.observed.member_mut(cluster);
+        if view.reachable != reachable {
+            view.reachable = reachable;
+            tracing::info!(%cluster, reachable, "a member changed whether it answers");
+            self.touch_member(cluster);
+            if reachable {
+                // What failed because it didn't answer needn't wait any longer.
+                let there = super::Slot::Member(cluster.clone());
+                self.failures.retain(|(_, slot), _| *slot != there);
+            }
+        }
+    }
+
+    fn probed(&mut self, cluster: &ClusterName, answer: Result<Box<Probe>, String>, now: Timestamp) {
+        self.answers(cluster, answer.is_ok());
+        let Some(state) = self.members.get_mut(cluster) else { return };
+        match answer {
+            Ok(mut probe) => {
+                state.misses = 0;
+                if probe.inventory.is_none() {
+                    probe.inventory = state.latest.take().and_then(|latest| latest.inventory);
+                }
+                state.latest = Some(probe);
+                let message = "it answers and can be used".to_owned();
+                state.ready = Some(("True", "Ready", message));
+                self.engine.apply(Change::Seen(cluster.clone(), now), now);
+                self.facts.member_seen(cluster, now);
+            }
+            Err(error) => {
+                state.misses += 1;
+                if state.misses >= MISSES_MAX || state.ready.is_none() {
+                    state.ready = Some(("Unknown", "Unreachable", error));
+                }
+            }
+        }
+        self.report_member(cluster, now);
+    }
+
+    /// Writes the member's status if it says something new.
+    fn report_member(&mut self, cluster: &ClusterName, now: Timestamp) {
+        let Some(state) = self.members.get_mut(cluster) else { return };
+        let Some((status, reason, message)) = &state.ready else { return };
+        let old = state.object.status.clone().unwrap_or_default();
+        let generation = state.object.metadata.generation;
+        let next = member_status(&old, state.latest.as_deref(), (status, reason, message), (generation, now));
+        if next == old || state.writing {
+            return;
+        }
+        state.writing = true;
+        let (hands, name) = (self.hands.clone(), cluster.clone());
+        tokio::spawn(async move {
+            let api: Api<MemberCluster> = Api::all(hands.client.clone());
+            let written = apply_status(&api, name.as_str(), &next).await.map(Box::new);
+            let _ = hands.inputs.send(Input::Done(Done::Member(name, written))).await;
+        });
+    }
+
+    pub(super) fn member_written(
+        &mut self,
+        cluster: &ClusterName,
+        written: Result<Box<MemberCluster>, crate::hub::write::WriteError>,
+        now: Timestamp,
+    ) {
+        if let Some(state) = self.members.get_mut(cluster) {
+            state.writing = false;
+        }
+        match written {
+            Ok(mut object) => {
+                object.metadata.managed_fields = None;
+                self.cluster_there(Arc::new(*object), now);
+            }
+            Err(error) => tracing::warn!(%cluster, %error, "the member's status was not written"),
+        }
+    }
+
+    /// An object on a member was seen by a watch.
+    fn seen(&mut self, cluster: &ClusterName, seen: SeenObject) {
+        let SeenObject { key, ordinal, object, mut view, generation } = seen;
+        let place = (cluster.clone(), key.clone(), ordinal, object.clone());
+        match &mut view {
+            Some(view) => {
+                let known = self.observed.seat(cluster, &key, ordinal).get(&object).copied();
+                let last = self.generations.get(&place).copied();
+                let same_digest = known.is_some_and(|known| known.digest == view.digest);
+                if last.is_some_and(|last| generation > last)
+                    && same_digest
+                    && !self.is_autoscaled(&key, &object)
+                {
+                    // Its spec changed, and what we applied didn't: somebody else did that.
+                    tracing::info!(%cluster, workload = %key, kind = object.kind.name(), name = %object.name,
+                        "an object was changed by somebody else, and is put right");
+                    self.hands.metrics.drift.inc();
+                    *view = ObjectView { digest: 0, ..*view };
+                }
+                if last.is_none_or(|last| generation > last) {
+                    self.generations.insert(place, generation);
+                }
+            }
+            None => {
+                self.generations.remove(&place);
+            }
+        }
+        if self.observed.member_mut(cluster).note(&key, ordinal, object, view) {
+            self.engine.touch(key);
+        }
+    }
+
+    fn is_autoscaled(
+        &self,
+        key: &domicile_crds::WorkloadKey,
+        object: &domicile_core::manifests::ObjectRef,
+    ) -> bool {
+        let workload = self.engine.world().workloads.get(key);
+        let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
+        manifests.is_some_and(|m| m.objects.iter().any(|o| o.object == *object && o.autoscaled))
+    }
+
+    /// A namespace on a member was listed.
+    pub(super) fn verified(
+        &mut self,
+        cluster: &ClusterName,
+        namespace: &NamespaceName,
+        found: Inventory,
+        now: Timestamp,
+    ) {
+        let present = found.present();
+        self.hands.metrics.drift.inc_by(found.drifted);
+        let view = self.observed.member_mut(cluster);
+        let mut touched = view.retain(Some(namespace), crate::member::verify::is_listed, &present);
+        for (key, ordinal, object, seen) in found.objects {
+            if view.note(&key, ordinal, object, Some(seen)) {
+                touched.push(key);
+            }
+        }
+        view.verified.insert(namespace.clone());
+        self.verified.insert((cluster.clone(), namespace.clone()), now);
+        touched.extend(self.engine.on_cluster(cluster).filter(|key| key.namespace == *namespace).cloned());
+        for key in touched {
+            self.engine.touch(key);
+        }
+    }
+
+    /// Makes the tenants' namespaces on the hub that aren't there yet.
+    pub(super) fn make_namespaces(&mut self) {
+        let world = self.engine.world();
+        let mut missing: Vec<(NamespaceName, TenantName)> = Vec::new();
+        for (name, tenant) in &world.tenants {
+            let absent = |namespace: &&NamespaceName| {
+                !world.labelled.contains_key(*namespace) && !self.making.contains(*namespace)
+            };
+            missing.extend(tenant.namespaces.iter().filter(absent).map(|n| (n.clone(), name.clone())));
+        }
+        for (namespace, tenant) in missing {
+            self.making.insert(namespace.clone());
+            let hands = self.hands.clone();
+            tokio::spawn(async move {
+                let object = Namespace {
+                    metadata: kube::api::ObjectMeta {
+                        name: Some(namespace.to_string()),
+                        labels: Some([(keys::TENANT_LABEL.to_owned(), tenant.to_string())].into()),
+                        ..kube::api::ObjectMeta::default()
+                    },
+                    ..Namespace::default()
+                };
+                let api: Api<Namespace> = Api::all(hands.client.clone());
+                if let Err(error) = api.create(&PostParams::default(), &object).await {
+                    tracing::warn!(%namespace, %tenant, %error, "a tenant's namespace was not made on the hub");
+                }
+                let _ = hands.inputs.send(Input::Done(Done::Namespace(namespace))).await;
+            });
+        }
+    }
+
+    pub(super) fn verify_again(
+        &mut self,
+        cluster: ClusterName,
+        namespace: NamespaceName,
+        tenant: TenantName,
+    ) {
+        let Some(member) = self.members.get(&cluster).and_then(|state| state.member.clone()) else { return };
+        let hands = self.hands.clone();
+        tokio::spawn(async move {
+            let found = member.verify(&tenant, &namespace).await;
+            let outcome = Outcome::Verified { cluster, namespace, found };
+            let _ = hands.inputs.send(Input::Done(Done::Background(outcome))).await;
+        });
+    }
+}
+
+/// The status of a member, with `old` kept where nothing changed.
+fn member_status(
+    old: &MemberClusterStatus,
+    probe: Option<&Probe>,
+    (status, reason, message): (&str, &str, &str),
+    (generation, now): (Option<i64>, Timestamp),
+) -> MemberClusterStatus {
+    let mut next = old.clone();
+    next.observed_generation = generation;
+    if let Some(probe) = probe {
+        next.version = Some(probe.version.clone());
+        next.cluster_id = Some(probe.cluster_id.clone());
+        next.tenants.clone_from(&probe.tenants);
+        if let Some(inventory) = &probe.inventory {
+            next.allocatable = inventory.allocatable.clone().map(|a| Amounts { ..a });
+            next.node_regions.clone_from(&inventory.regions);
+            next.kinds_not_served.clone_from(&inventory.kinds_not_served);
+        }
+    }
+    let since = condition_of(&old.conditions, condition::READY).filter(|c| c.status == status);
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    next.conditions = vec![Condition {
+        type_: condition::READY.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: shorten(message),
+        observed_generation: generation,
+        last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
+    }];
+    next
+}

@@ -1,0 +1,242 @@
+//! The one task that holds the state: takes in what was observed, derives what to do, hands it out.
+//!
+//! It never waits for a call. What is carried out reports back as an [`Input`], like any observation.
+
+mod carry_out;
+mod consider;
+mod fleet;
+mod intake;
+mod second;
+mod status;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use domicile_check::Facts;
+use domicile_core::{Change, Engine, moves::Memory, observed::Observed};
+use domicile_crds::{
+    Assignment, ClusterName, Endpoint, Migration, NamespaceName, Problem, Relocation, RelocationName, Tenant,
+    TenantName, TenantWorkload, WorkloadKey,
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use tokio::sync::mpsc;
+
+use crate::{
+    http::Health,
+    hub::{HubEvent, HubKind, watch::Broken},
+    member::MemberEvent,
+    metrics::Metrics,
+    retry::Failures,
+};
+pub(crate) use carry_out::Done;
+use fleet::MemberState;
+
+/// Most inputs that are taken in before what follows from them is derived.
+const BATCH_MAX: usize = 512;
+/// How often the brain looks around when nothing happens: for ages and campaigns.
+const TICK: Duration = Duration::from_secs(5);
+/// How often a namespace on a member is listed again, to find what others have changed.
+const VERIFY_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
+/// Something that the brain takes in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something was observed on the hub.
+    Hub(HubEvent),
+    /// Something was observed of a member.
+    Member(ClusterName, MemberEvent),
+    /// Something was carried out.
+    Done(Done),
+}
+
+/// What at most one task does at a time for a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    /// Write its record on the hub.
+    Record,
+    /// Write its status.
+    Status,
+    /// Do something on a member.
+    Member(ClusterName),
+    /// Look at its pods and addresses.
+    Inspect,
+}
+
+/// What carries orders out.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    /// The hub.
+    pub(crate) client: Client,
+    /// The operator's namespace.
+    pub(crate) namespace: String,
+    /// Where results go.
+    pub(crate) inputs: mpsc::Sender<Input>,
+    /// Metrics.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The state.
+pub(crate) struct Brain {
+    hands: Hands,
+    health: Arc<Health>,
+    broken: Broken,
+    engine: Engine,
+    observed: Observed,
+    memory: Memory,
+    gone: HashSet<(WorkloadKey, i32, ClusterName)>,
+    facts: Facts,
+    listed: HashSet<HubKind>,
+    workloads: HashMap<WorkloadKey, Arc<TenantWorkload>>,
+    assignments: HashMap<WorkloadKey, Arc<Assignment>>,
+    migrations: HashMap<WorkloadKey, BTreeMap<String, Arc<Migration>>>,
+    tenants: HashMap<TenantName, Arc<Tenant>>,
+    relocations: HashMap<RelocationName, Arc<Relocation>>,
+    campaigns_known: HashSet<RelocationName>,
+    members: HashMap<ClusterName, MemberState>,
+    /// Hub namespaces that are being made.
+    making: HashSet<NamespaceName>,
+    /// Who owns an object's name in a namespace.
+    names: consider::Names,
+    /// Namespaces on members that are being listed.
+    listing: HashSet<(ClusterName, NamespaceName)>,
+    /// Whose moves wait for a place in a budget.
+    queued: BTreeSet<WorkloadKey>,
+    verified: HashMap<(ClusterName, NamespaceName), Timestamp>,
+    generations: HashMap<(ClusterName, WorkloadKey, i32, domicile_core::manifests::ObjectRef), i64>,
+    busy: HashSet<(WorkloadKey, Slot)>,
+    failures: HashMap<(WorkloadKey, Slot), (Failures, Timestamp)>,
+    problems: HashMap<WorkloadKey, BTreeMap<(ClusterName, &'static str), Vec<Problem>>>,
+    endpoints: HashMap<WorkloadKey, BTreeMap<i32, Vec<Endpoint>>>,
+    inspected: HashMap<WorkloadKey, Timestamp>,
+    unsettled: HashMap<WorkloadKey, Timestamp>,
+    stalled: HashSet<WorkloadKey>,
+    timers: BTreeMap<Timestamp, BTreeSet<WorkloadKey>>,
+}
+
+impl Brain {
+    pub(crate) fn new(hands: Hands, health: Arc<Health>, broken: Broken) -> Self {
+        Self {
+            hands,
+            health,
+            broken,
+            engine: Engine::default(),
+            observed: Observed::default(),
+            memory: Memory::default(),
+            gone: HashSet::new(),
+            facts: Facts::default(),
+            listed: HashSet::new(),
+            workloads: HashMap::new(),
+            assignments: HashMap::new(),
+            migrations: HashMap::new(),
+            tenants: HashMap::new(),
+            relocations: HashMap::new(),
+            campaigns_known: HashSet::new(),
+            members: HashMap::new(),
+            making: HashSet::new(),
+            names: consider::Names::default(),
+            listing: HashSet::new(),
+            queued: BTreeSet::new(),
+            verified: HashMap::new(),
+            generations: HashMap::new(),
+            busy: HashSet::new(),
+            failures: HashMap::new(),
+            problems: HashMap::new(),
+            endpoints: HashMap::new(),
+            inspected: HashMap::new(),
+            unsettled: HashMap::new(),
+            stalled: HashSet::new(),
+            timers: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until `inputs` is closed.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut last_tick = Timestamp::UNIX_EPOCH;
+        loop {
+            let now = Timestamp::now();
+            tokio::select! {
+                taken = inputs.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { return },
+                () = tokio::time::sleep(self.pause(now)) => {}
+            }
+            let now = Timestamp::now();
+            for input in batch.drain(..) {
+                self.take(input, now);
+            }
+            if self.is_synced() {
+                if now.duration_since(last_tick) >= SignedDuration::try_from(TICK).unwrap_or_default() {
+                    last_tick = now;
+                    self.tick(now);
+                }
+                self.round(now);
+            }
+        }
+    }
+
+    /// How long nothing happens by itself.
+    fn pause(&self, now: Timestamp) -> Duration {
+        let timers = self.timers.keys().next().copied();
+        let next = timers.into_iter().chain(self.engine.next()).min();
+        let until = next.map_or(SignedDuration::MAX, |next| next.duration_since(now));
+        // A little more, so that the instant has come when we look.
+        let until = until.saturating_add(SignedDuration::from_millis(1));
+        until.max(SignedDuration::ZERO).min(SignedDuration::try_from(TICK).unwrap_or_default()).unsigned_abs()
+    }
+
+    /// Whether every kind on the hub has been listed. Before that, what isn't known isn't known to be absent.
+    fn is_synced(&self) -> bool {
+        let synced = self.listed.len() == HubKind::COUNT;
+        self.health.synced.store(synced, Ordering::Relaxed);
+        synced
+    }
+
+    /// Regular work: ages, campaigns, namespaces, lists of what members hold.
+    fn tick(&mut self, now: Timestamp) {
+        if self.broken.is_none() {
+            self.engine.apply(Change::HubSeen(now), now);
+            self.facts.hub_seen(now);
+        }
+        self.make_namespaces();
+        self.report_campaigns();
+        let old = |at: &Timestamp| now.duration_since(*at) > VERIFY_EVERY;
+        let due: Vec<_> =
+            self.verified.iter().filter(|(_, at)| old(at)).map(|(place, _)| place.clone()).collect();
+        for (cluster, namespace) in due {
+            if let Ok(tenant) = self.engine.world().tenant_of(&namespace).cloned() {
+                self.verified.insert((cluster.clone(), namespace.clone()), now);
+                self.verify_again(cluster, namespace, tenant);
+            }
+        }
+        self.hands.metrics.workloads.set(i64::try_from(self.workloads.len()).unwrap_or(i64::MAX));
+        self.hands.metrics.stalled.set(i64::try_from(self.stalled.len()).unwrap_or(i64::MAX));
+    }
+
+    /// Derives and hands out, for every workload that something concerns.
+    fn round(&mut self, now: Timestamp) {
+        self.engine.advance(now);
+        let mut keys = self.engine.take_dirty();
+        while let Some(entry) = self.timers.first_entry()
+            && *entry.key() <= now
+        {
+            keys.extend(entry.remove());
+        }
+        if keys.is_empty() {
+            return;
+        }
+        let verdicts = self.engine.decide(&keys, now);
+        for key in &keys {
+            self.depart(key, now);
+        }
+        for verdict in verdicts {
+            self.consider(&verdict, now);
+        }
+    }
+
+    fn look_again(&mut self, key: &WorkloadKey, at: Timestamp) {
+        self.timers.entry(at).or_default().insert(key.clone());
+    }
+}

@@ -1,0 +1,298 @@
+//! Reporting: one write per change, and none while things are still settling.
+
+use std::collections::BTreeMap;
+
+use domicile_core::{
+    decide::{Verdict, Wish},
+    moves::Wait,
+    orders::Outlook,
+    report::Situation,
+    text::shorten,
+};
+use domicile_crds::{
+    ClusterName, Endpoint, Migration, MigrationStatus, MigrationStep, Problem, Relocation, RelocationName,
+    RelocationStatus, TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::{
+    Api, Resource as _,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+
+use super::{Brain, Hands, Slot, carry_out::Outcome};
+use crate::{
+    hub::write::{WriteError, apply_status, migration_status},
+    retry::Retry,
+};
+
+/// How long a state that isn't final may last before it is written: a copy that becomes ready within it costs one
+/// write instead of two.
+const SETTLE: SignedDuration = SignedDuration::from_secs(5);
+/// The same while a move goes on: a campaign of a thousand moves would otherwise write each workload twice.
+const SETTLE_MOVING: SignedDuration = SignedDuration::from_secs(30);
+/// How often pods are looked at while a copy isn't ready.
+const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
+
+/// What was found wrong, and where exposed Services are.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    problems: BTreeMap<ClusterName, Vec<Problem>>,
+    endpoints: BTreeMap<i32, Vec<Endpoint>>,
+}
+
+impl Brain {
+    /// Writes the status of a workload if it says something new and has settled.
+    pub(super) fn report(&mut self, verdict: &Verdict, outlook: &Outlook, now: Timestamp) {
+        let key = &verdict.key;
+        let Some(workload) = self.workloads.get(key).cloned() else { return };
+        let problems: Vec<Problem> =
+            self.problems.get(key).into_iter().flatten().flat_map(|(_, p)| p.clone()).collect();
+        let nothing = BTreeMap::new();
+        let situation = Situation {
+            world: self.engine.world(),
+            classes: self.engine.classes(),
+            observed: &self.observed,
+            verdict,
+            outlook,
+            problems: &problems,
+            endpoints: self.endpoints.get(key).unwrap_or(&nothing),
+            now,
+        };
+        let old = workload.status.as_ref();
+        let next = situation.status(old);
+        let stalled = condition_of(&next.conditions, condition::STALLED).is_some();
+        let ready = condition_of(&next.conditions, condition::READY).is_some_and(|c| c.status == "True");
+        if stalled {
+            self.stalled.insert(key.clone())
+        } else {
+            self.stalled.remove(key)
+        };
+        self.inspect_if_needed(verdict, ready, now);
+        self.report_moves(key, outlook);
+        if old == Some(&next) {
+            self.unsettled.remove(key);
+            return;
+        }
+        let moving = verdict.seats.iter().any(|seat| matches!(seat.wish, Wish::Move { .. }))
+            || self.engine.world().running_moves(key).next().is_some();
+        let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
+        let settled = (ready && !moving) || stalled || waits || !next.problems.is_empty();
+        let since = *self.unsettled.entry(key.clone()).or_insert(now);
+        let until = since + if moving { SETTLE_MOVING } else { SETTLE };
+        if !settled && until > now {
+            return self.look_again(key, until);
+        }
+        self.write_status(key, next, now);
+    }
+
+    fn write_status(&mut self, key: &WorkloadKey, next: TenantWorkloadStatus, now: Timestamp) {
+        let place = (key.clone(), Slot::Status);
+        if self.busy.contains(&place) || self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
+            return self.look_again(key, now + SignedDuration::from_secs(1));
+        }
+        self.unsettled.remove(key);
+        self.busy.insert(place);
+        let Some(workload) = self.workloads.get(key) else { return };
+        let warning = newly_stalled(workload, &next).map(|message| (workload.object_ref(&()), message));
+        let (hands, at) = (self.hands.clone(), key.clone());
+        self.hands.spawn(key, Slot::Status, async move {
+            let api: Api<TenantWorkload> = Api::namespaced(hands.client.clone(), at.namespace.as_str());
+            let written = apply_status(&api, at.name.as_str(), &next).await.map(Box::new);
+            if let (Ok(_), Some((object, (reason, message)))) = (&written, warning) {
+                warn(&hands, &object, reason, message).await;
+            }
+            Outcome::Status(written)
+        });
+    }
+
+    pub(super) fn status_written(
+        &mut self,
+        key: &WorkloadKey,
+        written: Result<Box<TenantWorkload>, WriteError>,
+    ) -> Option<Retry> {
+        match written {
+            Ok(object) => {
+                if let Some(known) = self.workloads.get_mut(key) {
+                    let mut fresh = (**known).clone();
+                    fresh.status = object.status;
+                    *known = fresh.into();
+                }
+                None
+            }
+            Err(error) => {
+                let words = crate::member::chain(&error);
+                tracing::warn!(workload = %key, error = %words, "a status was not written");
+                Some(error.retry())
+            }
+        }
+    }
+
+    /// Says in a Migration what it waits for, where somebody may look for that.
+    fn report_moves(&mut self, key: &WorkloadKey, outlook: &Outlook) {
+        let Some(moves) = self.migrations.get(key) else { return };
+        let place = (key.clone(), Slot::Status);
+        for (ordinal, wait) in outlook.waits.iter().filter(|(_, wait)| waits_for_somebody(wait)) {
+            let running = moves.values().find(|m| {
+                m.spec.seat == *ordinal
+                    && !m.status.as_ref().and_then(|s| s.step).is_some_and(MigrationStep::is_final)
+            });
+            let Some(migration) = running else { continue };
+            let begun = self.memory.begun(key, *ordinal).is_some();
+            let step = if begun { MigrationStep::Starting } else { MigrationStep::Waiting };
+            let message = Some(shorten(&wait.to_string()));
+            let old = migration.status.clone().unwrap_or_default();
+            if (old.step == Some(step) && old.message == message) || !self.busy.insert(place.clone()) {
+                continue;
+            }
+            let status = MigrationStatus {
+                observed_generation: migration.metadata.generation,
+                step: Some(step),
+                message,
+                ..MigrationStatus::default()
+            };
+            let (hands, at) = (self.hands.clone(), key.clone());
+            let name = migration.metadata.name.clone().unwrap_or_default();
+            self.hands.spawn(key, Slot::Status, async move {
+                let written: Result<Migration, _> =
+                    migration_status(&hands.client, &at, &name, &status).await;
+                Outcome::MoveStatus(written.map(Box::new))
+            });
+            return;
+        }
+    }
+
+    /// Looks at pods when a copy isn't ready, and at addresses when it is.
+    fn inspect_if_needed(&mut self, verdict: &Verdict, ready: bool, now: Timestamp) {
+        let key = &verdict.key;
+        let Some(workload) = self.workloads.get(key).cloned() else { return };
+        let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
+        let exposed = !workload.spec.expose.is_empty() && !self.endpoints.contains_key(key);
+        let unready =
+            !ready && self.unsettled.get(key).is_some_and(|since| now.duration_since(*since) >= SETTLE);
+        let long_unready = !ready && !self.unsettled.contains_key(key) && workload.status.is_some();
+        if !(unready || long_unready || has_problems || (ready && exposed)) {
+            return;
+        }
+        if let Some(last) = self.inspected.get(key)
+            && now.duration_since(*last) < INSPECT_EVERY
+        {
+            let next = *last + INSPECT_EVERY;
+            return self.look_again(key, next);
+        }
+        let Some(tenant) = self.owner(key) else { return };
+        let seats: Vec<_> = self
+            .engine
+            .world()
+            .active_seats(key)
+            .into_iter()
+            .filter(|seat| self.observed.is_reachable(&seat.cluster))
+            .filter_map(|seat| {
+                let member = self.members.get(&seat.cluster)?.member.clone()?;
+                Some((seat.ordinal, seat.cluster.clone(), member))
+            })
+            .collect();
+        if seats.is_empty() || !self.busy.insert((key.clone(), Slot::Inspect)) {
+            return;
+        }
+        self.inspected.insert(key.clone(), now);
+        let at = key.clone();
+        self.hands.spawn(key, Slot::Inspect, async move {
+            let mut inspection = Inspection { problems: BTreeMap::new(), endpoints: BTreeMap::new() };
+            for (ordinal, cluster, member) in seats {
+                // What can't be asked leaves what was known.
+                if let Ok(problems) = member.problems(&at, ordinal).await {
+                    inspection.problems.insert(cluster, problems);
+                }
+                if let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await {
+                    inspection.endpoints.insert(ordinal, endpoints);
+                }
+            }
+            Outcome::Inspected(inspection)
+        });
+    }
+
+    pub(super) fn inspected(&mut self, key: &WorkloadKey, inspection: Inspection, now: Timestamp) {
+        for (cluster, problems) in inspection.problems {
+            if problems.is_empty() {
+                self.clear_problem(key, &cluster, "pods");
+            } else {
+                self.problems.entry(key.clone()).or_default().insert((cluster, "pods"), problems);
+            }
+        }
+        if inspection.endpoints.values().any(|endpoints| !endpoints.is_empty()) {
+            self.endpoints.insert(key.clone(), inspection.endpoints);
+        }
+        let _ = now;
+    }
+
+    /// Writes how far each campaign is, where that has changed.
+    pub(super) fn report_campaigns(&mut self) {
+        let mut counts: BTreeMap<RelocationName, RelocationStatus> = BTreeMap::new();
+        for migration in self.migrations.values().flat_map(BTreeMap::values) {
+            let Some(name) = &migration.spec.relocation else { continue };
+            let status = counts.entry(name.clone()).or_default();
+            match migration.status.as_ref().and_then(|s| s.step) {
+                Some(MigrationStep::Completed) => status.done += 1,
+                Some(MigrationStep::RolledBack) => {}
+                _ => status.pending += 1,
+            }
+        }
+        for (name, mut status) in counts {
+            let Some(known) = self.relocations.get(&name) else { continue };
+            status.moving = i64::from(self.memory.moving(&name));
+            status.pending = (status.pending - status.moving).max(0);
+            status.observed_generation = known.metadata.generation;
+            if known.status.as_ref() == Some(&status) {
+                continue;
+            }
+            let client = self.hands.client.clone();
+            tokio::spawn(async move {
+                let api: Api<Relocation> = Api::all(client);
+                if let Err(error) = apply_status(&api, name.as_str(), &status).await {
+                    tracing::warn!(relocation = %name, %error, "a campaign's status was not written");
+                }
+            });
+        }
+    }
+}
+
+/// Whether a person would want to know what is waited for, since it takes as long as somebody takes.
+fn waits_for_somebody(wait: &Wait) -> bool {
+    match wait {
+        Wait::Answer
+        | Wait::Denied
+        | Wait::Window(_)
+        | Wait::Paused(_)
+        | Wait::Unreachable(_)
+        | Wait::Frozen(_)
+        | Wait::Retry(_) => true,
+        Wait::Budget(_) | Wait::NotReady(_) | Wait::NotIdle(_) | Wait::Draining(_) => false,
+    }
+}
+
+fn newly_stalled(workload: &TenantWorkload, next: &TenantWorkloadStatus) -> Option<(String, String)> {
+    let old = workload.status.as_ref().and_then(|old| condition_of(&old.conditions, condition::STALLED));
+    let new = condition_of(&next.conditions, condition::STALLED)?;
+    let said = old.is_some_and(|old| old.reason == new.reason);
+    (!said).then(|| (new.reason.clone(), new.message.clone()))
+}
+
+async fn warn(
+    hands: &Hands,
+    object: &k8s_openapi::api::core::v1::ObjectReference,
+    reason: String,
+    message: String,
+) {
+    let reporter = Reporter { controller: "domicile-operator".to_owned(), instance: None };
+    let recorder = Recorder::new(hands.client.clone(), reporter);
+    let event = Event {
+        type_: EventType::Warning,
+        reason,
+        note: Some(message),
+        action: "Place".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = recorder.publish(&event, object).await {
+        tracing::debug!(%error, "an event was not published");
+    }
+}

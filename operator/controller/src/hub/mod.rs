@@ -1,0 +1,64 @@
+//! The hub: what is observed there, and what is written.
+
+pub(crate) mod watch;
+pub(crate) mod write;
+
+use std::sync::Arc;
+
+use domicile_crds::{
+    Assignment, CountrySet, Decision, HostingProvider, Installation, MemberCluster, Migration, Relocation,
+    Site, Tenant, TenantWorkload,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// An object of the hub.
+#[derive(Clone, Debug)]
+pub(crate) enum HubObject {
+    CountrySet(Arc<CountrySet>),
+    Provider(Arc<HostingProvider>),
+    Site(Arc<Site>),
+    Installation(Arc<Installation>),
+    Cluster(Arc<MemberCluster>),
+    Decision(Arc<Decision>),
+    Tenant(Arc<Tenant>),
+    Namespace(Arc<ObjectMeta>),
+    Workload(Arc<TenantWorkload>),
+    Assignment(Arc<Assignment>),
+    Migration(Arc<Migration>),
+    Relocation(Arc<Relocation>),
+}
+
+/// A kind that is watched on the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum HubKind {
+    CountrySet,
+    Provider,
+    Site,
+    Installation,
+    Cluster,
+    Decision,
+    Tenant,
+    Namespace,
+    Workload,
+    Assignment,
+    Migration,
+    Relocation,
+}
+
+impl HubKind {
+    /// How many kinds there are.
+    pub(crate) const COUNT: usize = 12;
+}
+
+/// Something was observed on the hub.
+#[derive(Clone, Debug)]
+pub(crate) enum HubEvent {
+    /// An object is there, new or changed.
+    There(HubObject),
+    /// An object is gone: its deletion was seen, or a complete list doesn't have it any more.
+    Gone(HubKind, Option<String>, String),
+    /// An object couldn't be read: what was known of it stays.
+    Unreadable(HubKind, String, String),
+    /// All objects of a kind have been listed.
+    Listed(HubKind),
+}

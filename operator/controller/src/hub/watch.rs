@@ -1,0 +1,187 @@
+//! Watches on the hub, one per kind.
+
+use std::{
+    collections::HashSet,
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use super::{HubEvent, HubKind, HubObject};
+use crate::{
+    brain::Input,
+    metrics::{KindLabel, Metrics},
+};
+
+/// How many of the hub's watches are broken at present. While any is, nothing newer is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Broken(Arc<AtomicUsize>);
+
+impl Broken {
+    /// Whether all watches are well.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Starts all watches. They end when `inputs` is closed.
+pub(crate) fn start(client: &Client, inputs: &mpsc::Sender<Input>, metrics: &Arc<Metrics>) -> Broken {
+    let broken = Broken::default();
+    let feed = Feed { inputs: inputs.clone(), metrics: metrics.clone(), broken: broken.clone() };
+    feed.start(client, HubKind::CountrySet, HubObject::CountrySet);
+    feed.start(client, HubKind::Provider, HubObject::Provider);
+    feed.start(client, HubKind::Site, HubObject::Site);
+    feed.start(client, HubKind::Installation, HubObject::Installation);
+    feed.start(client, HubKind::Cluster, HubObject::Cluster);
+    feed.start(client, HubKind::Decision, HubObject::Decision);
+    feed.start(client, HubKind::Tenant, HubObject::Tenant);
+    feed.start(client, HubKind::Workload, HubObject::Workload);
+    feed.start(client, HubKind::Assignment, HubObject::Assignment);
+    feed.start(client, HubKind::Migration, HubObject::Migration);
+    feed.start(client, HubKind::Relocation, HubObject::Relocation);
+    // Of namespaces, the metadata is enough.
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    tokio::spawn(feed.follow(api, HubKind::Namespace, |object: PartialObjectMeta<Namespace>| {
+        Ok(HubObject::Namespace(Arc::new(object.metadata)))
+    }));
+    broken
+}
+
+#[derive(Clone)]
+struct Feed {
+    inputs: mpsc::Sender<Input>,
+    metrics: Arc<Metrics>,
+    broken: Broken,
+}
+
+impl Feed {
+    fn start<K>(&self, client: &Client, kind: HubKind, wrap: fn(Arc<K>) -> HubObject)
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+        let read = move |guarded: DeserializeGuard<K>| match guarded.0 {
+            Ok(mut object) => {
+                object.meta_mut().managed_fields = None;
+                Ok(wrap(Arc::new(object)))
+            }
+            Err(invalid) => Err(invalid.error.to_string()),
+        };
+        tokio::spawn(self.follow(api, kind, read));
+    }
+
+    fn follow<K>(
+        &self,
+        api: Api<K>,
+        kind: HubKind,
+        read: impl Fn(K) -> Result<HubObject, String> + Send + 'static,
+    ) -> futures::future::BoxFuture<'static, ()>
+    where
+        K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+        K::DynamicType: Default,
+    {
+        let feed = self.clone();
+        let events = watcher(api, watcher::Config::default()).default_backoff().into_stream();
+        let read: Box<dyn Fn(K) -> Result<HubObject, String> + Send> = Box::new(read);
+        feed.forward(events.boxed(), kind, read).boxed()
+    }
+
+    async fn forward<K: Resource + Send + 'static>(
+        self,
+        mut events: futures::stream::BoxStream<'static, Result<Event<K>, watcher::Error>>,
+        kind: HubKind,
+        read: Box<dyn Fn(K) -> Result<HubObject, String> + Send>,
+    ) {
+        let mut known: HashSet<(Option<String>, String)> = HashSet::new();
+        let mut listed: HashSet<(Option<String>, String)> = HashSet::new();
+        let mut is_broken = false;
+        loop {
+            let event = match events.try_next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => return,
+                Err(error) => {
+                    self.metrics.watch_errors.get_or_create(&KindLabel { kind: format!("{kind:?}") }).inc();
+                    tracing::warn!(?kind, error = %error, "a watch on the hub broke, and is begun again");
+                    if !is_broken {
+                        self.broken.0.fetch_add(1, Ordering::Relaxed);
+                        is_broken = true;
+                    }
+                    continue;
+                }
+            };
+            if is_broken && !matches!(event, Event::Init) {
+                self.broken.0.fetch_sub(1, Ordering::Relaxed);
+                is_broken = false;
+            }
+            let send = match event {
+                Event::Init => {
+                    listed.clear();
+                    continue;
+                }
+                Event::InitApply(object) => {
+                    listed.insert(id(&object));
+                    vec![self.there(kind, object, &read)]
+                }
+                Event::Apply(object) => {
+                    known.insert(id(&object));
+                    vec![self.there(kind, object, &read)]
+                }
+                Event::Delete(object) => {
+                    let (namespace, name) = id(&object);
+                    known.remove(&(namespace.clone(), name.clone()));
+                    vec![HubEvent::Gone(kind, namespace, name)]
+                }
+                Event::InitDone => {
+                    let gone = known.difference(&listed).cloned();
+                    let mut send: Vec<_> =
+                        gone.map(|(namespace, name)| HubEvent::Gone(kind, namespace, name)).collect();
+                    send.push(HubEvent::Listed(kind));
+                    known = std::mem::take(&mut listed);
+                    send
+                }
+            };
+            for event in send {
+                if self.inputs.send(Input::Hub(event)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn there<K: Resource>(
+        &self,
+        kind: HubKind,
+        object: K,
+        read: &(impl Fn(K) -> Result<HubObject, String> + ?Sized),
+    ) -> HubEvent {
+        let (namespace, name) = id(&object);
+        match read(object) {
+            Ok(object) => HubEvent::There(object),
+            Err(error) => {
+                self.metrics.unreadable.get_or_create(&KindLabel { kind: format!("{kind:?}") }).inc();
+                let name = namespace.map_or(name.clone(), |namespace| format!("{namespace}/{name}"));
+                tracing::warn!(?kind, %name, %error, "an object could not be read; what was known of it stays");
+                HubEvent::Unreadable(kind, name, error)
+            }
+        }
+    }
+}
+
+fn id<K: Resource>(object: &K) -> (Option<String>, String) {
+    (object.namespace(), object.name_any())
+}

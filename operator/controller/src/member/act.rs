@@ -1,0 +1,203 @@
+//! What is done for a tenant on a member: applying and removing objects, as the tenant.
+
+use domicile_core::{
+    manifests::{Kind, ObjectRef},
+    observed::ObjectView,
+    orders::object,
+};
+use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Member,
+    error::{MemberError, timely},
+    namespace::Setup,
+    verify::resource,
+    watch::read_labels,
+};
+
+/// Objects to apply.
+#[derive(Debug)]
+pub(crate) struct ApplyJob {
+    /// For whom.
+    pub(crate) tenant: TenantName,
+    /// How its namespace is set up.
+    pub(crate) setup: Setup,
+    /// Where.
+    pub(crate) namespace: NamespaceName,
+    /// What, in this order; with whether it is there already and ours.
+    pub(crate) objects: Vec<(ObjectRef, Value, bool)>,
+}
+
+/// What became of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// The objects that are there now, with their generation.
+    pub(crate) done: Vec<(ObjectRef, ObjectView, i64)>,
+    /// The object at which it stopped, and why.
+    pub(crate) failed: Option<(Option<ObjectRef>, MemberError)>,
+}
+
+/// Objects to remove.
+#[derive(Debug)]
+pub(crate) struct RemoveJob {
+    /// For whom.
+    pub(crate) tenant: TenantName,
+    /// From where.
+    pub(crate) namespace: NamespaceName,
+    /// Of which workload: only what carries its label is touched.
+    pub(crate) workload: String,
+    /// What.
+    pub(crate) objects: Vec<InventoryItem>,
+    /// Claims are kept and labelled.
+    pub(crate) retain_claims: bool,
+}
+
+impl Member {
+    /// Applies objects one after another; the first failure ends it.
+    pub(crate) async fn apply(&self, job: ApplyJob) -> Applied {
+        let mut applied = Applied::default();
+        let Ok(_call) = self.calls.acquire().await else { return applied };
+        if let Err(error) = self.ensure_namespace(&job.namespace, &job.setup).await {
+            applied.failed = Some((None, error));
+            return applied;
+        }
+        let client = self.as_tenant(&job.tenant);
+        for (object, body, ours) in job.objects {
+            match self.apply_one(&client, &job.namespace, &object, body, ours).await {
+                Ok((view, generation)) => applied.done.push((object, view, generation)),
+                Err(error) => {
+                    if error.reason() == "MemberUnreachable" || error.reason() == "Forbidden" {
+                        // The namespace may have gone, or lost what was set up in it: look again next time.
+                        self.namespaces.lock().await.remove(&job.namespace);
+                    }
+                    applied.failed = Some((Some(object), error));
+                    break;
+                }
+            }
+        }
+        applied
+    }
+
+    /// The first apply never forces; later ones do, on our own fields.
+    async fn apply_one(
+        &self,
+        client: &Client,
+        namespace: &NamespaceName,
+        object: &ObjectRef,
+        body: Value,
+        ours: bool,
+    ) -> Result<(ObjectView, i64), MemberError> {
+        let api = api(client, namespace, object.kind);
+        let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
+        params.force = ours;
+        let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
+        let there = timely(self.name.as_str(), call).await?;
+        // We have just written the labels; without them it is as if it weren't ours.
+        let mut view = read_labels(&there.metadata).map(|(_, _, view)| view).unwrap_or_default();
+        // What makes pods is ready when its watch says so.
+        view.ready = !object.kind.runs_pods();
+        view.idle = !object.kind.runs_pods();
+        Ok((view, there.metadata.generation.unwrap_or_default()))
+    }
+
+    /// Removes objects, last applied first. Answers how many are still there, being deleted.
+    ///
+    /// # Errors
+    ///
+    /// The first object that couldn't be removed.
+    pub(crate) async fn remove(&self, job: RemoveJob) -> Result<usize, MemberError> {
+        let Ok(_call) = self.calls.acquire().await else { return Ok(job.objects.len()) };
+        let client = self.as_tenant(&job.tenant);
+        match self.namespace_owner(&job.namespace).await? {
+            // Nothing can be in a namespace that isn't there.
+            None => return Ok(0),
+            Some((owner, _)) if owner.as_deref() != Some(job.tenant.as_str()) => {
+                return Err(MemberError::NamespaceTaken {
+                    cluster: self.name.to_string(),
+                    namespace: job.namespace.to_string(),
+                    found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
+                });
+            }
+            Some(_) => {}
+        }
+        let mut refs: Vec<ObjectRef> = job.objects.iter().filter_map(object).collect();
+        refs.sort();
+        let mut left = 0;
+        for object in refs.iter().rev() {
+            let api = api(&client, &job.namespace, object.kind);
+            let is_claim = object.kind.name() == "PersistentVolumeClaim";
+            if is_claim && job.retain_claims {
+                self.retain_claim(&api, object, &job.workload).await?;
+            } else {
+                left += usize::from(self.remove_one(&api, object, &job.workload).await?);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Removes one object if it is there and the workload's. Answers whether it is still there.
+    async fn remove_one(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        workload: &str,
+    ) -> Result<bool, MemberError> {
+        let Some(found) = self.find(api, object, workload).await? else { return Ok(false) };
+        if found.metadata.deletion_timestamp.is_some() {
+            return Ok(true);
+        }
+        // Foreground: the object goes when its pods have gone, so that gone means gone.
+        let policy = object.kind.runs_pods().then_some(PropagationPolicy::Foreground);
+        let params = DeleteParams {
+            propagation_policy: policy,
+            preconditions: Some(Preconditions { uid: found.metadata.uid, resource_version: None }),
+            ..DeleteParams::default()
+        };
+        match timely(self.name.as_str(), api.delete(&object.name, &params)).await {
+            // Some kinds answer with the object although it is gone already.
+            Ok(answer) => {
+                Ok(answer.left().is_some_and(|object| object.metadata.deletion_timestamp.is_some()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn find(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        workload: &str,
+    ) -> Result<Option<DynamicObject>, MemberError> {
+        let call = async { api.get_metadata_opt(&object.name).await };
+        let found = timely(self.name.as_str(), call).await?;
+        let label = |meta: &kube::api::ObjectMeta| meta.labels.as_ref()?.get(keys::WORKLOAD_LABEL).cloned();
+        Ok(found
+            .filter(|found| label(&found.metadata).as_deref() == Some(workload))
+            .map(|found| DynamicObject { types: None, metadata: found.metadata, data: Value::Null }))
+    }
+
+    /// Takes a claim out of the workload and labels it as kept.
+    async fn retain_claim(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        workload: &str,
+    ) -> Result<(), MemberError> {
+        if self.find(api, object, workload).await?.is_none() {
+            return Ok(());
+        }
+        let labels =
+            json!({"metadata": {"labels": {keys::RETAINED_LABEL: workload, keys::WORKLOAD_LABEL: null}}});
+        let call = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(labels)).await };
+        timely(self.name.as_str(), call).await.map(|_| ())
+    }
+}
+
+fn api(client: &Client, namespace: &NamespaceName, kind: Kind) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace.as_str(), &resource(kind))
+}

@@ -1,0 +1,115 @@
+//! What can go wrong on a member, in words that say what to do.
+
+use domicile_core::text::shorten;
+use domicile_crds::Problem;
+
+use crate::retry::Retry;
+
+/// Something went wrong on a member.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MemberError {
+    /// It didn't answer in time.
+    #[error("MemberCluster/{0} did not answer in time")]
+    Deadline(String),
+    /// The namespace belongs to somebody else.
+    #[error("namespace {namespace} on {cluster} {found}: it is not taken over")]
+    NamespaceTaken {
+        /// The member.
+        cluster: String,
+        /// The namespace.
+        namespace: String,
+        /// What was found.
+        found: String,
+    },
+    /// A Secret that the workload names is missing.
+    #[error("Secret {0} is missing in this namespace on the hub: create it, or take it off spec.secrets")]
+    SecretMissing(String),
+    /// The API server refused an object.
+    #[error("{message}")]
+    Refused {
+        /// One word for conditions.
+        reason: &'static str,
+        /// The API server's own words.
+        message: String,
+        /// When it is worth another try.
+        retry: Retry,
+    },
+    /// The API server couldn't be reached, or answered something else.
+    #[error("MemberCluster/{cluster} could not be reached")]
+    Unreachable {
+        /// The member.
+        cluster: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl MemberError {
+    /// An answer of the API server, as what it means for a tenant.
+    pub(crate) fn of(cluster: &str, error: kube::Error) -> Self {
+        let kube::Error::Api(status) = &error else {
+            return Self::Unreachable { cluster: cluster.to_owned(), source: Box::new(error) };
+        };
+        let text = status.message.as_str();
+        let (reason, retry) = match status.code {
+            400 if text.contains("strict decoding error") || text.contains("unknown field") => {
+                ("ManifestRejected", Retry::OnChange)
+            }
+            422 if text.contains("field is immutable") || text.contains("updates to") => {
+                ("ImmutableField", Retry::OnChange)
+            }
+            400 | 422 => ("ManifestRejected", Retry::OnChange),
+            403 if text.contains("exceeded quota") => ("QuotaExceeded", Retry::Backoff),
+            403 if text.contains("violates PodSecurity") => ("PodSecurityViolation", Retry::OnChange),
+            403 if text.contains("ValidatingAdmissionPolicy") => ("ManifestRejected", Retry::OnChange),
+            403 => ("Forbidden", Retry::Backoff),
+            409 => ("NameTaken", Retry::Backoff),
+            _ => {
+                return Self::Unreachable { cluster: cluster.to_owned(), source: Box::new(error) };
+            }
+        };
+        Self::Refused { reason, message: shorten(text), retry }
+    }
+
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { retry, .. } => *retry,
+            Self::Deadline(_)
+            | Self::NamespaceTaken { .. }
+            | Self::SecretMissing(_)
+            | Self::Unreachable { .. } => Retry::Backoff,
+        }
+    }
+
+    /// One word for conditions.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Deadline(_) | Self::Unreachable { .. } => "MemberUnreachable",
+            Self::NamespaceTaken { .. } => "NamespaceTaken",
+            Self::SecretMissing(_) => "SecretMissing",
+            Self::Refused { reason, .. } => reason,
+        }
+    }
+
+    /// As a tenant is told.
+    pub(crate) fn problem(&self, cluster: &str, object: &str) -> Problem {
+        Problem {
+            cluster: cluster.to_owned(),
+            object: object.to_owned(),
+            reason: self.reason().to_owned(),
+            message: shorten(&self.to_string()),
+        }
+    }
+}
+
+/// Waits for a call no longer than its deadline.
+pub(crate) async fn timely<T>(
+    cluster: &str,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, MemberError> {
+    match tokio::time::timeout(super::DEADLINE, call).await {
+        Ok(answer) => answer.map_err(|error| MemberError::of(cluster, error)),
+        Err(_) => Err(MemberError::Deadline(cluster.to_owned())),
+    }
+}

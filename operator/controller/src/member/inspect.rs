@@ -1,0 +1,130 @@
+//! Why a copy isn't ready, as its pods tell, and where what it exposes can be reached.
+
+use std::collections::BTreeSet;
+
+use domicile_core::text::shorten;
+use domicile_crds::{Endpoint, Expose, PROBLEMS_MAX, Problem, TenantName, WorkloadKey, keys};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ContainerStatus, Node, Pod, Service},
+};
+use kube::{Api, ResourceExt as _, api::ListParams};
+
+use super::{
+    Member,
+    error::{MemberError, timely},
+};
+
+impl Member {
+    /// What is wrong with the pods of a copy, at most eight things.
+    pub(crate) async fn problems(
+        &self,
+        key: &WorkloadKey,
+        ordinal: i32,
+    ) -> Result<Vec<Problem>, MemberError> {
+        let _call = self.calls.acquire().await;
+        let labels = format!("{}={},{}={ordinal}", keys::WORKLOAD_LABEL, key.name, keys::SEAT_LABEL);
+        let page = ListParams::default().labels(&labels).limit(50);
+        let namespace = key.namespace.as_str();
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pods = timely(self.name.as_str(), pods.list(&page)).await?;
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
+        let deployments = timely(self.name.as_str(), deployments.list(&page)).await?;
+        let mut problems: BTreeSet<Problem> =
+            pods.items.iter().filter_map(|pod| self.pod_problem(pod)).collect();
+        problems
+            .extend(deployments.items.iter().filter_map(|deployment| self.deployment_problem(deployment)));
+        Ok(problems.into_iter().take(PROBLEMS_MAX).collect())
+    }
+
+    fn problem(&self, object: String, reason: &str, message: &str) -> Problem {
+        let (cluster, reason, message) = (self.name.to_string(), reason.to_owned(), shorten(message));
+        Problem { cluster, object, reason, message }
+    }
+
+    fn pod_problem(&self, pod: &Pod) -> Option<Problem> {
+        let status = pod.status.as_ref()?;
+        let object = format!("Pod/{}", pod.name_any());
+        let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+        for container in containers {
+            if let Some((reason, message)) = trouble(container) {
+                return Some(self.problem(object, &reason, &message));
+            }
+        }
+        let conditions = status.conditions.as_deref().unwrap_or_default();
+        let unscheduled = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
+        let reason = unscheduled.reason.as_deref().unwrap_or("Unschedulable");
+        Some(self.problem(object, reason, unscheduled.message.as_deref().unwrap_or_default()))
+    }
+
+    /// A ReplicaSet that isn't allowed to make pods says so in its Deployment's conditions.
+    fn deployment_problem(&self, deployment: &Deployment) -> Option<Problem> {
+        let conditions = deployment.status.as_ref()?.conditions.as_deref()?;
+        let failure = conditions.iter().find(|c| c.type_ == "ReplicaFailure" && c.status == "True")?;
+        let object = format!("Deployment/{}", deployment.name_any());
+        let reason = failure.reason.as_deref().unwrap_or("FailedCreate");
+        Some(self.problem(object, reason, failure.message.as_deref().unwrap_or_default()))
+    }
+
+    /// Addresses by which exposed Services are reached from outside the member.
+    pub(crate) async fn endpoints(
+        &self,
+        tenant: &TenantName,
+        key: &WorkloadKey,
+        expose: &[Expose],
+    ) -> Result<Vec<Endpoint>, MemberError> {
+        let _call = self.calls.acquire().await;
+        let services: Api<Service> = Api::namespaced(self.as_tenant(tenant), key.namespace.as_str());
+        let mut endpoints = Vec::new();
+        for exposed in expose {
+            let Some(service) = timely(self.name.as_str(), services.get_opt(&exposed.service)).await? else {
+                continue;
+            };
+            endpoints.extend(load_balancer(&service, exposed));
+            if endpoints.is_empty() {
+                endpoints.extend(self.node_port(&service, exposed).await?);
+            }
+        }
+        endpoints.truncate(64);
+        Ok(endpoints)
+    }
+
+    async fn node_port(&self, service: &Service, exposed: &Expose) -> Result<Vec<Endpoint>, MemberError> {
+        let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+        let Some(port) = ports.iter().find(|p| p.port == exposed.port).and_then(|p| p.node_port) else {
+            return Ok(Vec::new());
+        };
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes = timely(self.name.as_str(), nodes.list(&ListParams::default().limit(8))).await?;
+        let address = |node: &Node| {
+            let addresses = node.status.as_ref()?.addresses.clone()?;
+            let of = |kind: &str| addresses.iter().find(|a| a.type_ == kind).map(|a| a.address.clone());
+            of("ExternalIP").or_else(|| of("InternalIP"))
+        };
+        let endpoint = |address| Endpoint { service: exposed.service.clone(), address, port };
+        Ok(nodes.items.iter().filter_map(address).map(endpoint).collect())
+    }
+}
+
+fn load_balancer(service: &Service, exposed: &Expose) -> Vec<Endpoint> {
+    let status = service.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+    let ingress = status.and_then(|lb| lb.ingress.as_deref()).unwrap_or_default();
+    let address = ingress.iter().filter_map(|i| i.ip.clone().or_else(|| i.hostname.clone()));
+    address
+        .map(|address| Endpoint { service: exposed.service.clone(), address, port: exposed.port })
+        .collect()
+}
+
+/// Why a container waits or has ended, if that is trouble.
+fn trouble(container: &ContainerStatus) -> Option<(String, String)> {
+    let state = container.state.as_ref()?;
+    if let Some(waiting) = &state.waiting {
+        let reason = waiting.reason.clone()?;
+        let harmless = matches!(reason.as_str(), "ContainerCreating" | "PodInitializing");
+        return (!harmless).then(|| (reason, waiting.message.clone().unwrap_or_default()));
+    }
+    let ended = state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
+    let reason = ended.reason.clone().unwrap_or_else(|| "Error".to_owned());
+    let message = ended.message.clone().unwrap_or_else(|| format!("exit code {}", ended.exit_code));
+    Some((reason, message))
+}

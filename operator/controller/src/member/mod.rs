@@ -1,0 +1,106 @@
+//! Members: how they are reached, what is seen of them, and what is done there.
+//!
+//! Everything that is done for a tenant goes through [`Member::as_tenant`], the one choke point: the member's API
+//! server sees the tenant, not the hub. The hub's own credential makes namespaces and what guards them, nothing else.
+
+pub(crate) mod act;
+mod agent;
+pub(crate) mod error;
+pub(crate) mod inspect;
+mod kubeconfig;
+pub(crate) mod namespace;
+mod probe;
+pub(crate) mod verify;
+mod watch;
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use domicile_core::{manifests::ObjectRef, observed::ObjectView};
+use domicile_crds::{
+    ClusterName, NamespaceName, TenantName, WorkloadKey,
+    keys::{TENANTS_GROUP, tenant_user},
+};
+use http::HeaderValue;
+use kube::{Client, client::Body};
+use tokio::sync::{Mutex, Semaphore};
+
+pub(crate) use agent::{Agent, chain};
+pub(crate) use probe::Probe;
+
+/// How many calls to one member are under way at the same time. A member's API server gives one client about this
+/// many seats (API Priority and Fairness), and one that hangs holds no more of our tasks than this.
+const CALLS_MAX: usize = 16;
+
+/// How long a call to a member may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// A member that is connected.
+pub(crate) struct Member {
+    /// Its name.
+    pub(crate) name: ClusterName,
+    client: Client,
+    calls: Semaphore,
+    /// Namespaces that have been set up, with the digest of how.
+    namespaces: Mutex<HashMap<NamespaceName, u64>>,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member({})", self.name)
+    }
+}
+
+impl Member {
+    fn new(name: ClusterName, client: Client) -> Self {
+        let (calls, namespaces) = (Semaphore::new(CALLS_MAX), Mutex::default());
+        Self { name, client, calls, namespaces }
+    }
+
+    /// A client that acts as the tenant: every request says so, over the same connections.
+    pub(crate) fn as_tenant(&self, tenant: &TenantName) -> Client {
+        let base = self.client.clone();
+        let user = HeaderValue::try_from(tenant_user(tenant)).ok();
+        let service = tower::service_fn(move |mut request: http::Request<Body>| {
+            let (base, user) = (base.clone(), user.clone());
+            async move {
+                // A name that can't be a header must not fall back to our own identity.
+                request
+                    .headers_mut()
+                    .insert("impersonate-user", user.ok_or("the tenant's name can't be sent")?);
+                request.headers_mut().insert("impersonate-group", HeaderValue::from_static(TENANTS_GROUP));
+                Ok::<_, tower::BoxError>(base.send(request).await?)
+            }
+        });
+        Client::new(service, "default")
+    }
+}
+
+/// Something was observed of a member.
+#[derive(Debug)]
+pub(crate) enum MemberEvent {
+    /// It is connected, and its watches begin.
+    Connected(Arc<Member>),
+    /// It couldn't be connected: why, as a reason and a sentence.
+    NotConnected(&'static str, String),
+    /// It was asked how it is.
+    Probed(Result<Box<Probe>, String>),
+    /// An object is there (`Some`) or gone.
+    Object(SeenObject),
+    /// All objects of one of the watched kinds have been listed.
+    Listed(&'static str),
+}
+
+/// An object that a watch showed.
+#[derive(Debug)]
+pub(crate) struct SeenObject {
+    /// Whose it is.
+    pub(crate) key: WorkloadKey,
+    /// Which copy.
+    pub(crate) ordinal: i32,
+    /// Which object.
+    pub(crate) object: ObjectRef,
+    /// How it is; `None` if it is gone.
+    pub(crate) view: Option<ObjectView>,
+    /// Its generation, which grows with each change of its spec.
+    pub(crate) generation: i64,
+}

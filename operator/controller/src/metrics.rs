@@ -1,0 +1,99 @@
+//! Prometheus metrics.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// A kind of object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct KindLabel {
+    /// The kind.
+    pub(crate) kind: String,
+}
+
+/// A member cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ClusterLabel {
+    /// The cluster.
+    pub(crate) cluster: String,
+}
+
+/// An order and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OrderLabel {
+    /// The kind of order.
+    pub(crate) order: &'static str,
+    /// `done` or `failed`.
+    pub(crate) outcome: &'static str,
+}
+
+/// All that is measured.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// 1 while this replica holds the lease.
+    pub(crate) leader: Gauge,
+    /// Orders carried out.
+    pub(crate) orders: Family<OrderLabel, Counter>,
+    /// Acts that the second opinion refused: each is an incident.
+    pub(crate) refused: Counter,
+    /// Objects that couldn't be read.
+    pub(crate) unreadable: Family<KindLabel, Counter>,
+    /// Errors of watches.
+    pub(crate) watch_errors: Family<KindLabel, Counter>,
+    /// 1 while a member answers.
+    pub(crate) reachable: Family<ClusterLabel, Gauge>,
+    /// Workloads that wait for a person.
+    pub(crate) stalled: Gauge,
+    /// Workloads known.
+    pub(crate) workloads: Gauge,
+    /// Objects on members that somebody else had changed.
+    pub(crate) drift: Counter,
+}
+
+impl Metrics {
+    /// All metrics, registered.
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self::default();
+        let registry = &mut metrics.registry;
+        registry.register("domicile_leader", "1 while this replica holds the lease", metrics.leader.clone());
+        registry.register("domicile_orders", "Orders carried out", metrics.orders.clone());
+        registry.register(
+            "domicile_check_refused",
+            "Acts that the second opinion refused; each is an incident",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "domicile_objects_unreadable",
+            "Objects that could not be read",
+            metrics.unreadable.clone(),
+        );
+        registry.register("domicile_watch_errors", "Errors of watches", metrics.watch_errors.clone());
+        registry.register(
+            "domicile_member_reachable",
+            "1 while the member answers",
+            metrics.reachable.clone(),
+        );
+        registry.register(
+            "domicile_workloads_stalled",
+            "Workloads that wait for a person",
+            metrics.stalled.clone(),
+        );
+        registry.register("domicile_workloads", "Workloads known", metrics.workloads.clone());
+        registry.register(
+            "domicile_drift_repaired",
+            "Objects on members that somebody else had changed",
+            metrics.drift.clone(),
+        );
+        metrics
+    }
+
+    /// In the text format of OpenMetrics.
+    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
