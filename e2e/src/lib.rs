@@ -4,3 +4,4 @@
 //! test, the demo and a person at a terminal all meet the same API servers that users have.
 
 pub mod fleet;
+pub mod stage;

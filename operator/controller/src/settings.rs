@@ -25,9 +25,12 @@ pub struct Settings {
     #[arg(long, env = "DOMICILE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// What is logged, as in `RUST_LOG`.
-    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    #[arg(long, env = "RUST_LOG", default_value = DEFAULT_LOG)]
     pub log: String,
 }
+
+/// kube's own lines repeat what the failing call reports with its object.
+const DEFAULT_LOG: &str = "info,kube_client=off,kube_runtime=warn";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,8 +44,9 @@ pub enum LogFormat {
 impl Settings {
     /// Sends log lines to stderr.
     pub fn init_logging(&self) {
-        let filter = EnvFilter::try_new(&self.log).unwrap_or_else(|_| EnvFilter::new("info"));
-        let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let filter = EnvFilter::try_new(&self.log).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+        let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
         match self.log_format {
             LogFormat::Text => lines.init(),
             LogFormat::Json => lines.json().init(),

@@ -224,10 +224,8 @@ impl Brain {
                 let known = self.observed.seat(cluster, &key, ordinal).get(&object).copied();
                 let last = self.generations.get(&place).copied();
                 let same_digest = known.is_some_and(|known| known.digest == view.digest);
-                if last.is_some_and(|last| generation > last)
-                    && same_digest
-                    && !self.is_autoscaled(&key, &object)
-                {
+                let edited = last.is_some_and(|last| generation > last) && same_digest && !view.terminating;
+                if edited && !self.is_autoscaled(&key, &object) {
                     // Its spec changed, and what we applied didn't: somebody else did that.
                     tracing::info!(%cluster, workload = %key, kind = object.kind.name(), name = %object.name,
                         "an object was changed by somebody else, and is put right");

@@ -66,7 +66,9 @@ struct Case<'a> {
 impl Case<'_> {
     fn ask(&self, cluster: &ClusterName, what: What<'_>) -> Result<(), Vec<Violation>> {
         let workload = self.brain.workloads.get(self.key).map(AsRef::as_ref);
-        let uid = workload.and_then(|w| w.metadata.uid.as_deref()).unwrap_or_default();
+        // Of a workload that is gone, the record still says which one it was.
+        let owner = || self.assignment?.metadata.owner_references.as_ref()?.first().map(|o| o.uid.as_str());
+        let uid = workload.and_then(|w| w.metadata.uid.as_deref()).or_else(owner).unwrap_or_default();
         let (tenant, key, assignment) = (self.tenant, self.key, self.assignment);
         check(&self.brain.facts, &Act { tenant, key, uid, workload, assignment, cluster, what }, self.now)
     }

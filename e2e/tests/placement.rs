@@ -1,0 +1,158 @@
+//! A tenant applies a workload, and it runs where it may; the world changes, and it moves.
+
+use domicile_e2e::stage::Stage;
+
+const FACTS: &str = r#"
+apiVersion: domicile.dev/v1alpha1
+kind: HostingProvider
+metadata: {name: alpha}
+spec: {legalName: Alpha, registeredIn: NL}
+---
+apiVersion: domicile.dev/v1alpha1
+kind: HostingProvider
+metadata: {name: beta}
+spec: {legalName: Beta, registeredIn: DE}
+---
+apiVersion: domicile.dev/v1alpha1
+kind: Site
+metadata: {name: nl-ams}
+spec: {operatedBy: alpha, ownedBy: alpha, country: NL, state: Online}
+---
+apiVersion: domicile.dev/v1alpha1
+kind: Site
+metadata: {name: de-fra}
+spec: {operatedBy: beta, ownedBy: beta, country: DE, state: Online}
+---
+apiVersion: domicile.dev/v1alpha1
+kind: Decision
+metadata: {name: alpha-approved}
+spec:
+  subject: {kind: HostingProvider, name: alpha}
+  decision: Approved
+  basis: Contract
+  authority: compliance
+  decidedBy: compliance
+  reason: audited
+---
+apiVersion: domicile.dev/v1alpha1
+kind: Tenant
+metadata: {name: acme}
+spec:
+  namespaces: [acme]
+  residency: {allowed: [{countrySet: eu}]}
+  migration: {mode: Automatic}
+"#;
+
+const BETA_APPROVED: &str = r#"
+apiVersion: domicile.dev/v1alpha1
+kind: Decision
+metadata: {name: beta-approved}
+spec:
+  subject: {kind: HostingProvider, name: beta}
+  decision: Approved
+  basis: Contract
+  authority: compliance
+  decidedBy: compliance
+  reason: audited
+"#;
+
+const ALPHA_REVOKED: &str = r#"
+apiVersion: domicile.dev/v1alpha1
+kind: Decision
+metadata: {name: alpha-revoked}
+spec:
+  subject: {kind: HostingProvider, name: alpha}
+  decision: Revoked
+  basis: Finding
+  authority: compliance
+  decidedBy: compliance
+  reason: sold
+  supersedes: [alpha-approved]
+"#;
+
+const WORKLOAD: &str = r#"
+apiVersion: domicile.dev/v1alpha1
+kind: TenantWorkload
+metadata: {name: web, namespace: acme}
+spec:
+  drainSeconds: 0
+  manifests:
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: web}
+    data: {greeting: hello}
+  - apiVersion: v1
+    kind: Service
+    metadata: {name: web}
+    spec: {selector: {app: web}, ports: [{port: 80}]}
+  - apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web}
+    spec:
+      replicas: 2
+      selector: {matchLabels: {app: web}}
+      template:
+        metadata: {labels: {app: web}}
+        spec:
+          containers: [{name: web, image: "example.invalid/web:1", resources: {requests: {cpu: 100m, memory: 64Mi}}}]
+"#;
+
+async fn stage() -> anyhow::Result<Stage> {
+    let stage = Stage::set(&["nl-ams-1", "de-fra-1"]).await?;
+    stage.apply(FACTS).await?;
+    stage.join("nl-ams-1", "nl-ams", &["acme"]).await?;
+    stage.join("de-fra-1", "de-fra", &["acme"]).await?;
+    stage.start_operator()?;
+    Ok(stage)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_runs_where_it_may_and_leaves_when_the_approval_is_revoked() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let hub = stage.fleet.hub()?;
+    hub.kubectl(["wait", "--for=create", "namespace/acme", "--timeout=60s"]).text().await?;
+    let before = hub.metrics().await?;
+    stage.apply(WORKLOAD).await?;
+    stage.wait_for(("acme", "web"), ("Ready", "True", None)).await?;
+    stage.wait_on(("acme", "web"), &["nl-ams-1"]).await?;
+    let written = hub.metrics().await?.since(&before).writes();
+    println!("placed: {written:?}");
+
+    // No lawful place: it stays, loudly.
+    stage.apply(ALPHA_REVOKED).await?;
+    stage.wait_for(("acme", "web"), ("Stalled", "True", Some("NoLawfulPlace"))).await?;
+    stage.wait_on(("acme", "web"), &["nl-ams-1"]).await?;
+
+    // A lawful place appears: it goes there, and nothing is left behind.
+    stage.apply(BETA_APPROVED).await?;
+    stage.wait_on(("acme", "web"), &["de-fra-1"]).await?;
+    let nl = stage.fleet.member("nl-ams-1")?;
+    nl.kubectl(["-n", "acme", "wait", "--for=delete", "deployment/web", "--timeout=60s"]).text().await?;
+    let web = stage.wait_for(("acme", "web"), ("Compliant", "True", None)).await?;
+    assert_eq!(web.status.unwrap_or_default().seats[0].epoch, 2);
+
+    // Deleted: the members are cleaned up before the record goes.
+    hub.kubectl(["-n", "acme", "delete", "tenantworkloads.domicile.dev", "web", "--timeout=60s"])
+        .text()
+        .await?;
+    hub.kubectl(["-n", "acme", "wait", "--for=delete", "assignments.domicile.dev/web", "--timeout=60s"])
+        .text()
+        .await?;
+    let left = stage
+        .fleet
+        .member("de-fra-1")?
+        .kubectl([
+            "-n",
+            "acme",
+            "get",
+            "deployments,services,configmaps",
+            "-l",
+            "domicile.dev/workload",
+            "-o",
+            "name",
+        ])
+        .text()
+        .await?;
+    assert_eq!(left.trim(), "");
+    Ok(())
+}
