@@ -79,7 +79,7 @@ deny:
 
 .PHONY: docs
 docs:
-	@RUSTDOCFLAGS="$${RUSTDOCFLAGS:--D warnings}" cargo doc --workspace --no-deps --document-private-items --quiet
+	@RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --quiet
 
 .PHONY: drift
 drift:
