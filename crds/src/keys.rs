@@ -46,6 +46,8 @@ pub mod condition {
     pub const STALLED: &str = "Stalled";
     /// A provider has an approval in force.
     pub const APPROVED: &str = "Approved";
+    /// Decisions about a subject differ.
+    pub const CONTESTED: &str = "Contested";
     /// A decision counts at present.
     pub const IN_FORCE: &str = "InForce";
 }

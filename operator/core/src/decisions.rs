@@ -93,6 +93,12 @@ impl Decisions {
         self.by_subject.iter().filter(move |(_, list)| names(list)).map(|(subject, _)| subject.clone())
     }
 
+    /// Whether there is a decision of this name.
+    #[must_use]
+    pub fn knows(&self, name: &DecisionName) -> bool {
+        self.subjects.contains_key(name)
+    }
+
     /// Whether `decision` names a predecessor that doesn't exist.
     #[must_use]
     pub fn misses_predecessor(&self, decision: &DecisionFact) -> bool {
@@ -128,6 +134,25 @@ impl Decisions {
         }
     }
 
+    /// Whether a decision counts at present, wherever it is in scope.
+    pub fn effect(&self, decision: &DecisionFact, horizon: &mut Horizon) -> Effect {
+        if !horizon.has_begun(decision.from()) {
+            return Effect::NotYet;
+        }
+        let all = self.about(&decision.spec.subject);
+        let successor = all.iter().find(|other| {
+            let names = other.spec.supersedes.contains(&decision.name);
+            names && entitled(decision, other) && !self.is_void(other) && horizon.has_begun(other.from())
+        });
+        match successor {
+            Some(other) if other.spec.scope.is_empty() => Effect::Superseded(other.name.clone()),
+            _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
+            _ if horizon.has_ended(decision.until()) => Effect::Expired,
+            Some(other) => Effect::SupersededInPart(other.name.clone()),
+            None => Effect::InForce,
+        }
+    }
+
     /// An approval that names a predecessor which doesn't exist neither counts nor lifts anything.
     fn is_void(&self, decision: &DecisionFact) -> bool {
         decision.spec.decision == Verdict::Approved && self.misses_predecessor(decision)
@@ -144,8 +169,7 @@ impl Decisions {
         let mut replaced = false;
         for other in all {
             let spec = &other.spec;
-            let entitled = spec.authority == decision.spec.authority
-                || decision.spec.liftable_by.contains(&spec.authority);
+            let entitled = entitled(decision, other);
             let names = spec.supersedes.contains(&decision.name);
             if names && entitled && in_scope(&spec.scope, at) && !self.is_void(other) {
                 replaced |= horizon.has_begun(other.from());
@@ -153,6 +177,29 @@ impl Decisions {
         }
         replaced
     }
+}
+
+/// Whether a decision counts at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It counts.
+    InForce,
+    /// It hasn't begun.
+    NotYet,
+    /// It has ended by its date.
+    Expired,
+    /// Another has taken its place.
+    Superseded(DecisionName),
+    /// Another has taken its place within that one's scope.
+    SupersededInPart(DecisionName),
+    /// It names a predecessor that doesn't exist.
+    PredecessorMissing,
+}
+
+/// Whether `other` may take the place of `decision`: the same authority, or one that it names.
+fn entitled(decision: &DecisionFact, other: &DecisionFact) -> bool {
+    let authority = &other.spec.authority;
+    *authority == decision.spec.authority || decision.spec.liftable_by.contains(authority)
 }
 
 /// Whether a decision's scope covers the candidate. An empty part doesn't limit.

@@ -1,25 +1,28 @@
 //! What the core needs to know of a workload's manifests, and what is wrong with them.
 
-use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, TenantWorkload, keys};
+use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, SecretSource, TenantWorkload, keys};
 use serde_json::Value;
 
 use crate::quantity::{Resources, millis, whole};
 
-/// An index into [`ALLOWED_KINDS`].
+/// A kind that is put on members: a Secret that the workload names, or one of [`ALLOWED_KINDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
 impl Kind {
+    /// A Secret, which no manifest may be. It comes first: pods need it.
+    pub const SECRET: Self = Self(0);
+
     /// The allowed kind of this apiVersion and kind, if it is one.
     #[must_use]
     pub fn of(api_version: &str, kind: &str) -> Option<Self> {
         let at = ALLOWED_KINDS.iter().position(|(a, k, _)| *a == api_version && *k == kind)?;
-        u8::try_from(at).ok().map(Self)
+        u8::try_from(at + 1).ok().map(Self)
     }
 
-    /// All allowed kinds, in the order of applying.
+    /// All kinds that are put on members, in the order of applying.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0_u8..).take(ALLOWED_KINDS.len()).map(Self)
+        (0_u8..).take(ALLOWED_KINDS.len() + 1).map(Self)
     }
 
     /// Its bit in a set of kinds.
@@ -29,7 +32,10 @@ impl Kind {
     }
 
     fn row(self) -> (&'static str, &'static str, &'static str) {
-        ALLOWED_KINDS.get(usize::from(self.0)).copied().unwrap_or(("", "", ""))
+        match usize::from(self.0).checked_sub(1) {
+            Some(at) => ALLOWED_KINDS.get(at).copied().unwrap_or(("", "", "")),
+            None => ("v1", "Secret", "secrets"),
+        }
     }
 
     /// Its apiVersion, such as `apps/v1`.
@@ -71,8 +77,8 @@ pub struct ObjectRef {
 pub struct ObjectFact {
     /// Which object.
     pub object: ObjectRef,
-    /// Where it stands in `spec.manifests`.
-    pub index: usize,
+    /// Where it stands in `spec.manifests`; `None` for a Secret, which isn't there.
+    pub index: Option<usize>,
     /// FNV-1a of the manifest as compact JSON with sorted keys.
     pub hash: u64,
     /// Two copies of it must never run at the same time.
@@ -197,6 +203,14 @@ impl Manifests {
             }
             read.add(object, index, manifest);
         }
+        let copied = workload.spec.secrets.iter().filter(|secret| secret.from == SecretSource::Hub);
+        read.objects.extend(copied.map(|secret| ObjectFact {
+            object: ObjectRef { kind: Kind::SECRET, name: secret.name.as_str().into() },
+            index: None,
+            hash: fnv1a(secret.name.as_bytes()),
+            exclusive: false,
+            autoscaled: false,
+        }));
         read.mark_autoscaled(&workload.spec.manifests);
         read.objects.sort_by(|a, b| a.object.cmp(&b.object));
         read.classes.sort();
@@ -240,7 +254,7 @@ impl Manifests {
         self.has_exclusive |= exclusive;
         self.demand += demand(object.kind, manifest);
         let hash = fnv1a(manifest.to_string().as_bytes());
-        self.objects.push(ObjectFact { object, index, hash, exclusive, autoscaled: false });
+        self.objects.push(ObjectFact { object, index: Some(index), hash, exclusive, autoscaled: false });
     }
 }
 

@@ -210,10 +210,14 @@ pub fn item(object: &ObjectRef) -> InventoryItem {
     }
 }
 
-/// The object that an inventory names, if it is of a kind that tenants may use.
+/// The object that an inventory names, if it is of a kind that is put on members.
 #[must_use]
 pub fn object(item: &InventoryItem) -> Option<ObjectRef> {
-    Some(ObjectRef { kind: Kind::of(&item.api_version, &item.kind)?, name: item.name.as_str().into() })
+    let kind = match (item.api_version.as_str(), item.kind.as_str()) {
+        ("v1", "Secret") => Kind::SECRET,
+        (api_version, kind) => Kind::of(api_version, kind)?,
+    };
+    Some(ObjectRef { kind, name: item.name.as_str().into() })
 }
 
 fn new_seat(workload: &WorkloadFact, ordinal: i32, cluster: &ClusterName) -> Seat {

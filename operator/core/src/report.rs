@@ -233,7 +233,7 @@ impl Situation<'_> {
                 return Some(claim(obstacle.name(), &message));
             }
         }
-        let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing"];
+        let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing", "HubNotAllowed"];
         let problem = self.problems.iter().find(|problem| fatal.contains(&problem.reason.as_str()))?;
         Some(claim(&problem.reason, &format!("{}: {}", problem.object, problem.message)))
     }

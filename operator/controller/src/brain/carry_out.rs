@@ -13,7 +13,7 @@ use domicile_crds::{
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Brain, Hands, Input, Slot};
 use crate::{
@@ -37,6 +37,8 @@ pub(crate) enum Done {
     Background(Outcome),
     /// A member's status was written.
     Member(ClusterName, Result<Box<MemberCluster>, WriteError>),
+    /// A fact's status was written, or wasn't: kind and name.
+    Fact(String, String),
     /// A namespace was made on the hub, or wasn't.
     Namespace(NamespaceName),
 }
@@ -204,7 +206,15 @@ impl Brain {
             self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
             tracing::debug!(workload = %key, cluster = %apply.cluster, kind = object.kind.name(), name = %object.name, mode = ?apply.mode, "applies");
         }
-        let job = ApplyJob { tenant, setup, namespace: key.namespace.clone(), objects };
+        if let Some(problem) = self.secret_not_allowed(key, apply) {
+            self.problems
+                .entry(key.clone())
+                .or_default()
+                .insert((apply.cluster.clone(), "apply"), vec![problem]);
+            return false;
+        }
+        let hub = self.hands.client.clone();
+        let job = ApplyJob { tenant, setup, namespace: key.namespace.clone(), objects, hub };
         let ordinal = apply.ordinal;
         self.hands.spawn(key, Slot::Member(apply.cluster.clone()), async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
@@ -237,7 +247,9 @@ impl Brain {
         };
         let view = self.observed.seat(&apply.cluster, key, apply.ordinal);
         let render = |object: &ObjectFact| {
-            let manifest = workload.spec.manifests.get(object.index)?;
+            let secret =
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": *object.object.name}});
+            let manifest = object.index.map_or(Some(&secret), |index| workload.spec.manifests.get(index))?;
             let ours = view.contains_key(&object.object);
             Some((object.object.clone(), target.render(object, manifest), ours))
         };
@@ -292,6 +304,7 @@ impl Brain {
             },
             Done::Background(_) => {}
             Done::Member(cluster, written) => self.member_written(&cluster, written, now),
+            Done::Fact(kind, name) => self.fact_written(kind, name),
             Done::Namespace(namespace) => {
                 self.making.remove(&namespace);
             }

@@ -1,21 +1,26 @@
 //! Taking in: observations and results become state.
 
-use domicile_core::{Change, facts::key_of};
+use domicile_core::{Change, facts::key_of, text::shorten};
 use domicile_crds::{
     Assignment, ClusterName, CountrySetName, DecisionName, Migration, NamespaceName, ProviderName,
     RelocationName, SiteName, TenantName, WorkloadKey, keys,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt as _;
 
-use super::{Brain, Input};
+use super::{Brain, Input, status::warn};
 use crate::hub::{HubEvent, HubKind, HubObject};
 
 impl Brain {
     pub(super) fn take(&mut self, input: Input, now: Timestamp) {
         match input {
-            Input::Hub(HubEvent::There(object)) => self.there(object, now),
+            Input::Hub(HubEvent::There(object)) => {
+                self.facts_changed |= !object.is_of_workloads();
+                self.there(object, now);
+            }
             Input::Hub(HubEvent::Gone(kind, namespace, name)) => {
+                self.facts_changed = true;
                 self.not_there(kind, namespace.as_deref(), &name, now);
             }
             Input::Hub(HubEvent::Listed(kind)) => {
@@ -25,7 +30,15 @@ impl Brain {
                     tracing::info!(workloads = self.workloads.len(), "all objects of the hub are known");
                 }
             }
-            Input::Hub(HubEvent::Unreadable(..)) => {}
+            Input::Hub(HubEvent::Unreadable(reference, error)) => {
+                let message = format!(
+                    "the object could not be read, and what was known of it before stays: {error}; correct or remove that field"
+                );
+                let hands = self.hands.clone();
+                tokio::spawn(async move {
+                    warn(&hands, &reference, "Unreadable".to_owned(), shorten(&message)).await;
+                });
+            }
             Input::Member(cluster, event) => self.take_member(&cluster, event, now),
             Input::Done(done) => self.take_done(done, now),
         }
@@ -36,29 +49,34 @@ impl Brain {
             HubObject::CountrySet(object) => {
                 let change = name(&object.metadata, CountrySetName::new)
                     .map(|name| Change::CountrySet(name, Some(object.spec.clone())));
+                self.fact_objects.sets.insert(object.name_any(), object.clone());
                 self.facts.country_set(object);
                 change
             }
             HubObject::Provider(object) => {
                 let change =
                     name(&object.metadata, ProviderName::new).map(|name| Change::Provider(name, true));
+                self.fact_objects.providers.insert(object.name_any(), object.clone());
                 self.facts.provider(object);
                 change
             }
             HubObject::Site(object) => {
                 let change = name(&object.metadata, SiteName::new)
                     .map(|name| Change::Site(name, Some(object.spec.clone())));
+                self.fact_objects.sites.insert(object.name_any(), object.clone());
                 self.facts.site(object);
                 change
             }
             HubObject::Installation(object) => {
                 let change = Some(Change::Installation(Some(object.spec.clone())));
+                self.fact_objects.installations.insert(object.name_any(), object.clone());
                 self.facts.installation(object);
                 change
             }
             HubObject::Decision(object) => {
                 let change = name(&object.metadata, DecisionName::new)
                     .map(|name| Change::Decision(name, Some(object.spec.clone().into())));
+                self.fact_objects.decisions.insert(object.name_any(), object.clone());
                 self.facts.decision(object);
                 change
             }
@@ -137,22 +155,27 @@ impl Brain {
     fn not_there(&mut self, kind: HubKind, namespace: Option<&str>, name: &str, now: Timestamp) {
         let change = match kind {
             HubKind::CountrySet => {
+                self.fact_objects.sets.remove(name);
                 self.facts.remove_country_set(name);
                 CountrySetName::new(name).ok().map(|name| Change::CountrySet(name, None))
             }
             HubKind::Provider => {
+                self.fact_objects.providers.remove(name);
                 self.facts.remove_provider(name);
                 ProviderName::new(name).ok().map(|name| Change::Provider(name, false))
             }
             HubKind::Site => {
+                self.fact_objects.sites.remove(name);
                 self.facts.remove_site(name);
                 SiteName::new(name).ok().map(|name| Change::Site(name, None))
             }
             HubKind::Installation => {
+                self.fact_objects.installations.remove(name);
                 self.facts.remove_installation(name);
                 Some(Change::Installation(None))
             }
             HubKind::Decision => {
+                self.fact_objects.decisions.remove(name);
                 self.facts.remove_decision(name);
                 DecisionName::new(name).ok().map(|name| Change::Decision(name, None))
             }

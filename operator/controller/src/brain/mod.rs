@@ -4,6 +4,7 @@
 
 mod carry_out;
 mod consider;
+mod facts;
 mod fleet;
 mod intake;
 mod second;
@@ -100,6 +101,9 @@ pub(crate) struct Brain {
     /// Hub namespaces that are being made.
     making: HashSet<NamespaceName>,
     /// Who owns an object's name in a namespace.
+    fact_objects: facts::FactObjects,
+    /// A fact has changed since its status was looked at.
+    facts_changed: bool,
     names: consider::Names,
     /// Namespaces on members that are being listed.
     listing: HashSet<(ClusterName, NamespaceName)>,
@@ -137,6 +141,8 @@ impl Brain {
             campaigns_known: HashSet::new(),
             members: HashMap::new(),
             making: HashSet::new(),
+            fact_objects: facts::FactObjects::default(),
+            facts_changed: false,
             names: consider::Names::default(),
             listing: HashSet::new(),
             queued: BTreeSet::new(),
@@ -172,6 +178,10 @@ impl Brain {
                     last_tick = now;
                     self.tick(now);
                 }
+                if std::mem::take(&mut self.facts_changed) {
+                    self.make_namespaces();
+                    self.report_facts(now);
+                }
                 self.round(now);
             }
         }
@@ -202,6 +212,7 @@ impl Brain {
         }
         self.make_namespaces();
         self.report_campaigns();
+        self.report_facts(now);
         let old = |at: &Timestamp| now.duration_since(*at) > VERIFY_EVERY;
         let due: Vec<_> =
             self.verified.iter().filter(|(_, at)| old(at)).map(|(place, _)| place.clone()).collect();

@@ -1,8 +1,14 @@
 //! The second opinion on each order, before it is handed out.
 
-use domicile_check::{Act, Halt, Removal, Replacement, Violation, What, check};
-use domicile_core::orders::{self, Because, Order};
-use domicile_crds::{Assignment, ClusterName, InventoryItem, MigrationSpec, TenantName, WorkloadKey};
+use domicile_check::{Act, Forbidden, Halt, Removal, Replacement, Violation, What, check};
+use domicile_core::{
+    manifests::Kind,
+    orders::{self, Because, Order},
+    text::shorten,
+};
+use domicile_crds::{
+    Assignment, ClusterName, InventoryItem, MigrationSpec, Problem, TenantName, WorkloadKey,
+};
 use jiff::Timestamp;
 
 use super::{Brain, Slot};
@@ -39,6 +45,28 @@ impl Brain {
             | Order::FinishMigration(..)
             | Order::Verify(_) => Ok(()),
         }
+    }
+
+    /// A Secret that may not pass the hub, or not go to that member.
+    pub(super) fn secret_not_allowed(&self, key: &WorkloadKey, apply: &orders::Apply) -> Option<Problem> {
+        let tenant = self.owner(key)?;
+        let assignment = self.assignments.get(key).map(AsRef::as_ref);
+        let case = Case { brain: self, key, tenant: &tenant, assignment, now: Timestamp::now() };
+        let secrets = apply.objects.iter().filter(|object| object.kind == Kind::SECRET);
+        secrets
+            .filter_map(|object| {
+                Some((object, case.ask(&apply.cluster, What::CopySecret { name: &object.name }).err()?))
+            })
+            .map(|(object, violations)| {
+                let hub = violations.iter().any(|v| matches!(v.fact, Forbidden::HubNotAllowed { .. }));
+                Problem {
+                    cluster: apply.cluster.to_string(),
+                    object: format!("Secret/{}", object.name),
+                    reason: if hub { "HubNotAllowed" } else { "SecretNotAllowed" }.to_owned(),
+                    message: shorten(&violations.first().map(ToString::to_string).unwrap_or_default()),
+                }
+            })
+            .next()
     }
 
     /// An order that was refused isn't carried out, and is reported.

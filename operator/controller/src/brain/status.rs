@@ -277,7 +277,8 @@ fn newly_stalled(workload: &TenantWorkload, next: &TenantWorkloadStatus) -> Opti
     (!said).then(|| (new.reason.clone(), new.message.clone()))
 }
 
-async fn warn(
+/// Publishes a Warning event about an object.
+pub(super) async fn warn(
     hands: &Hands,
     object: &k8s_openapi::api::core::v1::ObjectReference,
     reason: String,

@@ -9,7 +9,7 @@ use domicile_crds::{
     Assignment, CountrySet, Decision, HostingProvider, Installation, MemberCluster, Migration, Relocation,
     Site, Tenant, TenantWorkload,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
 /// An object of the hub.
 #[derive(Clone, Debug)]
@@ -26,6 +26,13 @@ pub(crate) enum HubObject {
     Assignment(Arc<Assignment>),
     Migration(Arc<Migration>),
     Relocation(Arc<Relocation>),
+}
+
+impl HubObject {
+    /// Whether it is one of those that there are many of, and that say nothing about facts.
+    pub(crate) fn is_of_workloads(&self) -> bool {
+        matches!(self, Self::Workload(_) | Self::Assignment(_) | Self::Migration(_) | Self::Relocation(_))
+    }
 }
 
 /// A kind that is watched on the hub.
@@ -58,7 +65,7 @@ pub(crate) enum HubEvent {
     /// An object is gone: its deletion was seen, or a complete list doesn't have it any more.
     Gone(HubKind, Option<String>, String),
     /// An object couldn't be read: what was known of it stays.
-    Unreadable(HubKind, String, String),
+    Unreadable(Box<ObjectReference>, String),
     /// All objects of a kind have been listed.
     Listed(HubKind),
 }

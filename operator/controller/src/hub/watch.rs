@@ -101,7 +101,7 @@ impl Feed {
         feed.forward(events.boxed(), kind, read).boxed()
     }
 
-    async fn forward<K: Resource + Send + 'static>(
+    async fn forward<K: Resource<DynamicType: Default> + Send + 'static>(
         self,
         mut events: futures::stream::BoxStream<'static, Result<Event<K>, watcher::Error>>,
         kind: HubKind,
@@ -163,20 +163,20 @@ impl Feed {
         }
     }
 
-    fn there<K: Resource>(
+    fn there<K: Resource<DynamicType: Default>>(
         &self,
         kind: HubKind,
         object: K,
         read: &(impl Fn(K) -> Result<HubObject, String> + ?Sized),
     ) -> HubEvent {
-        let (namespace, name) = id(&object);
+        let reference = object.object_ref(&K::DynamicType::default());
         match read(object) {
             Ok(object) => HubEvent::There(object),
             Err(error) => {
                 self.metrics.unreadable.get_or_create(&KindLabel { kind: format!("{kind:?}") }).inc();
-                let name = namespace.map_or(name.clone(), |namespace| format!("{namespace}/{name}"));
+                let name = reference.name.as_deref().unwrap_or_default();
                 tracing::warn!(?kind, %name, %error, "an object could not be read; what was known of it stays");
-                HubEvent::Unreadable(kind, name, error)
+                HubEvent::Unreadable(Box::new(reference), error)
             }
         }
     }

@@ -6,6 +6,7 @@ use domicile_core::{
     orders::object,
 };
 use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy},
@@ -21,7 +22,6 @@ use super::{
 };
 
 /// Objects to apply.
-#[derive(Debug)]
 pub(crate) struct ApplyJob {
     /// For whom.
     pub(crate) tenant: TenantName,
@@ -29,8 +29,10 @@ pub(crate) struct ApplyJob {
     pub(crate) setup: Setup,
     /// Where.
     pub(crate) namespace: NamespaceName,
-    /// What, in this order; with whether it is there already and ours.
+    /// What, in this order; with whether it is there already and ours. Of a Secret, everything but what is in it.
     pub(crate) objects: Vec<(ObjectRef, Value, bool)>,
+    /// The hub, where Secrets are copied from.
+    pub(crate) hub: Client,
 }
 
 /// What became of a job.
@@ -68,7 +70,16 @@ impl Member {
         }
         let client = self.as_tenant(&job.tenant);
         for (object, body, ours) in job.objects {
-            match self.apply_one(&client, &job.namespace, &object, body, ours).await {
+            let body = if object.kind == Kind::SECRET {
+                with_secret(&job.hub, &job.namespace, &object, body).await
+            } else {
+                Ok(body)
+            };
+            let outcome = match body {
+                Ok(body) => self.apply_one(&client, &job.namespace, &object, body, ours).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Ok((view, generation)) => applied.done.push((object, view, generation)),
                 Err(error) => {
                     if error.reason() == "MemberUnreachable" || error.reason() == "Forbidden" {
@@ -196,6 +207,21 @@ impl Member {
         let call = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(labels)).await };
         timely(self.name.as_str(), call).await.map(|_| ())
     }
+}
+
+/// Puts into a Secret what the one of the same name on the hub holds. It passes through memory only.
+async fn with_secret(
+    hub: &Client,
+    namespace: &NamespaceName,
+    object: &ObjectRef,
+    mut body: Value,
+) -> Result<Value, MemberError> {
+    let api: Api<Secret> = Api::namespaced(hub.clone(), namespace.as_str());
+    let found = timely("the hub", async { api.get_opt(&object.name).await }).await?;
+    let found = found.ok_or_else(|| MemberError::SecretMissing(object.name.to_string()))?;
+    body["type"] = json!(found.type_);
+    body["data"] = json!(found.data);
+    Ok(body)
 }
 
 fn api(client: &Client, namespace: &NamespaceName, kind: Kind) -> Api<DynamicObject> {

@@ -1,0 +1,269 @@
+//! What is said of facts: whether a provider is approved, a decision counts, a site is online, a tenant has its
+//! namespaces. Looked at regularly, written only when it says something new.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Debug,
+    sync::Arc,
+};
+
+use domicile_core::{
+    Horizon, World,
+    countries::set_contains,
+    decisions::{DecisionFact, Effect},
+    text::shorten,
+};
+use domicile_crds::{
+    COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus,
+    HostingProvider, Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict,
+    condition_of, keys::condition,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use super::{Brain, Done, Hands, Input};
+use crate::hub::write::apply_status;
+
+/// The facts as last observed, by name.
+#[derive(Debug, Default)]
+pub(super) struct FactObjects {
+    pub(super) sets: BTreeMap<String, Arc<CountrySet>>,
+    pub(super) providers: BTreeMap<String, Arc<HostingProvider>>,
+    pub(super) sites: BTreeMap<String, Arc<Site>>,
+    pub(super) installations: BTreeMap<String, Arc<Installation>>,
+    pub(super) decisions: BTreeMap<String, Arc<Decision>>,
+    /// Statuses that are being written.
+    writing: HashSet<(String, String)>,
+}
+
+/// What is said in one condition.
+struct Claim {
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Claim {
+    fn new(
+        kind: &'static str,
+        status: &'static str,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, status, reason, message: message.into() }
+    }
+
+    fn ready(yes: bool, reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(condition::READY, if yes { "True" } else { "False" }, reason, message)
+    }
+}
+
+impl Brain {
+    /// Writes what is new about facts.
+    pub(super) fn report_facts(&mut self, now: Timestamp) {
+        let world = self.engine.world();
+        let facts = &mut self.fact_objects;
+        let mut writer = Writer { hands: &self.hands, writing: &mut facts.writing, now };
+        for object in facts.sets.values() {
+            writer.report(object, object.status.as_ref(), &country_set(world, object, now));
+        }
+        for object in facts.providers.values() {
+            writer.report(object, object.status.as_ref(), &provider(world, object, now));
+        }
+        for object in facts.sites.values() {
+            writer.report(object, object.status.as_ref(), &site(world, object, now));
+        }
+        for object in facts.installations.values() {
+            let claims = [Claim::ready(true, "Used", "this hub goes by it")];
+            writer.report(object, object.status.as_ref(), &claims);
+        }
+        for object in facts.decisions.values() {
+            writer.report(object, object.status.as_ref(), &decision(world, object, now));
+        }
+        for object in self.tenants.values() {
+            writer.report(object, object.status.as_ref(), &tenant(world, object));
+        }
+    }
+
+    pub(super) fn fact_written(&mut self, kind: String, name: String) {
+        self.fact_objects.writing.remove(&(kind, name));
+    }
+}
+
+struct Writer<'a> {
+    hands: &'a Hands,
+    writing: &'a mut HashSet<(String, String)>,
+    now: Timestamp,
+}
+
+impl Writer<'_> {
+    fn report<K>(&mut self, object: &Arc<K>, old: Option<&FactStatus>, claims: &[Claim])
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K::Scope: ClusterScoped,
+    {
+        let generation = object.meta().generation;
+        let before = old.map_or(&[][..], |old| old.conditions.as_slice());
+        let conditions = claims.iter().map(|claim| claim.merge(before, generation, self.now)).collect();
+        let next = FactStatus { observed_generation: generation, conditions };
+        let (kind, name) = (K::kind(&()).into_owned(), object.name_any());
+        if old == Some(&next) || !self.writing.insert((kind.clone(), name.clone())) {
+            return;
+        }
+        let api: Api<K> = K::Scope::api(self.hands);
+        let inputs: mpsc::Sender<Input> = self.hands.inputs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = apply_status(&api, &name, &next).await {
+                tracing::warn!(%kind, %name, %error, "a fact's status was not written");
+            }
+            let _ = inputs.send(Input::Done(Done::Fact(kind, name))).await;
+        });
+    }
+}
+
+/// Scopes without a namespace.
+trait ClusterScoped {
+    fn api<K: Resource<DynamicType = (), Scope = Self>>(hands: &Hands) -> Api<K>;
+}
+
+impl ClusterScoped for k8s_openapi::ClusterResourceScope {
+    fn api<K: Resource<DynamicType = (), Scope = Self>>(hands: &Hands) -> Api<K> {
+        Api::all(hands.client.clone())
+    }
+}
+
+impl Claim {
+    fn merge(&self, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
+        let since = condition_of(before, self.kind).filter(|c| c.status == self.status);
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Condition {
+            type_: self.kind.to_owned(),
+            status: self.status.to_owned(),
+            reason: self.reason.to_owned(),
+            message: shorten(&self.message),
+            observed_generation: generation,
+            last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
+        }
+    }
+}
+
+fn country_set(world: &World, object: &CountrySet, now: Timestamp) -> Vec<Claim> {
+    let Ok(name) = CountrySetName::new(&object.name_any()) else { return Vec::new() };
+    let mut horizon = Horizon::new(now);
+    let codes = COUNTRY_CODES.iter().filter_map(|code| CountryCode::new(code).ok());
+    let count = codes
+        .filter(|code| set_contains(&world.sets, &name, &[], *code, &mut horizon) == domicile_core::Tri::Yes)
+        .count();
+    vec![Claim::ready(true, "Used", format!("{count} countries are in it at present without a scope"))]
+}
+
+fn provider(world: &World, object: &HostingProvider, now: Timestamp) -> Vec<Claim> {
+    let subject = Subject { kind: SubjectKind::HostingProvider, name: object.name_any() };
+    let mut horizon = Horizon::new(now);
+    let about = world.decisions.about(&subject);
+    let counts = |decision: &&DecisionFact| {
+        let effect = world.decisions.effect(decision, &mut horizon);
+        let void = decision.spec.decision == Verdict::Approved && effect == Effect::PredecessorMissing;
+        !void && !matches!(effect, Effect::NotYet | Effect::Expired | Effect::Superseded(_))
+    };
+    let counting: Vec<&DecisionFact> = about.iter().filter(counts).collect();
+    let strictest = counting.iter().max_by_key(|decision| decision.spec.decision);
+    let approved = match strictest {
+        None => Claim::new(condition::APPROVED, "False", "NotApproved", "no Decision approves it at present"),
+        Some(decision) => {
+            let scoped = if decision.spec.scope.is_empty() { "" } else { ", within its scope" };
+            let message = format!(
+                "Decision/{} of {}{scoped}: {}",
+                decision.name, decision.spec.authority, decision.spec.reason
+            );
+            let (status, reason) = match decision.spec.decision {
+                Verdict::Approved => ("True", "Approved"),
+                Verdict::Frozen => ("False", "Frozen"),
+                Verdict::Suspended => ("False", "Suspended"),
+                Verdict::Revoked => ("False", "Revoked"),
+            };
+            Claim::new(condition::APPROVED, status, reason, message)
+        }
+    };
+    let mut claims = vec![Claim::ready(true, "Used", "its facts are used"), approved];
+    let verdicts: HashSet<Verdict> = counting.iter().map(|decision| decision.spec.decision).collect();
+    if verdicts.len() > 1 {
+        let names: Vec<String> =
+            counting.iter().map(|d| format!("{} ({:?})", d.name, d.spec.decision)).collect();
+        let message = format!("decisions differ, and the strictest holds: {}", names.join(", "));
+        claims.push(Claim::new(condition::CONTESTED, "True", "DecisionsDiffer", message));
+    }
+    claims
+}
+
+fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
+    let spec = &object.spec;
+    for provider in [&spec.operated_by, &spec.owned_by] {
+        if !world.providers.contains(provider) {
+            let message = format!("HostingProvider/{provider} doesn't exist: nothing is placed here");
+            return vec![Claim::ready(false, "ProviderMissing", message)];
+        }
+    }
+    let begun = spec.online_from.as_ref().is_none_or(|from| from.0 <= now);
+    let claim = match spec.state {
+        SiteState::Online if begun => Claim::ready(true, "Online", "it is online"),
+        SiteState::Online => Claim::ready(false, "NotYetOnline", "spec.onlineFrom has not come yet"),
+        SiteState::Planned => Claim::ready(false, "Planned", "it is planned: nothing is placed here"),
+        SiteState::Closing => Claim::ready(false, "Closing", "it is closing: what runs here is moved away"),
+        SiteState::Offline => {
+            Claim::ready(false, "Offline", "it is offline: nothing is placed, and what runs is left alone")
+        }
+    };
+    vec![claim]
+}
+
+fn decision(world: &World, object: &Decision, now: Timestamp) -> Vec<Claim> {
+    let Ok(name) = DecisionName::new(&object.name_any()) else { return Vec::new() };
+    let fact = DecisionFact { name, spec: Arc::new(object.spec.clone()) };
+    let (counts, reason, message) = match world.decisions.effect(&fact, &mut Horizon::new(now)) {
+        Effect::InForce => ("True", "InForce", "it counts".to_owned()),
+        Effect::NotYet => ("False", "NotYet", "spec.validFrom has not come yet".to_owned()),
+        Effect::Expired => ("False", "Expired", "spec.validUntil has passed".to_owned()),
+        Effect::Superseded(by) => ("False", "Superseded", format!("Decision/{by} has taken its place")),
+        Effect::SupersededInPart(by) => {
+            ("True", "SupersededInPart", format!("within its scope, Decision/{by} has taken its place"))
+        }
+        Effect::PredecessorMissing => {
+            let missing = fact.spec.supersedes.iter().find(|name| !world.decisions.knows(name));
+            let missing = missing.map(ToString::to_string).unwrap_or_default();
+            let counts = if fact.spec.decision == Verdict::Approved { "False" } else { "True" };
+            (
+                counts,
+                "DecisionMissing",
+                format!("spec.supersedes names Decision/{missing}, which doesn't exist"),
+            )
+        }
+    };
+    let ready = reason != "DecisionMissing";
+    let ready_reason = if ready { "Used" } else { "DecisionMissing" };
+    vec![
+        Claim::ready(ready, ready_reason, message.clone()),
+        Claim::new(condition::IN_FORCE, counts, reason, message),
+    ]
+}
+
+fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
+    let Ok(name) = TenantName::new(&object.name_any()) else { return Vec::new() };
+    for namespace in &object.spec.namespaces {
+        match world.tenant_of(namespace) {
+            Ok(owner) if *owner == name => {}
+            Ok(owner) => {
+                let message = format!("namespace {namespace} belongs to Tenant/{owner}");
+                return vec![Claim::ready(false, "NamespaceTaken", message)];
+            }
+            Err(why) => {
+                return vec![Claim::ready(false, "NamespaceTaken", format!("namespace {namespace}: {why}"))];
+            }
+        }
+    }
+    vec![Claim::ready(true, "Used", "its namespaces are its own, and its policy is in force")]
+}
