@@ -49,6 +49,12 @@ macro_rules! name {
                 Ok(Self(name.into()))
             }
 
+            /// A name made of a hash: sixteen hexadecimal digits.
+            #[must_use]
+            pub fn of_hash(hash: u64) -> Self {
+                Self(format!("{hash:016x}").into())
+            }
+
             /// The name as a string.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// First pause of a backoff.
 const FIRST: Duration = Duration::from_millis(500);
 /// Longest pause of a backoff: a member that returns is noticed within it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// When an error is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Failures {
             Retry::Backoff => {
                 let pause = FIRST.saturating_mul(1 << self.0.saturating_sub(1).min(10)).min(LONGEST);
                 // Up to a quarter less, by the salt.
-                pause - pause / 4 * u32::try_from(salt % 16).unwrap_or(0) / 16
+                pause.saturating_sub(pause / 4 * u32::try_from(salt % 16).unwrap_or(0) / 16)
             }
         }
     }

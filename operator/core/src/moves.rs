@@ -194,11 +194,8 @@ pub fn campaign_of(cause: &Cause) -> RelocationName {
     let kind = format!("{:?}", cause.kind).to_lowercase();
     let name: String = format!("{kind}-{tail}").chars().take(46).collect();
     let name = format!("{}-{:016x}", name.trim_end_matches('-'), fnv1a(identity.as_bytes()));
-    // Kind and subject are made of a name's characters, so that this holds; a hash alone is a name too.
-    #[expect(clippy::expect_used, reason = "hexadecimal digits are a DNS-1123 label")]
-    RelocationName::new(&name)
-        .or_else(|_| RelocationName::new(&format!("{:016x}", fnv1a(identity.as_bytes()))))
-        .expect("a hexadecimal hash is a name")
+    // A subject may have characters that a name hasn't; the hash alone is always one.
+    RelocationName::new(&name).unwrap_or_else(|_| RelocationName::of_hash(fnv1a(identity.as_bytes())))
 }
 
 /// Whether a move may begin now: the tenant's answer and windows unless it is compulsory, brakes and budgets always.

@@ -7,6 +7,10 @@ use domicile_crds::{ClusterName, NamespaceName, WorkloadKey};
 use crate::manifests::ObjectRef;
 
 /// An object on a member.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing seen, and they don't exclude each other"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ObjectView {
     /// Digest of what was applied, from its annotation; 0 if it has none or differs from what was applied.
@@ -99,17 +103,15 @@ impl MemberView {
         view: Option<ObjectView>,
     ) -> bool {
         let place = (key.clone(), ordinal);
-        match view {
-            Some(view) => self.seats.entry(place).or_default().insert(object, view) != Some(view),
-            None => {
-                let Some(seat) = self.seats.get_mut(&place) else { return false };
-                let was_there = seat.remove(&object).is_some();
-                if seat.is_empty() {
-                    self.seats.remove(&place);
-                }
-                was_there
-            }
+        if let Some(view) = view {
+            return self.seats.entry(place).or_default().insert(object, view) != Some(view);
         }
+        let Some(seat) = self.seats.get_mut(&place) else { return false };
+        let was_there = seat.remove(&object).is_some();
+        if seat.is_empty() {
+            self.seats.remove(&place);
+        }
+        was_there
     }
 
     /// A copy's objects were removed: what isn't watched isn't there any more, and with `all` nothing is.

@@ -164,8 +164,8 @@ impl Target<'_> {
     }
 }
 
-/// Sets a field, making the objects on the way.
-fn set(out: &mut Value, path: &[&str], value: Value) {
+/// Sets a field, making the objects on the way. Nothing happens where something else than an object is in the way.
+pub fn set(out: &mut Value, path: &[&str], value: Value) {
     let Some((last, way)) = path.split_last() else { return };
     let mut at = out;
     for step in way {

@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 
 use super::{Brain, Hands, Input, Slot};
 use crate::{
-    hub::write::{self, WriteError},
+    hub::{
+        HubKind,
+        write::{self, WriteError},
+    },
     member::{
         act::{Applied, ApplyJob, RemoveJob},
         error::MemberError,
@@ -54,6 +57,12 @@ pub(crate) enum Outcome {
     Removed { ordinal: i32, all: bool, removed: Result<usize, MemberError> },
     Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(super::status::Inspection),
+}
+
+/// Whether this was the last version of an object: it is being deleted, and nothing holds it.
+fn is_gone(object: &Assignment) -> bool {
+    let held = object.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
+    object.metadata.deletion_timestamp.is_some() && !held
 }
 
 impl Hands {
@@ -322,7 +331,11 @@ impl Brain {
         match outcome {
             Outcome::Assignment(Ok(mut object)) => {
                 object.metadata.managed_fields = None;
-                self.assignment_there(*object, now);
+                if is_gone(&object) {
+                    self.not_there(HubKind::Assignment, Some(key.namespace.as_str()), key.name.as_str(), now);
+                } else {
+                    self.assignment_there(*object, now);
+                }
                 self.count("record", true)
             }
             Outcome::Migration { given_up, ended, written: Ok(mut object) } => {

@@ -1,9 +1,11 @@
 //! Taking in: observations and results become state.
 
+use std::sync::Arc;
+
 use domicile_core::{Change, facts::key_of, text::shorten};
 use domicile_crds::{
     Assignment, ClusterName, CountrySetName, DecisionName, Migration, NamespaceName, ProviderName,
-    RelocationName, SiteName, TenantName, WorkloadKey, keys,
+    RelocationName, SiteName, TenantName, TenantWorkload, WorkloadKey, keys,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -99,24 +101,25 @@ impl Brain {
                 })
             }
             HubObject::Cluster(object) => return self.cluster_there(object, now),
-            HubObject::Workload(object) => {
-                let key = key_of(object.metadata.namespace.as_deref(), object.metadata.name.as_deref());
-                key.map(|key| {
-                    let change = Change::Workload(key.clone(), Some(Box::new((*object).clone())));
-                    let old = self.workloads.insert(key.clone(), object.clone());
-                    if old.and_then(|old| old.metadata.generation) != object.metadata.generation {
-                        // What failed before may succeed now.
-                        self.failures.retain(|(other, _), _| *other != key);
-                    }
-                    change
-                })
-            }
+            HubObject::Workload(object) => self.workload_there(object),
             HubObject::Assignment(object) => return self.assignment_there((*object).clone(), now),
             HubObject::Migration(object) => return self.migration_there((*object).clone(), now),
         };
         if let Some(change) = change {
             self.engine.apply(change, now);
         }
+    }
+
+    fn workload_there(&mut self, object: Arc<TenantWorkload>) -> Option<Change> {
+        let key = key_of(object.metadata.namespace.as_deref(), object.metadata.name.as_deref())?;
+        let change = Change::Workload(key.clone(), Some(Box::new((*object).clone())));
+        let generation = object.metadata.generation;
+        let old = self.workloads.insert(key.clone(), object);
+        if old.and_then(|old| old.metadata.generation) != generation {
+            // What failed before may succeed now.
+            self.failures.retain(|(other, _), _| *other != key);
+        }
+        Some(change)
     }
 
     /// Takes an Assignment, from a watch or as the answer to a write; an older one doesn't overtake.
@@ -152,7 +155,7 @@ impl Brain {
         self.engine.apply(Change::Migration(key, name, Some(Box::new(object))), now);
     }
 
-    fn not_there(&mut self, kind: HubKind, namespace: Option<&str>, name: &str, now: Timestamp) {
+    pub(super) fn not_there(&mut self, kind: HubKind, namespace: Option<&str>, name: &str, now: Timestamp) {
         let change = match kind {
             HubKind::CountrySet => {
                 self.fact_objects.sets.remove(name);

@@ -80,7 +80,7 @@ impl Feed {
                 object.meta_mut().managed_fields = None;
                 Ok(wrap(Arc::new(object)))
             }
-            Err(invalid) => Err(invalid.error.to_string()),
+            Err(invalid) => Err(invalid.error),
         };
         tokio::spawn(self.follow(api, kind, read));
     }

@@ -4,6 +4,7 @@ use domicile_core::{
     manifests::{Kind, ObjectRef},
     observed::ObjectView,
     orders::object,
+    render::set,
 };
 use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
 use k8s_openapi::api::core::v1::Secret;
@@ -76,7 +77,9 @@ impl Member {
                 Ok(body)
             };
             let outcome = match body {
-                Ok(body) => self.apply_one(&client, &job.namespace, &object, body, ours).await,
+                Ok(body) => {
+                    self.apply_one(&api(&client, &job.namespace, object.kind), &object, body, ours).await
+                }
                 Err(error) => Err(error),
             };
             match outcome {
@@ -97,13 +100,11 @@ impl Member {
     /// The first apply never forces; later ones do, on our own fields.
     async fn apply_one(
         &self,
-        client: &Client,
-        namespace: &NamespaceName,
+        api: &Api<DynamicObject>,
         object: &ObjectRef,
         body: Value,
         ours: bool,
     ) -> Result<(ObjectView, i64), MemberError> {
-        let api = api(client, namespace, object.kind);
         let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
         params.force = ours;
         let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
@@ -219,8 +220,8 @@ async fn with_secret(
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace.as_str());
     let found = timely("the hub", async { api.get_opt(&object.name).await }).await?;
     let found = found.ok_or_else(|| MemberError::SecretMissing(object.name.to_string()))?;
-    body["type"] = json!(found.type_);
-    body["data"] = json!(found.data);
+    set(&mut body, &["type"], json!(found.type_));
+    set(&mut body, &["data"], json!(found.data));
     Ok(body)
 }
 

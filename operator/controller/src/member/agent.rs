@@ -12,7 +12,7 @@ use crate::{brain::Input, metrics::Metrics};
 /// How often a member is asked how it is. Three misses are half a minute, before it counts as not ready.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// How often its nodes and kinds are asked for.
-const INVENTORY_EVERY: Duration = Duration::from_secs(60);
+const INVENTORY_EVERY: Duration = Duration::from_mins(1);
 /// How long after a broken kubeconfig it is read again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(5);
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domicile_core::manifests::fnv1a;
+use domicile_core::{manifests::fnv1a, render::set};
 use domicile_crds::{
     NamespaceName, TenantName, TenantSpec,
     keys::{self, tenant_user},
@@ -61,7 +61,7 @@ fn egress_rules(spec: &TenantSpec) -> Value {
         if !rule.ports.is_empty() {
             let ports: Vec<Value> =
                 rule.ports.iter().map(|p| json!({"protocol": "TCP", "port": p})).collect();
-            out["ports"] = Value::Array(ports);
+            set(&mut out, &["ports"], Value::Array(ports));
         }
         rules.push(out);
     }
@@ -139,7 +139,7 @@ impl Member {
             }},
         });
         if let Some(digest) = digest {
-            object["metadata"]["annotations"] = json!({keys::APPLIED_ANNOTATION: digest});
+            set(&mut object, &["metadata", "annotations", keys::APPLIED_ANNOTATION], json!(digest));
         }
         let api: Api<Namespace> = Api::all(self.client.clone());
         self.write(api, namespace.as_str(), object).await
@@ -169,9 +169,9 @@ impl Member {
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
-        object["apiVersion"] = json!(K::api_version(&()));
-        object["kind"] = json!(K::kind(&()));
-        object["metadata"]["name"] = json!(name);
+        set(&mut object, &["apiVersion"], json!(K::api_version(&())));
+        set(&mut object, &["kind"], json!(K::kind(&())));
+        set(&mut object, &["metadata", "name"], json!(name));
         let params = PatchParams::apply(HUB_MANAGER).force();
         let call = async { api.patch(name, &params, &Patch::Apply(object)).await };
         timely(self.name.as_str(), call).await.map(|_| ())

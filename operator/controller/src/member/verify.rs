@@ -66,8 +66,6 @@ impl Member {
     ) -> Result<Inventory, MemberError> {
         let mut found = Inventory::default();
         match self.namespace_owner(namespace).await? {
-            // Nothing can be in a namespace that isn't there.
-            None => return Ok(found),
             Some((owner, _)) if owner.as_deref() != Some(tenant.as_str()) => {
                 return Err(MemberError::NamespaceTaken {
                     cluster: self.name.to_string(),
@@ -75,8 +73,9 @@ impl Member {
                     found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
                 });
             }
-            // Set up by half: the tenant has no rights there yet, and so has put nothing there.
-            Some((_, None)) => return Ok(found),
+            // Nothing can be in a namespace that isn't there, nor in one that is set up by half: the tenant has no
+            // rights there yet.
+            None | Some((_, None)) => return Ok(found),
             Some(_) => {}
         }
         let _call = self.calls.acquire().await;
