@@ -67,7 +67,7 @@ advisories: ## Look for known vulnerabilities; needs the network
 
 .PHONY: versions
 versions:
-	@rustc --version; cargo --version; go version; $(MAKE) --version | head -n 1; .ci/tools
+	@rustc --version; cargo --version; go version; $(MAKE) --version | sed -n 1p; .ci/tools
 
 .PHONY: fmt-check
 fmt-check:
