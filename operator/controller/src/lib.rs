@@ -12,6 +12,7 @@ mod member;
 mod metrics;
 mod retry;
 mod run;
+pub mod second;
 pub mod settings;
 
 pub use run::run;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Horizon, Rule, RuleSet, World,
     class::{ClassRow, Classes},
-    eligibility::{explain, judge_workload},
+    eligibility::{Cell, explain, judge_workload},
     facts::WorkloadFact,
     manifests::{ManifestError, Manifests, fnv1a},
     quantity::Resources,
@@ -256,26 +256,19 @@ impl Case<'_> {
         if world.is_stale(id, now) {
             failing.insert(Rule::ObservationStale);
         }
-        let wish = self.react(ordinal, id, failing, cell.unknown, cell.evacuating);
+        let wish = self.react(ordinal, id, failing, cell);
         SeatVerdict { ordinal, at: Some(cluster.clone()), failing, unknown: cell.unknown, wish }
     }
 
     /// The table of docs/rules.md: the first row that applies wins.
-    fn react(
-        &mut self,
-        ordinal: i32,
-        id: ClusterId,
-        failing: RuleSet,
-        unknown: RuleSet,
-        evacuating: bool,
-    ) -> Wish {
+    fn react(&mut self, ordinal: i32, id: ClusterId, failing: RuleSet, cell: Cell) -> Wish {
         if failing.contains(Rule::ApprovalSuspended) {
             return Wish::Suspend;
         }
         if !failing.intersection(RuleSet::FREEZING).is_empty() {
             return Wish::Freeze;
         }
-        if let Some((kind, rule)) = self.driver(failing, evacuating) {
+        if let Some((kind, rule)) = self.driver(failing, cell.evacuating) {
             let cause = Cause { kind, subject: self.subject(id, rule, kind) };
             return self.relocate(ordinal, cause, 0..u16::MAX, true);
         }
@@ -284,7 +277,7 @@ impl Case<'_> {
         }
         // No new bytes go where the law isn't certain to allow them, or where the view is too old.
         let barring = RuleSet::LEGAL.with(Rule::ObservationStale).with(Rule::TenantNotAdmitted);
-        if !failing.union(unknown).intersection(barring).is_empty() {
+        if !failing.union(cell.unknown).intersection(barring).is_empty() {
             return Wish::Hold;
         }
         self.prefer(ordinal, id).unwrap_or(Wish::Stay)
@@ -335,13 +328,11 @@ impl Case<'_> {
             return Wish::Stuck { cause, obstacle: Obstacle::VolumesNotMovable };
         }
         let target = self.standing_target(ordinal).or_else(|| self.choose(tiers));
-        match target.and_then(|id| self.world.cluster(id)) {
-            Some(row) => Wish::Move { to: row.name.clone(), cause, compulsory },
-            None => {
-                self.note(self.row.next);
-                Wish::Stuck { cause, obstacle: Obstacle::NoLawfulPlace }
-            }
+        if let Some(row) = target.and_then(|id| self.world.cluster(id)) {
+            return Wish::Move { to: row.name.clone(), cause, compulsory };
         }
+        self.note(self.row.next);
+        Wish::Stuck { cause, obstacle: Obstacle::NoLawfulPlace }
     }
 
     /// The target of a move that is under way, as long as it is lawful: a better one doesn't change its course.

@@ -100,14 +100,12 @@ fn examine(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Hori
         }
         return out(Rule::ClusterNotReady, false, &member);
     };
-    match world.sites.get(&fact.site) {
-        Some(site) => examine_site(world, class, (fact, site), horizon, out),
-        None => {
-            let object = || format!("Site/{}", fact.site);
-            for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline]
-            {
-                out(rule, false, &object);
-            }
+    if let Some(site) = world.sites.get(&fact.site) {
+        examine_site(world, class, (fact, site), horizon, out);
+    } else {
+        let object = || format!("Site/{}", fact.site);
+        for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline] {
+            out(rule, false, &object);
         }
     }
     examine_member(class, row, fact, out);

@@ -125,7 +125,7 @@ impl Engine {
                 set(&mut self.world.labelled, name.clone(), label);
                 self.reclassify(&BTreeSet::from([name]), now);
             }
-            Change::Relocation(name, object) => self.apply_relocation(name, object),
+            Change::Relocation(name, object) => self.apply_relocation(&name, object),
             Change::Installation(spec) => {
                 let spec = spec.unwrap_or_default();
                 self.world.brakes =
@@ -208,10 +208,10 @@ impl Engine {
         self.dirty.insert(key);
     }
 
-    fn apply_relocation(&mut self, name: RelocationName, object: Option<Box<Relocation>>) {
+    fn apply_relocation(&mut self, name: &RelocationName, object: Option<Box<Relocation>>) {
         set(&mut self.world.relocations, name.clone(), object.map(|o| RelocationFact { spec: o.spec }));
         for (key, moves) in &self.world.migrations {
-            if moves.values().any(|m| m.spec.relocation.as_ref() == Some(&name)) {
+            if moves.values().any(|m| m.spec.relocation.as_ref() == Some(name)) {
                 self.dirty.insert(key.clone());
             }
         }
@@ -306,7 +306,8 @@ impl Engine {
     }
 
     fn refresh_all(&mut self, now: Timestamp) {
-        self.refresh(&self.world.clusters_by_name().to_vec(), now);
+        let all = self.world.clusters_by_name().to_vec();
+        self.refresh(&all, now);
     }
 
     fn refresh(&mut self, clusters: &[ClusterId], now: Timestamp) {

@@ -29,6 +29,7 @@ use crate::{
     },
     metrics::OrderLabel,
     retry::{Failures, Retry},
+    second,
 };
 
 /// Something was carried out.
@@ -198,8 +199,7 @@ impl Brain {
 
     /// The tenant of a workload: whose namespace it is, or to whom it was placed.
     pub(super) fn owner(&self, key: &WorkloadKey) -> Option<TenantName> {
-        let recorded = || self.assignments.get(key).and_then(|a| a.spec.tenant.clone());
-        self.engine.world().tenant_of(&key.namespace).ok().cloned().or_else(recorded)
+        second::owner(&self.knowledge(key), key)
     }
 
     fn apply(&mut self, key: &WorkloadKey, apply: &Apply) -> bool {
@@ -215,7 +215,8 @@ impl Brain {
             self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
             tracing::debug!(workload = %key, cluster = %apply.cluster, kind = object.kind.name(), name = %object.name, mode = ?apply.mode, "applies");
         }
-        if let Some(problem) = self.secret_not_allowed(key, apply) {
+        if let Some(problem) = second::secret_not_allowed(&self.knowledge(key), key, apply, Timestamp::now())
+        {
             self.problems
                 .entry(key.clone())
                 .or_default()

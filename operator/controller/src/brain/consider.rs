@@ -12,6 +12,7 @@ use domicile_crds::{NamespaceName, Problem, WorkloadKey};
 use jiff::Timestamp;
 
 use super::{Brain, Slot};
+use crate::second::second_opinion;
 
 impl Brain {
     /// Does what is next for a workload that exists.
@@ -86,7 +87,7 @@ impl Brain {
             let until = *until;
             return self.look_again(key, until);
         }
-        if let Err(violations) = self.second_opinion(key, &order, now) {
+        if let Err(violations) = second_opinion(&self.knowledge(key), key, &order, now) {
             return self.refuse(place, &violations, now);
         }
         if self.carry_out(key, order, now) {

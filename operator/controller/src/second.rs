@@ -1,0 +1,176 @@
+//! The second opinion on each order, before it is handed out: what is about to be done, told to `domicile-check`.
+
+use domicile_check::{Act, Facts, Forbidden, Halt, Removal, Replacement, Violation, What, check};
+use domicile_core::{
+    World,
+    manifests::Kind,
+    observed::Observed,
+    orders::{self, Because, Order},
+    text::shorten,
+};
+use domicile_crds::{
+    Assignment, ClusterName, InventoryItem, MigrationSpec, Problem, Seat, TenantName, TenantWorkload,
+    WorkloadKey,
+};
+use jiff::Timestamp;
+
+/// What a second opinion on a workload's orders rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Knowledge<'a> {
+    /// API objects as last observed, for the one who checks.
+    pub facts: &'a Facts,
+    /// The same for the one who decided: asked only which move is under way, and whose the namespace is.
+    pub world: &'a World,
+    /// What was seen on members.
+    pub observed: &'a Observed,
+    /// The workload; `None` if it is gone.
+    pub workload: Option<&'a TenantWorkload>,
+    /// Its Assignment, if there is one.
+    pub assignment: Option<&'a Assignment>,
+}
+
+/// Whether nothing forbids an order.
+///
+/// # Errors
+///
+/// What is forbidden about it: an incident, since what decided should have known.
+pub fn second_opinion(
+    known: &Knowledge<'_>,
+    key: &WorkloadKey,
+    order: &Order,
+    now: Timestamp,
+) -> Result<(), Vec<Violation>> {
+    let Some(tenant) = owner(known, key) else { return Ok(()) };
+    let case = Case { known, key, tenant: &tenant, now };
+    match order {
+        Order::CreateAssignment(spec) => {
+            spec.seats.iter().try_for_each(|seat| case.ask(&seat.cluster, What::Place))
+        }
+        Order::UpdateAssignment(spec) => case.record(&spec.seats),
+        Order::CreateMigration(_, spec) => case.ask(&spec.to, What::PlanMove { migration: spec }),
+        Order::Apply(apply) => case.apply(apply),
+        Order::Remove(remove) => case.remove(remove),
+        Order::ReleaseAssignment
+        | Order::RetargetMigration(..)
+        | Order::FinishMigration(..)
+        | Order::Verify(_) => Ok(()),
+    }
+}
+
+/// The tenant of a workload: whose namespace it is, or to whom it was placed.
+#[must_use]
+pub fn owner(known: &Knowledge<'_>, key: &WorkloadKey) -> Option<TenantName> {
+    let recorded = || known.assignment.and_then(|assignment| assignment.spec.tenant.clone());
+    known.world.tenant_of(&key.namespace).ok().cloned().or_else(recorded)
+}
+
+/// A Secret that may not pass the hub, or not go to that member.
+#[must_use]
+pub fn secret_not_allowed(
+    known: &Knowledge<'_>,
+    key: &WorkloadKey,
+    apply: &orders::Apply,
+    now: Timestamp,
+) -> Option<Problem> {
+    let tenant = owner(known, key)?;
+    let case = Case { known, key, tenant: &tenant, now };
+    let secrets = apply.objects.iter().filter(|object| object.kind == Kind::SECRET);
+    let refused = |object: &Box<str>| {
+        Some((object.clone(), case.ask(&apply.cluster, What::CopySecret { name: object }).err()?))
+    };
+    let (name, violations) = secrets.filter_map(|object| refused(&object.name)).next()?;
+    let hub = violations.iter().any(|v| matches!(v.fact, Forbidden::HubNotAllowed { .. }));
+    Some(Problem {
+        cluster: apply.cluster.to_string(),
+        object: format!("Secret/{name}"),
+        reason: if hub { "HubNotAllowed" } else { "SecretNotAllowed" }.to_owned(),
+        message: shorten(&violations.first().map(ToString::to_string).unwrap_or_default()),
+    })
+}
+
+struct Case<'a> {
+    known: &'a Knowledge<'a>,
+    key: &'a WorkloadKey,
+    tenant: &'a TenantName,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn ask(&self, cluster: &ClusterName, what: What<'_>) -> Result<(), Vec<Violation>> {
+        let Knowledge { workload, assignment, .. } = *self.known;
+        // Of a workload that is gone, the record still says which one it was.
+        let owner = || assignment?.metadata.owner_references.as_ref()?.first().map(|o| o.uid.as_str());
+        let uid = workload.and_then(|w| w.metadata.uid.as_deref()).or_else(owner).unwrap_or_default();
+        let (tenant, key) = (self.tenant, self.key);
+        check(self.known.facts, &Act { tenant, key, uid, workload, assignment, cluster, what }, self.now)
+    }
+
+    /// New seats are placements, and a seat that changes its cluster is the switch of a move.
+    fn record(&self, seats: &[Seat]) -> Result<(), Vec<Violation>> {
+        let recorded = self.known.assignment.map_or(&[][..], |a| a.spec.seats.as_slice());
+        for seat in seats {
+            match recorded.iter().find(|old| old.ordinal == seat.ordinal) {
+                None => self.ask(&seat.cluster, What::Place)?,
+                Some(old) if old.cluster != seat.cluster => {
+                    self.ask(&seat.cluster, What::Apply { objects: &[], from: Some(&old.cluster) })?;
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn migration(&self, ordinal: i32) -> Option<&MigrationSpec> {
+        domicile_core::moves::move_of(self.known.world, self.key, ordinal).map(|m| m.spec.as_ref())
+    }
+
+    fn apply(&self, apply: &orders::Apply) -> Result<(), Vec<Violation>> {
+        let migration = self.migration(apply.ordinal);
+        match apply.because {
+            Because::Placed => self.ask(&apply.cluster, What::Apply { objects: &[], from: None }),
+            Because::Moving => {
+                let Some(migration) = migration else { return Ok(()) };
+                if self.known.observed.seat(&apply.cluster, self.key, apply.ordinal).is_empty() {
+                    self.ask(&apply.cluster, What::BeginMove { migration })?;
+                }
+                self.ask(&apply.cluster, What::Apply { objects: &[], from: Some(&migration.from) })
+            }
+            Because::Stopping => {
+                let because =
+                    migration.map_or(Halt::Suspended, |migration| Halt::Moving { to: &migration.to });
+                self.ask(&apply.cluster, What::ScaleToZero { because })
+            }
+        }
+    }
+
+    fn remove(&self, remove: &orders::Remove) -> Result<(), Vec<Violation>> {
+        let is_kept = |item: &&InventoryItem| remove.retain_claims && item.kind == "PersistentVolumeClaim";
+        let objects: Vec<InventoryItem> = remove.objects.iter().filter(|i| !is_kept(i)).cloned().collect();
+        let seat =
+            self.known.assignment.and_then(|a| a.spec.seats.iter().find(|s| s.ordinal == remove.ordinal));
+        let generation = seat.map_or(0, |seat| seat.generation);
+        let ready = seat.map(|seat| self.ready(seat)).unwrap_or_default();
+        let migration = self.migration(remove.ordinal);
+        let because = match &remove.because {
+            orders::Removal::Moved { to } => {
+                Removal::Moved(Replacement { cluster: to, generation, ready: &ready, verified_at: self.now })
+            }
+            orders::Removal::RolledBack => match migration {
+                Some(migration) => Removal::RolledBack { source: &migration.from },
+                None => return Ok(()),
+            },
+            orders::Removal::WorkloadDeleted => Removal::WorkloadDeleted,
+            orders::Removal::SeatDropped => Removal::SeatDropped,
+            orders::Removal::Pruned => Removal::Pruned { ready_generation: generation },
+        };
+        self.ask(&remove.cluster, What::Remove { objects: &objects, because })
+    }
+
+    /// What was seen ready of a seat where it is now.
+    fn ready(&self, seat: &Seat) -> Vec<InventoryItem> {
+        let view = self.known.observed.seat(&seat.cluster, self.key, seat.ordinal);
+        let ready =
+            view.iter().filter(|(_, seen)| seen.ready && !seen.terminating && seen.epoch == seat.epoch);
+        ready.map(|(object, _)| orders::item(object)).collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! Which decisions count, and what holds for a subject.
+
+use domicile_core::Change;
+use serde_json::{Value, json};
+
+use crate::fixture::{Fleet, NOON, name};
+
+const LATER: &str = "2026-06-01T12:00:00.000000001Z";
+const YESTERDAY: &str = "2026-05-31T00:00:00Z";
+
+/// A fleet whose operating provider has no decisions but these: name, verdict, and what else it says.
+fn decided(decisions: &[(&str, &str, Value)]) -> Fleet {
+    let mut fleet = Fleet::lawful();
+    fleet.apply(Change::Decision(name("runs-1"), None));
+    for (decision, verdict, patch) in decisions {
+        fleet.decide(decision, "runs", verdict, patch.clone());
+    }
+    fleet
+}
+
+fn bars(decisions: &[(&str, &str, Value)]) -> String {
+    decided(decisions).bars("ams-1")
+}
+
+#[test]
+fn a_provider_needs_an_approval() {
+    assert_eq!(bars(&[]), "NotApproved");
+    assert_eq!(bars(&[("a", "Approved", json!({}))]), "");
+}
+
+#[test]
+fn the_strictest_that_counts_holds() {
+    let all = ["Approved", "Frozen", "Suspended", "Revoked"];
+    let rules = ["", "ApprovalFrozen", "ApprovalSuspended", "ApprovalRevoked"];
+    for (first, a) in all.iter().enumerate() {
+        for (second, b) in all.iter().enumerate() {
+            let found = bars(&[("a", a, json!({})), ("b", b, json!({}))]);
+            assert_eq!(found, rules[first.max(second)], "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn a_decision_counts_from_its_beginning_and_until_just_before_its_end() {
+    let frozen = |patch| bars(&[("a", "Approved", json!({})), ("f", "Frozen", patch)]);
+    assert_eq!(frozen(json!({"validFrom": NOON})), "ApprovalFrozen");
+    assert_eq!(frozen(json!({"validFrom": LATER})), "");
+    assert_eq!(frozen(json!({"validUntil": LATER})), "ApprovalFrozen");
+    assert_eq!(frozen(json!({"validUntil": NOON})), "");
+    assert_eq!(bars(&[("a", "Approved", json!({"validFrom": LATER}))]), "NotApproved");
+}
+
+#[test]
+fn each_non_empty_part_of_a_scope_must_contain_the_candidate() {
+    for (scope, counts) in [
+        (json!({}), true),
+        (json!({"sites": ["nl-ams"]}), true),
+        (json!({"sites": ["be-bru", "nl-ams"]}), true),
+        (json!({"sites": ["be-bru"]}), false),
+        (json!({"countries": ["NL"]}), true),
+        (json!({"countries": ["BE"]}), false),
+        (json!({"tenants": ["shop"]}), true),
+        (json!({"tenants": ["bank"]}), false),
+        (json!({"sites": ["nl-ams"], "countries": ["NL"], "tenants": ["shop"]}), true),
+        (json!({"sites": ["nl-ams"], "countries": ["BE"], "tenants": ["shop"]}), false),
+    ] {
+        let frozen = ("f", "Frozen", json!({"scope": scope}));
+        let found = bars(&[("a", "Approved", json!({})), frozen]);
+        assert_eq!(found, if counts { "ApprovalFrozen" } else { "" }, "{scope}");
+    }
+}
+
+#[test]
+fn a_scope_is_judged_alike_for_every_kind_of_subject() {
+    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "owns"] {
+        for (scope, counts) in [(json!({"countries": ["NL"]}), true), (json!({"sites": ["be-bru"]}), false)] {
+            let mut fleet = Fleet::lawful();
+            fleet.decide("f", subject, "Frozen", json!({"scope": scope}));
+            assert_eq!(fleet.bars("ams-1"), if counts { "ApprovalFrozen" } else { "" }, "{subject} {scope}");
+        }
+    }
+}
+
+#[test]
+fn every_subject_can_be_restricted_and_needs_no_approval_but_a_provider() {
+    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "runs", "owns"] {
+        for (verdict, rule) in [
+            ("Approved", ""),
+            ("Frozen", "ApprovalFrozen"),
+            ("Suspended", "ApprovalSuspended"),
+            ("Revoked", "ApprovalRevoked"),
+        ] {
+            let mut fleet = Fleet::lawful();
+            fleet.decide("d", subject, verdict, json!({}));
+            assert_eq!(fleet.bars("ams-1"), rule, "{verdict} {subject}");
+        }
+    }
+    // Their approval that has ended, or is for elsewhere, isn't missed.
+    for patch in [json!({"validUntil": YESTERDAY}), json!({"scope": {"sites": ["be-bru"]}})] {
+        for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web"] {
+            let mut fleet = Fleet::lawful();
+            fleet.decide("d", subject, "Approved", patch.clone());
+            assert_eq!(fleet.bars("ams-1"), "", "{patch} {subject}");
+        }
+    }
+}
+
+#[test]
+fn a_decision_is_about_its_own_subject_alone() {
+    let mut fleet = Fleet::lawful();
+    for subject in ["Site/be-bru", "Tenant/bank", "TenantWorkload/shop/other", "TenantWorkload/bank/web", "other"] {
+        fleet.decide(&subject.replace('/', "-").to_lowercase(), subject, "Revoked", json!({}));
+    }
+    assert_eq!(fleet.bars("ams-1"), "");
+    assert_eq!(fleet.bars("bru-1"), "ApprovalRevoked");
+}
+
+#[test]
+fn operator_and_owner_are_both_looked_at() {
+    let mut fleet = Fleet::lawful();
+    fleet.apply(Change::Decision(name("owns-1"), None));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved");
+    fleet.decide("runs-2", "runs", "Frozen", json!({}));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved ApprovalFrozen");
+}
+
+/// `old` revokes; `new` is an approval that names it. What is said of both decides whether it is lifted.
+fn lifted(old: Value, new: Value) -> bool {
+    let mut patch = json!({"supersedes": ["old"]});
+    patch.as_object_mut().unwrap().extend(new.as_object().unwrap().clone());
+    match bars(&[("old", "Revoked", old), ("new", "Approved", patch)]).as_str() {
+        "" => true,
+        "ApprovalRevoked" => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_decision_takes_the_place_of_what_it_names_and_is_entitled_to() {
+    assert!(lifted(json!({}), json!({})), "the same authority");
+    assert!(!lifted(json!({}), json!({"authority": "sales"})), "another authority");
+    assert!(lifted(json!({"liftableBy": ["court", "sales"]}), json!({"authority": "sales"})), "a listed one");
+    assert!(!lifted(json!({}), json!({"authority": "sales", "liftableBy": ["sales"]})), "listed by itself");
+    assert!(!lifted(json!({}), json!({"supersedes": []})), "it names nothing");
+    assert!(!lifted(json!({}), json!({"validFrom": LATER})), "it hasn't begun");
+    assert!(lifted(json!({}), json!({"validFrom": NOON})), "it has just begun");
+}
+
+#[test]
+fn outside_its_own_scope_it_takes_no_place() {
+    let new = ("new", "Approved", json!({"supersedes": ["old"], "scope": {"sites": ["be-bru"]}}));
+    let mut fleet = decided(&[("old", "Revoked", json!({})), new]);
+    assert_eq!(fleet.bars("bru-1"), "");
+    assert_eq!(fleet.bars("ams-1"), "ApprovalRevoked");
+}
+
+#[test]
+fn a_decision_about_another_subject_takes_no_place() {
+    let mut fleet = decided(&[("old", "Revoked", json!({}))]);
+    fleet.decide("new", "owns", "Approved", json!({"supersedes": ["old"]}));
+    fleet.decide("runs-2", "runs", "Approved", json!({}));
+    assert_eq!(fleet.bars("ams-1"), "ApprovalRevoked");
+}
+
+#[test]
+fn a_stricter_decision_takes_a_place_too() {
+    let new = ("new", "Frozen", json!({"supersedes": ["old"]}));
+    assert_eq!(bars(&[("old", "Revoked", json!({})), new]), "ApprovalFrozen");
+}
+
+#[test]
+fn what_was_superseded_never_comes_back() {
+    let old = ("old", "Revoked", json!({}));
+    let ended = ("new", "Approved", json!({"supersedes": ["old"], "validUntil": YESTERDAY}));
+    assert_eq!(bars(&[old.clone(), ended]), "ApprovalExpired", "its successor has ended");
+    let new = ("new", "Approved", json!({"supersedes": ["old"]}));
+    let newer = ("newer", "Frozen", json!({"supersedes": ["new"]}));
+    assert_eq!(bars(&[old.clone(), new.clone(), newer]), "ApprovalFrozen", "its successor was superseded");
+    let newer = ("newer", "Approved", json!({"supersedes": ["new"], "validUntil": YESTERDAY}));
+    assert_eq!(bars(&[old, new, newer]), "ApprovalExpired", "a chain has ended");
+}
+
+#[test]
+fn a_circle_takes_all_its_members_out_of_force() {
+    let a = ("a", "Revoked", json!({"supersedes": ["b"]}));
+    let b = ("b", "Approved", json!({"supersedes": ["a"]}));
+    assert_eq!(bars(&[a.clone(), b.clone()]), "NotApproved");
+    let b = ("b", "Frozen", json!({"supersedes": ["c"]}));
+    let c = ("c", "Suspended", json!({"supersedes": ["a"]}));
+    assert_eq!(bars(&[a, b, c, ("d", "Approved", json!({}))]), "", "what stands beside it counts");
+    assert_eq!(bars(&[("a", "Approved", json!({"supersedes": ["a"]}))]), "NotApproved", "of itself alone");
+}
+
+#[test]
+fn an_approval_that_names_a_missing_decision_neither_counts_nor_takes_a_place() {
+    let missing = |names: &[&str]| ("new", "Approved", json!({"supersedes": names}));
+    assert_eq!(bars(&[missing(&["gone"])]), "NotApproved");
+    assert_eq!(bars(&[("old", "Frozen", json!({})), missing(&["old", "gone"])]), "ApprovalFrozen");
+    assert_eq!(bars(&[("old", "Approved", json!({})), missing(&["old", "gone"])]), "", "the old one stands");
+    let ended = json!({"supersedes": ["gone"], "validUntil": YESTERDAY});
+    assert_eq!(bars(&[("new", "Approved", ended)]), "NotApproved", "nor has it expired");
+    let elsewhere = json!({"supersedes": ["gone"], "scope": {"sites": ["be-bru"]}});
+    assert_eq!(bars(&[("new", "Approved", elsewhere)]), "NotApproved", "nor is it out of scope");
+}
+
+#[test]
+fn a_stricter_decision_counts_though_it_names_a_missing_one() {
+    let new = ("new", "Frozen", json!({"supersedes": ["gone"]}));
+    assert_eq!(bars(&[("a", "Approved", json!({})), new]), "ApprovalFrozen");
+    let new = ("new", "Frozen", json!({"supersedes": ["old", "gone"]}));
+    assert_eq!(bars(&[("old", "Revoked", json!({})), new]), "ApprovalFrozen", "and takes a place");
+}
+
+#[test]
+fn a_predecessor_about_somebody_else_is_no_missing_one() {
+    assert_eq!(bars(&[("new", "Approved", json!({"supersedes": ["owns-1"]}))]), "");
+}
+
+#[test]
+fn an_approval_that_has_ended_is_expired_unless_something_took_its_place() {
+    let ended = |patch: Value| {
+        let mut all = json!({"validUntil": NOON});
+        all.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+        ("a", "Approved", all)
+    };
+    assert_eq!(bars(&[ended(json!({}))]), "ApprovalExpired");
+    assert_eq!(bars(&[ended(json!({"scope": {"sites": ["be-bru"]}}))]), "NotApproved", "elsewhere");
+    assert_eq!(bars(&[ended(json!({})), ("b", "Approved", json!({}))]), "", "another counts");
+    let later = json!({"supersedes": ["a"], "scope": {"tenants": ["shop"]}, "validUntil": YESTERDAY, "validFrom": "2026-05-01T00:00:00Z"});
+    assert_eq!(bars(&[ended(json!({})), ("b", "Frozen", later)]), "NotApproved", "its successor ended too");
+    let both = [ended(json!({})), ("b", "Approved", json!({"scope": {"sites": ["be-bru"]}}))];
+    assert_eq!(bars(&both), "ApprovalExpired", "that it expired comes before that another is for elsewhere");
+}
+
+#[test]
+fn an_approval_in_force_for_others_is_out_of_scope() {
+    for scope in [json!({"sites": ["be-bru"]}), json!({"countries": ["BE"]}), json!({"tenants": ["bank"]})] {
+        assert_eq!(bars(&[("a", "Approved", json!({"scope": scope}))]), "ApprovalOutOfScope", "{scope}");
+    }
+    let elsewhere = json!({"sites": ["be-bru"]});
+    let future = json!({"scope": elsewhere, "validFrom": LATER});
+    assert_eq!(bars(&[("a", "Approved", future)]), "NotApproved", "it hasn't begun");
+    let a = ("a", "Approved", json!({"scope": elsewhere}));
+    let frozen = ("b", "Frozen", json!({"supersedes": ["a"], "validUntil": NOON, "validFrom": YESTERDAY}));
+    assert_eq!(bars(&[a, frozen]), "NotApproved", "something took its place");
+}
+
+#[test]
+fn a_provider_that_doesnt_exist_is_not_known_to_be_approved() {
+    let mut fleet = Fleet::lawful();
+    fleet.apply(Change::Provider(name("runs"), false));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved?");
+    fleet.decide("runs-2", "runs", "Frozen", json!({}));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalFrozen", "what restricts it counts all the same");
+    fleet.decide("runs-2", "runs", "Revoked", json!({}));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalRevoked");
+}
+
+#[test]
+fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
+    let mut fleet = Fleet::lawful();
+    fleet.decide("runs-2", "runs", "Frozen", json!({}));
+    fleet.apply(Change::Site(name("nl-ams"), None));
+    let unknown = "CountryDenied? CountryNotAllowed? NotApproved?";
+    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"));
+    for (subject, scope) in [
+        ("Tenant/shop", json!({})),
+        ("Site/nl-ams", json!({})),
+        ("TenantWorkload/shop/web", json!({})),
+        ("Tenant/shop", json!({"sites": ["nl-ams"]})),
+    ] {
+        fleet.decide("f", subject, "Frozen", json!({"scope": scope}));
+        assert_eq!(fleet.bars("ams-1"), format!("{unknown} ApprovalFrozen SiteNotOnline?"), "{subject} {scope}");
+    }
+    fleet.decide("f", "Tenant/shop", "Frozen", json!({"scope": {"countries": ["NL"]}}));
+    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"), "its country isn't known");
+}
