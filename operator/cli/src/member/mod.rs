@@ -4,6 +4,9 @@
 //!
 //! With nobody admitted, the hub can act as nobody. No file has a wildcard.
 
+pub mod probe;
+pub mod setup;
+
 use domicile_crds::{TenantName, yaml};
 use serde_json::Value;
 
@@ -17,6 +20,9 @@ pub const HUB_USER: &str = "system:serviceaccount:domicile-system:hub";
 pub const TENANT_ROLE: &str = "domicile-tenant";
 /// Label, on the roles and bindings of an admitted tenant, with its name.
 pub const ADMITTED_LABEL: &str = "domicile.dev/admitted";
+
+/// A user that no tenant can be, for trying out whether the hub can act as somebody: no name begins with `-`.
+const NOBODY: &str = "domicile:tenant:-probe";
 
 const BASE: [&str; 5] = [
     include_str!("../../member/namespace.yaml"),
@@ -72,10 +78,25 @@ pub fn admission_text(tenant: &TenantName, impersonation: Impersonation) -> Stri
     file.replace("TENANT", tenant.as_str())
 }
 
+/// What admits [`NOBODY`].
+fn nobody(impersonation: Impersonation) -> Vec<Value> {
+    let file = match impersonation {
+        Impersonation::Constrained => ADMITTED_CONSTRAINED,
+        Impersonation::Legacy => ADMITTED_LEGACY,
+    };
+    // Without the label, by which the admitted tenants are found.
+    let file = file.replace("    domicile.dev/admitted: TENANT\n", "");
+    objects(&file.replace("domicile:tenant:TENANT", NOBODY).replace("admitted-TENANT", "probe"))
+}
+
 /// The Secret that the token controller fills with a token for the hub.
 #[must_use]
 pub fn token() -> Value {
-    objects(TOKEN).remove(0)
+    token_named("hub-token")
+}
+
+fn token_named(name: &str) -> Value {
+    objects(&TOKEN.replace("hub-token", name)).remove(0)
 }
 
 /// The same with its comments, for a person to review.

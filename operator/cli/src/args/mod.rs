@@ -1,0 +1,278 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domicile_crds::{NamespaceName, WorkloadName};
+pub use fleet::{AdmitArgs, ClusterArgs, JoinArgs, LeaveArgs, MemberArgs, PauseArgs};
+
+use crate::cluster::Target;
+use crate::output::Format;
+use crate::wrap::Skip;
+
+mod fleet;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  an error; stderr says what was wanted, what was found and what to do
+  2  the command line is wrong
+  3  `status --stuck` found something that a person must act on
+
+Results go to stdout, everything else to stderr. Colours are shown on a terminal only; NO_COLOR turns them off.";
+
+/// Runs tenants' workloads where their data may live, and says where everything is.
+///
+/// A kubectl plugin for Domicile: joins clusters to a hub, admits tenants on them, wraps applications,
+/// takes clusters out of service, and shows what runs where.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-domicile", bin_name = "kubectl domicile", version, after_long_help = EXIT_CODES)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    /// How the hub is reached.
+    #[command(flatten)]
+    pub hub: HubArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How the hub is reached.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "The hub")]
+pub struct HubArgs {
+    /// Kubeconfig of the hub; otherwise as kubectl finds it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context in the hub's kubeconfig; otherwise the current one.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace of the operator on the hub.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAMESPACE",
+        env = "DOMICILE_NAMESPACE",
+        default_value = "domicile-system"
+    )]
+    pub operator_namespace: NamespaceName,
+}
+
+impl HubArgs {
+    /// The kubeconfig and context of the hub.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Wrap rendered manifests into a TenantWorkload.
+    Wrap(WrapArgs),
+    /// Join a cluster to the hub.
+    Join(JoinArgs),
+    /// Undo a join.
+    Leave(LeaveArgs),
+    /// Admit a tenant on a member, or withdraw that.
+    Admit(AdmitArgs),
+    /// Place nothing new on a member.
+    Cordon(ClusterArgs),
+    /// Place workloads on a member again.
+    Uncordon(ClusterArgs),
+    /// Move everything away from a member.
+    Drain(ClusterArgs),
+    /// Begin no further moves: of one campaign, or at all.
+    Pause(PauseArgs),
+    /// End a pause.
+    Resume(PauseArgs),
+    /// Show the fleet and the tenants at a glance.
+    Status(StatusArgs),
+    /// Show where everything runs, by country and provider.
+    Map(MapArgs),
+    /// Print a completion script for a shell.
+    Completion(CompletionArgs),
+    /// Print what can be typed next, for kubectl.
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+}
+
+/// Wrap rendered manifests into a TenantWorkload.
+///
+/// Reads YAML or JSON, as `helm template` and `kustomize build` print it, and writes a TenantWorkload, with
+/// each Secret of the input before it. A pure filter: the same objects give the same bytes, in whatever order
+/// they come. What can't be taken is named, all of it at once, and then nothing is written.
+///
+/// Examples:
+///   helm template shop ./chart -n shop | kubectl domicile wrap --name shop -n shop | kubectl apply --server-side -f -
+///   kustomize build overlays/eu | kubectl domicile wrap --name shop -n shop --skip Namespace > shop.yaml
+///   kubectl domicile wrap --name shop -n shop web.yaml worker.yaml
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct WrapArgs {
+    /// Files to read; `-` or none is stdin.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Name of the TenantWorkload.
+    #[arg(long)]
+    pub name: WorkloadName,
+    /// Namespace of the tenant.
+    #[arg(short, long)]
+    pub namespace: NamespaceName,
+    /// On how many clusters it runs.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=16))]
+    pub clusters: Option<i32>,
+    /// What its copies are spread by.
+    #[arg(long, value_name = "WHAT")]
+    pub spread_by: Option<SpreadBy>,
+    /// Whether two copies may run for the length of a move.
+    #[arg(long, value_name = "HOW")]
+    pub overlap: Option<Overlap>,
+    /// Where members get the Secrets: copied from the tenant's namespace on the hub, or on the member already.
+    #[arg(long, value_name = "WHERE", default_value = "hub")]
+    pub secrets: Secrets,
+    /// Leave Helm hooks out instead of refusing them. Helm tests are always left out.
+    #[arg(long)]
+    pub drop_hooks: bool,
+    /// Leave objects out: KIND or KIND/NAME. May be given several times.
+    #[arg(long, value_name = "OBJECT")]
+    pub skip: Vec<Skip>,
+    /// How the result is written.
+    #[arg(short, long, default_value = "yaml", value_name = "FORMAT")]
+    pub output: FileFormat,
+}
+
+/// Formats of objects that are applied later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// A stream of YAML documents.
+    Yaml,
+    /// One JSON object; a List if there are several.
+    Json,
+}
+
+/// What copies are spread by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SpreadBy {
+    /// Different sites.
+    Site,
+    /// Different providers.
+    Provider,
+    /// Different countries.
+    Country,
+}
+
+/// Whether two copies may run for the length of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Overlap {
+    /// The new copy is Ready before the old one stops.
+    Allow,
+    /// The old copy has stopped before the new one starts.
+    Forbid,
+}
+
+/// Where members get Secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Secrets {
+    /// From the tenant's namespace on the hub.
+    Hub,
+    /// They are on the member already.
+    Member,
+}
+
+/// Show the fleet and the tenants at a glance.
+///
+/// The first line says who leads and when it was last heard of. If that is longer ago than its lease lasts,
+/// nobody keeps watch, and everything that was observed is shown as UNKNOWN.
+///
+/// Examples:
+///   kubectl domicile status
+///   kubectl domicile status --stuck
+///   kubectl domicile status -n webshop -o json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct StatusArgs {
+    /// Only workloads of this namespace.
+    #[arg(short, long)]
+    pub namespace: Option<NamespaceName>,
+    /// Only what a person must act on, with what to do. Exit code 3 if there is anything.
+    #[arg(long)]
+    pub stuck: bool,
+    /// How the result is written.
+    #[arg(short, long, default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// Show where everything runs, by country and provider.
+///
+/// Counts the copies that the hub has recorded, by tenant, for each cluster.
+///
+/// Examples:
+///   kubectl domicile map
+///   kubectl domicile map -n webshop -o yaml
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct MapArgs {
+    /// Only workloads of this namespace.
+    #[arg(short, long)]
+    pub namespace: Option<NamespaceName>,
+    /// How the result is written.
+    #[arg(short, long, default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// Print a completion script for a shell.
+///
+/// This is for `kubectl-domicile` typed as such. To complete `kubectl domicile`, kubectl wants a script named
+/// kubectl_complete-domicile on the PATH; `--kubectl` prints that.
+///
+/// Examples:
+///   kubectl-domicile completion bash > /etc/bash_completion.d/kubectl-domicile
+///   kubectl domicile completion --kubectl > ~/.local/bin/kubectl_complete-domicile && chmod +x $_
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct CompletionArgs {
+    /// The shell.
+    #[arg(required_unless_present = "kubectl")]
+    pub shell: Option<clap_complete::Shell>,
+    /// Print the script that kubectl looks for.
+    #[arg(long, conflicts_with = "shell")]
+    pub kubectl: bool,
+}
+
+/// What has been typed after `kubectl domicile`.
+#[derive(Debug, Args)]
+pub struct CompleteArgs {
+    /// All words; the last one is the one to complete, and may be empty.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+impl From<SpreadBy> for domicile_crds::SpreadBy {
+    fn from(by: SpreadBy) -> Self {
+        match by {
+            SpreadBy::Site => Self::Site,
+            SpreadBy::Provider => Self::Provider,
+            SpreadBy::Country => Self::Country,
+        }
+    }
+}
+
+impl From<Overlap> for domicile_crds::Overlap {
+    fn from(overlap: Overlap) -> Self {
+        match overlap {
+            Overlap::Allow => Self::Allow,
+            Overlap::Forbid => Self::Forbid,
+        }
+    }
+}
+
+impl From<Secrets> for domicile_crds::SecretSource {
+    fn from(secrets: Secrets) -> Self {
+        match secrets {
+            Secrets::Hub => Self::Hub,
+            Secrets::Member => Self::Member,
+        }
+    }
+}

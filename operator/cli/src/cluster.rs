@@ -1,0 +1,336 @@
+//! A connection to the hub or a member, and the few things that are done with it.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, Config, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Field manager of what this program applies.
+pub const FIELD_MANAGER: &str = "kubectl-domicile";
+
+/// A person waits: a server that takes longer than this to answer one request counts as dead.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// House rule for connections to clusters far away.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Objects in one page of a list: a TenantWorkload may have 512 KiB.
+const PAGE: u32 = 250;
+
+/// Something with a cluster went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// There is no usable kubeconfig.
+    #[error("no usable kubeconfig for {cluster}: name one with {flags}")]
+    Config {
+        /// Which cluster.
+        cluster: String,
+        /// By which flags another is chosen.
+        flags: &'static str,
+        /// What the library says.
+        #[source]
+        source: KubeconfigError,
+    },
+    /// Neither is there a kubeconfig, nor does this run within a cluster.
+    #[error("no usable kubeconfig for {cluster}: name one with {flags}, or set KUBECONFIG")]
+    Infer {
+        /// Which cluster.
+        cluster: String,
+        /// By which flags another is chosen.
+        flags: &'static str,
+        /// What the library says.
+        #[source]
+        source: kube::config::InferConfigError,
+    },
+    /// A request failed.
+    #[error("can't {doing} on {cluster}")]
+    Call {
+        /// What was to be done.
+        doing: String,
+        /// Which cluster.
+        cluster: String,
+        /// What the server or the library says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// An object has no kind that this program knows.
+    #[error("internal: no resource is known for {0}")]
+    Unknown(String),
+}
+
+impl ClusterError {
+    /// Whether the server says that there is no such object (or no such kind).
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// The server's HTTP status, if it answered.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Call { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What the server said.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Call { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(&status.message),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Which kubeconfig, and which context in it.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The file. Absent: as kubectl finds it.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context. Absent: the current one.
+    pub context: Option<String>,
+}
+
+/// A cluster that can be called.
+#[derive(Clone)]
+pub struct Cluster {
+    /// How messages call it.
+    pub label: String,
+    /// For calls that this type has no method for.
+    pub client: Client,
+    /// What the client was made from.
+    pub config: Config,
+}
+
+impl Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Connects to the hub.
+    ///
+    /// # Errors
+    ///
+    /// If there is no usable kubeconfig.
+    pub async fn hub(target: &Target) -> Result<Self, ClusterError> {
+        Self::connect("the hub", target, "--kubeconfig and --context").await
+    }
+
+    /// Connects to a member with its owner's kubeconfig.
+    ///
+    /// # Errors
+    ///
+    /// If there is no usable kubeconfig.
+    pub async fn member(target: &Target) -> Result<Self, ClusterError> {
+        Self::connect("the member", target, "--member-kubeconfig and --member-context").await
+    }
+
+    async fn connect(label: &str, target: &Target, flags: &'static str) -> Result<Self, ClusterError> {
+        let cluster = || label.to_owned();
+        let failed = |source| ClusterError::Config { cluster: cluster(), flags, source };
+        let options = KubeConfigOptions { context: target.context.clone(), ..KubeConfigOptions::default() };
+        let config = match &target.kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).map_err(failed)?;
+                Config::from_custom_kubeconfig(file, &options).await.map_err(failed)?
+            }
+            None if target.context.is_some() => Config::from_kubeconfig(&options).await.map_err(failed)?,
+            None => Config::infer().await.map_err(|source| ClusterError::Infer {
+                cluster: cluster(),
+                flags,
+                source,
+            })?,
+        };
+        Self::with(label, config)
+    }
+
+    /// Connects as somebody.
+    ///
+    /// # Errors
+    ///
+    /// If no client can be made of it, for example because a certificate can't be read.
+    pub fn with(label: &str, mut config: Config) -> Result<Self, ClusterError> {
+        // One answer, good or bad, is what a person wants; the library's retries take minutes.
+        config.default_retry = false;
+        config.connect_timeout = Some(CONNECT_WITHIN);
+        config.read_timeout = Some(ANSWER_WITHIN);
+        config.reset_reader_on_write = true;
+        let client = Client::try_from(config.clone()).map_err(|source| ClusterError::Call {
+            doing: "make a client".to_owned(),
+            cluster: label.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Self { label: label.to_owned(), client, config })
+    }
+
+    /// An error of a call.
+    pub fn failed(&self, doing: impl Into<String>) -> impl FnOnce(kube::Error) -> ClusterError {
+        let (doing, cluster) = (doing.into(), self.label.clone());
+        move |source| ClusterError::Call { doing, cluster, source: Box::new(source) }
+    }
+
+    /// One cluster-scoped object, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// If the server doesn't say whether there is.
+    pub async fn find<K>(&self, name: &str) -> Result<Option<K>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let doing = format!("get {} {name}", K::kind(&()));
+        Api::<K>::all(self.client.clone()).get_opt(name).await.map_err(self.failed(doing))
+    }
+
+    /// All objects of a kind, page by page, each turned into what is needed of it at once.
+    ///
+    /// # Errors
+    ///
+    /// If a page can't be read.
+    pub async fn collect<K, T>(&self, api: Api<K>, keep: impl Fn(K) -> T) -> Result<Vec<T>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let mut kept = Vec::new();
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let doing = format!("list {}", K::plural(&()));
+            let page = api.list(&params).await.map_err(self.failed(doing))?;
+            kept.extend(page.items.into_iter().map(&keep));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(kept),
+            }
+        }
+    }
+
+    /// Applies an object that is wholly this program's.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses it.
+    pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).force()).await
+    }
+
+    /// Applies an object of which others may own fields: a conflict is an error that names them.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses it, or a field has another value by somebody else.
+    pub async fn apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER)).await
+    }
+
+    async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<(), ClusterError> {
+        let Addressed { api, name, shown } = self.target(object)?;
+        let params =
+            PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..params.clone() };
+        api.patch(&name, &params, &Patch::Apply(object))
+            .await
+            .map_err(self.failed(format!("apply {shown}")))?;
+        Ok(())
+    }
+
+    /// Deletes an object; one that is gone already is fine. Says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses.
+    pub async fn delete(&self, object: &Value) -> Result<bool, ClusterError> {
+        let Addressed { api, name, shown } = self.target(object)?;
+        let Some(found) = api.get_opt(&name).await.map_err(self.failed(format!("get {shown}")))? else {
+            return Ok(false);
+        };
+        // Not one that somebody else made under the same name in between.
+        let preconditions = Preconditions { uid: found.uid(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match api.delete(&name, &params).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            Err(source) => Err(self.failed(format!("delete {shown}"))(source)),
+        }
+    }
+
+    /// A merge patch of one field, as a command would make it: what isn't there stays an error.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such object, or the server refuses.
+    pub async fn patch<K>(&self, name: &str, patch: &impl Serialize) -> Result<K, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let api = Api::<K>::all(self.client.clone());
+        let patch = serde_json::to_value(patch).unwrap_or_default();
+        api.patch(name, &params, &Patch::Merge(patch))
+            .await
+            .map_err(self.failed(format!("change {} {name}", K::kind(&()))))
+    }
+
+    /// What tells one cluster from another: the uid of its namespace kube-system.
+    ///
+    /// # Errors
+    ///
+    /// If that can't be read.
+    pub async fn id(&self) -> Result<String, ClusterError> {
+        let namespace = Api::<Namespace>::all(self.client.clone());
+        let found = namespace.get("kube-system").await.map_err(self.failed("get namespace kube-system"))?;
+        Ok(found.uid().unwrap_or_default())
+    }
+
+    fn target(&self, object: &Value) -> Result<Addressed, ClusterError> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let meta = object.get("metadata").unwrap_or(&Value::Null);
+        let name = text(meta.get("name").unwrap_or(&Value::Null));
+        let namespace = meta.get("namespace").and_then(Value::as_str);
+        let resource = resource(object).ok_or_else(|| ClusterError::Unknown(object.to_string()))?;
+        let shown = match namespace {
+            Some(namespace) => format!("{} {namespace}/{name}", resource.kind),
+            None => format!("{} {name}", resource.kind),
+        };
+        let api = match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        };
+        Ok(Addressed { api, name, shown })
+    }
+}
+
+struct Addressed {
+    api: Api<DynamicObject>,
+    name: String,
+    shown: String,
+}
+
+/// The kinds that this program writes; all of them make their plural in a regular way.
+fn resource(object: &Value) -> Option<ApiResource> {
+    let kind = object.get("kind")?.as_str()?;
+    let api_version = object.get("apiVersion")?.as_str()?;
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    let lower = kind.to_lowercase();
+    let plural = match lower.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{lower}s"),
+    };
+    Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural))
+}
