@@ -108,7 +108,9 @@ fn every_subject_can_be_restricted_and_needs_no_approval_but_a_provider() {
 #[test]
 fn a_decision_is_about_its_own_subject_alone() {
     let mut fleet = Fleet::lawful();
-    for subject in ["Site/be-bru", "Tenant/bank", "TenantWorkload/shop/other", "TenantWorkload/bank/web", "other"] {
+    for subject in
+        ["Site/be-bru", "Tenant/bank", "TenantWorkload/shop/other", "TenantWorkload/bank/web", "other"]
+    {
         fleet.decide(&subject.replace('/', "-").to_lowercase(), subject, "Revoked", json!({}));
     }
     assert_eq!(fleet.bars("ams-1"), "");
@@ -254,24 +256,4 @@ fn a_provider_that_doesnt_exist_is_not_known_to_be_approved() {
     assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalFrozen", "what restricts it counts all the same");
     fleet.decide("runs-2", "runs", "Revoked", json!({}));
     assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalRevoked");
-}
-
-#[test]
-fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
-    let mut fleet = Fleet::lawful();
-    fleet.decide("runs-2", "runs", "Frozen", json!({}));
-    fleet.apply(Change::Site(name("nl-ams"), None));
-    let unknown = "CountryDenied? CountryNotAllowed? NotApproved?";
-    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"));
-    for (subject, scope) in [
-        ("Tenant/shop", json!({})),
-        ("Site/nl-ams", json!({})),
-        ("TenantWorkload/shop/web", json!({})),
-        ("Tenant/shop", json!({"sites": ["nl-ams"]})),
-    ] {
-        fleet.decide("f", subject, "Frozen", json!({"scope": scope}));
-        assert_eq!(fleet.bars("ams-1"), format!("{unknown} ApprovalFrozen SiteNotOnline?"), "{subject} {scope}");
-    }
-    fleet.decide("f", "Tenant/shop", "Frozen", json!({"scope": {"countries": ["NL"]}}));
-    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"), "its country isn't known");
 }

@@ -5,7 +5,7 @@ use domicile_core::{
     decide::{Verdict, Wish, decide},
     eligibility::judge_workload,
 };
-use domicile_crds::{ClusterName, WorkloadKey};
+use domicile_crds::WorkloadKey;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -140,7 +140,8 @@ impl Fleet {
     }
 
     pub(crate) fn cluster(&mut self, cluster: &str, site: &str, patch: Value) -> &mut Self {
-        let mut value = object("MemberCluster", cluster, json!({"site": site, "connection": {"kubeconfigSecret": "x"}}));
+        let mut value =
+            object("MemberCluster", cluster, json!({"site": site, "connection": {"kubeconfigSecret": "x"}}));
         value["spec"]["classes"] = json!({"storage": {"fast": "a"}, "ingress": {"web": "b"}});
         let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "message": "",
                            "lastTransitionTime": "2026-06-01T11:59:00Z"});
@@ -181,9 +182,7 @@ impl Fleet {
     }
 
     pub(crate) fn seats_of(&mut self, workload: &str, seats: &[(&str, &str)]) -> &mut Self {
-        let seat = |(ordinal, (cluster, phase)): (usize, &(&str, &str))| {
-            json!({"ordinal": ordinal, "cluster": cluster, "epoch": 1, "generation": 1, "phase": phase})
-        };
+        let seat = |(ordinal, (cluster, phase)): (usize, &(&str, &str))| json!({"ordinal": ordinal, "cluster": cluster, "epoch": 1, "generation": 1, "phase": phase});
         let seats: Vec<_> = seats.iter().enumerate().map(seat).collect();
         let value = object("Assignment", workload, json!({"tenant": "shop", "seats": seats}));
         self.apply(Change::Assignment(key(&format!("shop/{workload}")), Some(Box::new(read(value)))))
@@ -213,10 +212,6 @@ impl Fleet {
         self.apply(Change::HubSeen(at))
     }
 
-    pub(crate) fn gone(&mut self, change: impl FnOnce() -> Change) -> &mut Self {
-        self.apply(change())
-    }
-
     /// The same facts, all seen just now, at another time.
     pub(crate) fn at(&mut self, now: &str) -> &mut Self {
         self.now = now.parse().unwrap();
@@ -233,7 +228,8 @@ impl Fleet {
         let cell = row.cell(id);
         let mut horizon = domicile_core::Horizon::new(self.now);
         let own = judge_workload(world, &row.class.tenant, &key, id, &mut horizon);
-        let stale: RuleSet = world.is_stale(id, self.now).then_some(Rule::ObservationStale).into_iter().collect();
+        let stale: RuleSet =
+            world.is_stale(id, self.now).then_some(Rule::ObservationStale).into_iter().collect();
         told(cell.failing.union(own).union(stale), cell.unknown)
     }
 
@@ -272,14 +268,6 @@ impl Fleet {
         let verdict = self.verdict();
         told(verdict.seats[0].failing, verdict.seats[0].unknown)
     }
-
-    /// Which clusters the verdicts name, for those who care only for that.
-    pub(crate) fn target(&mut self) -> Option<ClusterName> {
-        match &self.verdict().seats.first()?.wish {
-            Wish::Place(to) | Wish::Move { to, .. } => Some(to.clone()),
-            _ => None,
-        }
-    }
 }
 
 fn told(failing: RuleSet, unknown: RuleSet) -> String {
@@ -305,6 +293,8 @@ fn in_words(wish: &Wish) -> String {
             let must = if *compulsory { "must move" } else { "move" };
             format!("{must} to {to}, {:?} {}", cause.kind, cause.subject)
         }
-        Wish::Stuck { cause, obstacle } => format!("stuck, {:?} {}, {}", cause.kind, cause.subject, obstacle.name()),
+        Wish::Stuck { cause, obstacle } => {
+            format!("stuck, {:?} {}, {}", cause.kind, cause.subject, obstacle.name())
+        }
     }
 }
