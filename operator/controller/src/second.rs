@@ -74,11 +74,11 @@ pub fn secret_not_allowed(
 ) -> Option<Problem> {
     let tenant = owner(known, key)?;
     let case = Case { known, key, tenant: &tenant, now };
-    let secrets = apply.objects.iter().filter(|object| object.kind == Kind::SECRET);
-    let refused = |object: &Box<str>| {
-        Some((object.clone(), case.ask(&apply.cluster, What::CopySecret { name: object }).err()?))
-    };
-    let (name, violations) = secrets.filter_map(|object| refused(&object.name)).next()?;
+    let mut secrets = apply.objects.iter().filter(|object| object.kind == Kind::SECRET);
+    let (name, violations) = secrets.find_map(|object| {
+        let what = What::CopySecret { name: &object.name };
+        Some((&object.name, case.ask(&apply.cluster, what).err()?))
+    })?;
     let hub = violations.iter().any(|v| matches!(v.fact, Forbidden::HubNotAllowed { .. }));
     Some(Problem {
         cluster: apply.cluster.to_string(),
@@ -136,10 +136,10 @@ impl Case<'_> {
                 self.ask(&apply.cluster, What::Apply { objects: &[], from: Some(&migration.from) })
             }
             Because::Stopping => {
-                let because =
-                    migration.map_or(Halt::Suspended, |migration| Halt::Moving { to: &migration.to });
-                self.ask(&apply.cluster, What::ScaleToZero { because })
+                let Some(migration) = migration else { return Ok(()) };
+                self.ask(&apply.cluster, What::ScaleToZero { because: Halt::Moving { to: &migration.to } })
             }
+            Because::Suspended => self.ask(&apply.cluster, What::ScaleToZero { because: Halt::Suspended }),
         }
     }
 

@@ -275,9 +275,7 @@ impl Case<'_> {
         if ordinal >= self.workload.clusters.count {
             return Wish::Leave;
         }
-        // No new bytes go where the law isn't certain to allow them, or where the view is too old.
-        let barring = RuleSet::LEGAL.with(Rule::ObservationStale).with(Rule::TenantNotAdmitted);
-        if !failing.union(cell.unknown).intersection(barring).is_empty() {
+        if !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
             return Wish::Hold;
         }
         self.prefer(ordinal, id).unwrap_or(Wish::Stay)

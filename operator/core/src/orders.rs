@@ -11,7 +11,8 @@ use domicile_crds::{
 use jiff::Timestamp;
 
 use crate::{
-    Horizon, World,
+    Horizon, Rule, RuleSet, World,
+    class::Classes,
     decide::{SeatVerdict, Verdict, Wish},
     facts::{MigrationFact, WorkloadFact},
     manifests::{Kind, Manifests, ObjectRef},
@@ -69,8 +70,10 @@ pub enum Because {
     Placed,
     /// It is on its way there.
     Moving,
-    /// It is being stopped there.
+    /// What must never run twice is stopped there, to start elsewhere.
     Stopping,
+    /// A decision suspends it: it is scaled to zero.
+    Suspended,
 }
 
 /// Objects to be removed.
@@ -126,6 +129,8 @@ pub struct Outlook {
 pub struct Desk<'a> {
     /// The facts.
     pub world: &'a World,
+    /// The classes and their answers.
+    pub classes: &'a Classes,
     /// What was seen on members.
     pub observed: &'a Observed,
     /// What is remembered of moves.
@@ -282,17 +287,17 @@ fn seat_orders(
     let Some(seat) = record.seat(verdict.ordinal).map(|seat| seat.clone()) else { return };
     let Ok(manifests) = &workload.manifests else { return };
     let copy = Copy { key, workload, manifests, seat: &seat };
+    if verdict.wish == Wish::Suspend {
+        let objects = desk.differing(&copy, &seat, Mode::Off);
+        let objects = objects.into_iter().filter(|o| o.kind.runs_pods()).collect();
+        apply(desk, &seat, Mode::Off, objects, (Because::Suspended, out));
+    }
     if let Some(migration) = move_of(desk.world, key, seat.ordinal).cloned() {
-        migration_orders(desk, &copy, &migration, &verdict.wish, (record, out));
+        migration_orders(desk, &copy, &migration, verdict, (record, out));
         return;
     }
     match &verdict.wish {
         Wish::Stay => keep_orders(desk, &copy, record, out),
-        Wish::Suspend => {
-            let objects = desk.differing(&copy, &seat, Mode::Off);
-            let objects: Vec<_> = objects.into_iter().filter(|o| o.kind.runs_pods()).collect();
-            apply(desk, &seat, Mode::Off, objects, (Because::Stopping, out));
-        }
         Wish::Leave => {
             if let Some(seat) = record.seat(verdict.ordinal) {
                 seat.phase = SeatPhase::Leaving;
@@ -308,7 +313,7 @@ fn seat_orders(
         Wish::Hold | Wish::Freeze | Wish::Stuck { .. } => {
             out.update_held |= seat.generation != workload.generation;
         }
-        Wish::Place(_) | Wish::Wait => {}
+        Wish::Suspend | Wish::Place(_) | Wish::Wait => {}
     }
 }
 
@@ -321,6 +326,31 @@ struct Copy<'a> {
 }
 
 impl Desk<'_> {
+    /// What a copy may have on a member: what should be there, and what was seen there beyond that.
+    fn all_of(&self, key: &WorkloadKey, seat: &Seat, inventory: &[InventoryItem]) -> Vec<InventoryItem> {
+        let seen = self.view(key, seat).keys().map(item).filter(|item| !inventory.contains(item));
+        inventory.iter().cloned().chain(seen).collect()
+    }
+
+    /// Whether a move has brought anything to its target. `None` if that isn't known: after a restart, a target
+    /// that doesn't answer may have everything of it.
+    fn has_begun(&self, key: &WorkloadKey, spec: &MigrationSpec) -> Option<bool> {
+        let seen = self.memory.begun(key, spec.seat).is_some()
+            || !self.observed.seat(&spec.to, key, spec.seat).is_empty();
+        (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
+    }
+
+    /// Whether the law certainly lets a workload be on a member, which answers.
+    fn is_lawful(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+        let Some((row, id)) = self.classes.of(key).zip(self.world.find_cluster(cluster)) else {
+            return false;
+        };
+        let cell = row.cell(id);
+        cell.failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty()
+            && self.observed.is_reachable(cluster)
+            && !self.world.is_stale(id, self.now)
+    }
+
     fn target<'b>(&'b self, copy: &'b Copy<'_>, seat: &'b Seat, mode: Mode) -> Option<Target<'b>> {
         let id = self.world.find_cluster(&seat.cluster)?;
         Some(Target {
@@ -372,8 +402,9 @@ impl Desk<'_> {
 pub fn is_ready(world: &World, observed: &Observed, key: &WorkloadKey, seat: &Seat) -> bool {
     let Some(workload) = world.workloads.get(key) else { return false };
     let Ok(manifests) = &workload.manifests else { return false };
-    let (mut memory, gone) = (Memory::default(), HashSet::new());
-    let desk = Desk { world, observed, memory: &mut memory, gone: &gone, now: Timestamp::UNIX_EPOCH };
+    let (mut memory, gone, classes) = (Memory::default(), HashSet::new(), Classes::default());
+    let now = Timestamp::UNIX_EPOCH;
+    let desk = Desk { world, classes: &classes, observed, memory: &mut memory, gone: &gone, now };
     desk.is_ready(&Copy { key, workload, manifests, seat }, seat, Mode::Running)
 }
 
@@ -481,27 +512,24 @@ fn migration_orders(
     desk: &mut Desk<'_>,
     copy: &Copy<'_>,
     migration: &MigrationFact,
-    wish: &Wish,
+    verdict: &SeatVerdict,
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     let spec = &migration.spec;
     let switched = copy.seat.cluster == spec.to && copy.seat.epoch >= spec.epoch;
     if switched {
         desk.memory.begin(copy.key, spec, desk.now);
-        return finish_orders(desk, copy, migration, wish, (record, out));
+        return finish_orders(desk, copy, migration, verdict, (record, out));
     }
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
     let arrived = !desk.observed.seat(&spec.to, copy.key, spec.seat).is_empty();
     if arrived {
         desk.memory.begin(copy.key, spec, desk.now);
     }
-    match wish {
-        Wish::Move { to, .. } if spec.abort => {
-            roll_back(desk, copy, migration, "it was aborted", out);
-            let _ = to;
-        }
+    match &verdict.wish {
+        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, "it was aborted", out),
         Wish::Move { to, .. } if *to == spec.to => advance(desk, copy, (migration, &target), (record, out)),
-        Wish::Move { to, cause, .. } if desk.memory.begun(copy.key, spec.seat).is_none() => {
+        Wish::Move { to, cause, .. } if desk.has_begun(copy.key, spec) == Some(false) => {
             let digest = plan_digest(&spec.from, to, cause);
             out.orders.push(Order::RetargetMigration(migration.name.clone(), to.clone(), digest));
         }
@@ -561,7 +589,8 @@ fn advance(
         seat.cluster = spec.to.clone();
         seat.epoch = spec.epoch;
         seat.generation = copy.workload.generation;
-        seat.inventory = inventory(copy.manifests);
+        // What an earlier generation brought there is pruned later, like anything that the manifests lack.
+        seat.inventory = desk.all_of(copy.key, target, &inventory(copy.manifests));
         seat.completed_jobs.extend(completed_jobs);
         seat.completed_jobs.sort();
         seat.completed_jobs.dedup();
@@ -610,7 +639,7 @@ fn finish_orders(
     desk: &mut Desk<'_>,
     copy: &Copy<'_>,
     migration: &MigrationFact,
-    wish: &Wish,
+    verdict: &SeatVerdict,
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     let spec = &migration.spec;
@@ -624,13 +653,34 @@ fn finish_orders(
             message,
         ));
     }
-    if matches!(wish, Wish::Stay | Wish::Move { .. }) {
+    if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
+        return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
+    }
+    if desk.is_lawful(copy.key, &spec.from) && !desk.is_lawful(copy.key, &spec.to) {
+        // A lawful copy goes only for a lawful one. Where the target must be left, the source takes over again.
+        let must_leave = matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. });
+        match record.seat(spec.seat) {
+            Some(seat) if must_leave => {
+                seat.cluster = spec.from.clone();
+                seat.epoch += 1;
+            }
+            _ => out.waits.push((spec.seat, Wait::Frozen(spec.to.clone()))),
+        }
+        return;
+    }
+    if verdict.wish == Wish::Stay || matches!(verdict.wish, Wish::Move { compulsory: false, .. }) {
         keep_orders(desk, copy, record, out);
+    }
+    let unsure = RuleSet::EMPTY.with(Rule::ClusterNotReady).with(Rule::ObservationStale);
+    if !verdict.failing.union(verdict.unknown).intersection(unsure).is_empty()
+        || !desk.observed.is_reachable(&spec.to)
+    {
+        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
     }
     if !desk.is_ready(copy, copy.seat, Mode::Running) {
         return out.waits.push((spec.seat, Wait::NotReady(spec.to.clone())));
     }
-    if crate::orders::frozen_at(desk.world, &spec.tenant, &spec.from, desk.now) {
+    if frozen_at(desk.world, &spec.tenant, &spec.from, desk.now) {
         return out.waits.push((spec.seat, Wait::Frozen(spec.from.clone())));
     }
     let drain = jiff::SignedDuration::from_secs(i64::from(copy.workload.drain_seconds));
@@ -643,9 +693,11 @@ fn finish_orders(
     if !desk.observed.is_reachable(&spec.from) {
         return out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone())));
     }
-    let source = desk.observed.seat(&spec.from, copy.key, spec.seat);
-    let mut objects: Vec<InventoryItem> = source.keys().map(item).collect();
-    objects.extend(copy.seat.inventory.iter().filter(|i| !source.keys().any(|o| item(o) == **i)).cloned());
+    if !desk.observed.is_known(&spec.from, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.from.clone()));
+    }
+    let source = Seat { cluster: spec.from.clone(), ..copy.seat.clone() };
+    let objects = desk.all_of(copy.key, &source, &copy.seat.inventory);
     out.orders.push(Order::Remove(Remove {
         cluster: spec.from.clone(),
         ordinal: spec.seat,
@@ -658,9 +710,9 @@ fn finish_orders(
 /// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
 fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, why: &str, out: &mut Outlook) {
     let spec = &migration.spec;
-    let began = desk.memory.begun(copy.key, spec.seat).is_some();
+    let began = desk.has_begun(copy.key, spec);
     let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
-    if gone || !began {
+    if gone || began == Some(false) {
         return out.orders.push(Order::FinishMigration(
             migration.name.clone(),
             MigrationStep::RolledBack,
@@ -673,10 +725,14 @@ fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, wh
     if !desk.observed.is_reachable(&spec.to) {
         return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
     }
+    if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.to.clone()));
+    }
+    let target = Seat { cluster: spec.to.clone(), ..copy.seat.clone() };
     out.orders.push(Order::Remove(Remove {
         cluster: spec.to.clone(),
         ordinal: spec.seat,
-        objects: inventory(copy.manifests),
+        objects: desk.all_of(copy.key, &target, &inventory(copy.manifests)),
         retain_claims: true,
         because: Removal::RolledBack,
     }));

@@ -145,6 +145,11 @@ impl RuleSet {
         .with(Rule::ApprovalExpired)
         .with(Rule::LocationContradicted);
 
+    /// Rules that bar every new byte, also where a workload runs already: unless the law certainly allows it, the
+    /// member lets the tenant in and the view is fresh.
+    pub const BARRING: Self =
+        Self::LEGAL.with(Rule::TenantNotAdmitted).with(Rule::NamespaceTaken).with(Rule::ObservationStale);
+
     /// Rules whose failure freezes what runs.
     pub const FREEZING: Self = Self::EMPTY
         .with(Rule::ApprovalFrozen)

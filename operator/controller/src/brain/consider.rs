@@ -24,6 +24,7 @@ impl Brain {
         }
         let mut desk = Desk {
             world: self.engine.world(),
+            classes: self.engine.classes(),
             observed: &self.observed,
             memory: &mut self.memory,
             gone: &self.gone,
@@ -47,6 +48,7 @@ impl Brain {
     pub(super) fn depart(&mut self, key: &WorkloadKey, now: Timestamp) {
         let desk = Desk {
             world: self.engine.world(),
+            classes: self.engine.classes(),
             observed: &self.observed,
             memory: &mut self.memory,
             gone: &self.gone,

@@ -26,7 +26,7 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
         let tenant = record.recorded.tenant.as_ref();
         match obstacle(desk, tenant, &seat.cluster) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
-            None => out.orders.push(removal(&seat, true, Removal::SeatDropped)),
+            None => out.orders.push(removal(desk, key, &seat, (true, Removal::SeatDropped))),
         }
     }
 }
@@ -56,7 +56,7 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
         left = true;
         match obstacle(desk, assignment.spec.tenant.as_ref(), &seat.cluster) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
-            None => out.orders.push(removal(seat, retain, Removal::WorkloadDeleted)),
+            None => out.orders.push(removal(desk, key, seat, (retain, Removal::WorkloadDeleted))),
         }
     }
     if !left {
@@ -75,11 +75,20 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     Some(out)
 }
 
-fn removal(seat: &Seat, retain_claims: bool, because: Removal) -> Order {
+/// Removes all that a copy may have on a member, once it is known what that is.
+fn removal(
+    desk: &Desk<'_>,
+    key: &WorkloadKey,
+    seat: &Seat,
+    (retain_claims, because): (bool, Removal),
+) -> Order {
+    if !desk.observed.is_known(&seat.cluster, &key.namespace) {
+        return Order::Verify(seat.cluster.clone());
+    }
     Order::Remove(Remove {
         cluster: seat.cluster.clone(),
         ordinal: seat.ordinal,
-        objects: seat.inventory.clone(),
+        objects: desk.all_of(key, seat, &seat.inventory),
         retain_claims,
         because,
     })

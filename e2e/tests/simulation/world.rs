@@ -1,0 +1,109 @@
+//! The objects that the simulation plays with.
+
+use domicile_crds::{CountrySet, Decision, HostingProvider, MemberCluster, Site, Tenant, TenantWorkload};
+use serde_json::{Value, json};
+
+pub(crate) const PROVIDERS: [&str; 3] = ["alpha", "beta", "gamma"];
+pub(crate) const MEMBERS: [(&str, &str, &str, &str); 4] = [
+    ("nl-1", "nl", "NL", "alpha"),
+    ("de-1", "de", "DE", "beta"),
+    ("de-2", "de", "DE", "beta"),
+    ("ch-1", "ch", "CH", "gamma"),
+];
+pub(crate) const TENANTS: [&str; 2] = ["red", "blue"];
+pub(crate) const BEGIN: &str = "2026-01-01T00:00:00Z";
+
+fn object<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+pub(crate) fn country_set() -> CountrySet {
+    let member = |country| json!({"country": country, "basis": "Membership", "source": "test"});
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "CountrySet", "metadata": {"name": "eu"},
+        "spec": {"members": [member("NL"), member("DE")]},
+    }))
+}
+
+pub(crate) fn provider(name: &str) -> HostingProvider {
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "HostingProvider", "metadata": {"name": name},
+        "spec": {"legalName": name, "registeredIn": "NL"},
+    }))
+}
+
+pub(crate) fn site(name: &str, country: &str, provider: &str, state: &str) -> Site {
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Site", "metadata": {"name": name},
+        "spec": {"operatedBy": provider, "ownedBy": provider, "country": country, "state": state},
+    }))
+}
+
+pub(crate) fn member(name: &str, site: &str, scheduling: &str, ready: &str) -> MemberCluster {
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "MemberCluster", "metadata": {"name": name, "generation": 1},
+        "spec": {"site": site, "scheduling": scheduling, "connection": {"kubeconfigSecret": name}},
+        "status": {
+            "clusterId": name, "tenants": TENANTS,
+            "conditions": [{
+                "type": "Ready", "status": ready, "reason": "Simulated", "message": "", "lastTransitionTime": BEGIN,
+            }],
+        },
+    }))
+}
+
+pub(crate) fn decision(
+    name: &str,
+    kind: &str,
+    subject: &str,
+    verdict: &str,
+    supersedes: &[String],
+) -> Decision {
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": name},
+        "spec": {
+            "subject": {"kind": kind, "name": subject}, "decision": verdict, "basis": "Finding",
+            "authority": "compliance", "decidedBy": "compliance", "reason": "simulated", "supersedes": supersedes,
+        },
+    }))
+}
+
+pub(crate) fn tenant(name: &str, narrow: bool) -> Tenant {
+    let allowed =
+        if narrow { json!([{"countrySet": "eu"}]) } else { json!([{"countrySet": "eu"}, {"country": "CH"}]) };
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
+        "spec": {
+            "namespaces": [name], "residency": {"allowed": allowed},
+            "preferences": [{"country": "CH"}, {"country": "NL"}],
+            "migration": {"mode": "Automatic", "maxConcurrent": 3},
+        },
+    }))
+}
+
+/// Three shapes: one that makes before it breaks, one that must never run twice, one on two clusters.
+pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i64) -> TenantWorkload {
+    let count = if shape == 2 { 2 } else { 1 };
+    let strategy = if shape == 1 { "Recreate" } else { "RollingUpdate" };
+    let manifests = json!([
+        {
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-{}", generation % 2)},
+            "data": {"generation": generation.to_string()},
+        },
+        {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {
+                "replicas": 1, "strategy": {"type": strategy}, "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "main", "image": format!("example.invalid/{name}:{generation}")}]},
+                },
+            },
+        },
+    ]);
+    object(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("uid-{namespace}-{name}"), "generation": generation},
+        "spec": {"manifests": manifests, "clusters": {"count": count}, "drainSeconds": 5},
+    }))
+}
