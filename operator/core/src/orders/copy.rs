@@ -1,0 +1,113 @@
+//! One copy of a workload, and how it is where it is.
+
+use std::collections::HashSet;
+
+use domicile_crds::{ClusterName, InventoryItem, MigrationSpec, Seat, WorkloadKey};
+use jiff::Timestamp;
+
+use super::{Desk, item};
+use crate::{
+    RuleSet, World,
+    class::Classes,
+    facts::WorkloadFact,
+    manifests::{Manifests, ObjectRef},
+    moves::Memory,
+    observed::{Observed, SeatView},
+    render::{Mode, Target},
+};
+
+/// A copy with all that belongs to it.
+pub(super) struct Copy<'a> {
+    pub(super) key: &'a WorkloadKey,
+    pub(super) workload: &'a WorkloadFact,
+    pub(super) manifests: &'a Manifests,
+    pub(super) seat: &'a Seat,
+}
+
+impl Desk<'_> {
+    /// What a copy may have on a member: what should be there, and what was seen there beyond that.
+    pub(super) fn all_of(
+        &self,
+        key: &WorkloadKey,
+        seat: &Seat,
+        inventory: &[InventoryItem],
+    ) -> Vec<InventoryItem> {
+        let seen = self.view(key, seat).keys().map(item).filter(|item| !inventory.contains(item));
+        inventory.iter().cloned().chain(seen).collect()
+    }
+
+    /// Whether a move has brought anything to its target. `None` if that isn't known: after a restart, a target
+    /// that doesn't answer may have everything of it.
+    pub(super) fn has_begun(&self, key: &WorkloadKey, spec: &MigrationSpec) -> Option<bool> {
+        let seen = self.memory.begun(key, spec.seat).is_some()
+            || !self.observed.seat(&spec.to, key, spec.seat).is_empty();
+        (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
+    }
+
+    /// Whether the law certainly lets a workload be on a member, which answers.
+    pub(super) fn is_lawful(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+        let Some((row, id)) = self.classes.of(key).zip(self.world.find_cluster(cluster)) else {
+            return false;
+        };
+        let cell = row.cell(id);
+        cell.failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty()
+            && self.observed.is_reachable(cluster)
+            && !self.world.is_stale(id, self.now)
+    }
+
+    pub(super) fn target<'b>(&'b self, copy: &'b Copy<'_>, seat: &'b Seat, mode: Mode) -> Option<Target<'b>> {
+        let id = self.world.find_cluster(&seat.cluster)?;
+        Some(Target {
+            tenant: self.world.tenant_of(&copy.key.namespace).ok()?,
+            key: copy.key,
+            ordinal: seat.ordinal,
+            epoch: seat.epoch,
+            mode,
+            all_exclusive: copy.workload.overlap == domicile_crds::Overlap::Forbid,
+            completed_jobs: &seat.completed_jobs,
+            cluster: self.world.cluster(id).and_then(|row| row.fact.as_ref()),
+        })
+    }
+
+    pub(super) fn view(&self, key: &WorkloadKey, seat: &Seat) -> &SeatView {
+        self.observed.seat(&seat.cluster, key, seat.ordinal)
+    }
+
+    /// The objects that aren't there as they should be.
+    pub(super) fn differing(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> Vec<ObjectRef> {
+        let Some(target) = self.target(copy, seat, mode) else { return Vec::new() };
+        let view = self.view(copy.key, seat);
+        let differs = |object: &&crate::manifests::ObjectFact| {
+            view.get(&object.object).is_none_or(|seen| seen.digest != target.digest(object))
+        };
+        copy.manifests.objects.iter().filter(differs).map(|object| object.object.clone()).collect()
+    }
+
+    /// Whether all objects are there as they should be, and ready.
+    pub(super) fn is_ready(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> bool {
+        let view = self.view(copy.key, seat);
+        self.differing(copy, seat, mode).is_empty()
+            && copy.manifests.objects.iter().all(|o| view.get(&o.object).is_some_and(|seen| seen.ready))
+    }
+
+    /// Whether nothing that must never run twice has pods.
+    pub(super) fn is_idle(&self, copy: &Copy<'_>, seat: &Seat) -> bool {
+        let view = self.view(copy.key, seat);
+        let all = copy.workload.overlap == domicile_crds::Overlap::Forbid;
+        let exclusive =
+            copy.manifests.objects.iter().filter(|o| o.object.kind.runs_pods() && (o.exclusive || all));
+        let mut exclusive = exclusive;
+        exclusive.all(|o| view.get(&o.object).is_none_or(|seen| seen.idle))
+    }
+}
+
+/// Whether a copy is there as it should be, and ready: for status and tests.
+#[must_use]
+pub fn is_ready(world: &World, observed: &Observed, key: &WorkloadKey, seat: &Seat) -> bool {
+    let Some(workload) = world.workloads.get(key) else { return false };
+    let Ok(manifests) = &workload.manifests else { return false };
+    let (mut memory, gone, classes) = (Memory::default(), HashSet::new(), Classes::default());
+    let now = Timestamp::UNIX_EPOCH;
+    let desk = Desk { world, classes: &classes, observed, memory: &mut memory, gone: &gone, now };
+    desk.is_ready(&Copy { key, workload, manifests, seat }, seat, Mode::Running)
+}

@@ -1,0 +1,278 @@
+//! Moves: proposing one, its next step, its end.
+
+use domicile_crds::{ClusterName, MigrationStep, Seat};
+use jiff::Timestamp;
+
+use super::{
+    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, apply, frozen_at, inventory, keep_orders,
+};
+use crate::{
+    Horizon, Rule, RuleSet,
+    decide::{SeatVerdict, Wish},
+    facts::MigrationFact,
+    manifests::ObjectRef,
+    moves::{Proposal, Wait, may_begin, plan_digest},
+    render::Mode,
+};
+
+/// Records a new move, unless it would only wait for its turn.
+pub(super) fn propose(
+    desk: &Desk<'_>,
+    copy: &Copy<'_>,
+    (to, cause, compulsory): (&ClusterName, &domicile_crds::Cause, bool),
+    out: &mut Outlook,
+) {
+    let (key, seat) = (copy.key, copy.seat);
+    if let Some(at) = desk.memory.retry_at(key, seat.ordinal, desk.now) {
+        look_again(out, desk.now, at);
+        out.waits.push((seat.ordinal, Wait::Retry(at)));
+        return;
+    }
+    let Ok(tenant) = desk.world.tenant_of(&key.namespace) else { return };
+    let proposal = Proposal { key, tenant, seat, to, cause, compulsory };
+    let Some((name, spec)) = proposal.record(desk.world) else { return };
+    match may_begin(desk.world, desk.memory, &spec, desk.now) {
+        // Whoever must answer, or plan for a window, has to see it.
+        Ok(()) | Err(Wait::Answer | Wait::Window(_)) => {
+            out.orders.push(Order::CreateMigration(name, Box::new(spec)));
+        }
+        Err(wait) => out.waits.push((seat.ordinal, wait)),
+    }
+}
+
+fn look_again(out: &mut Outlook, now: Timestamp, at: Timestamp) {
+    let mut horizon = Horizon::new(now);
+    horizon.note(at);
+    out.next.into_iter().for_each(|next| horizon.note(next));
+    out.next = horizon.next();
+}
+
+pub(super) fn migration_orders(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    migration: &MigrationFact,
+    verdict: &SeatVerdict,
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    let spec = &migration.spec;
+    let switched = copy.seat.cluster == spec.to && copy.seat.epoch >= spec.epoch;
+    if switched {
+        desk.memory.begin(copy.key, spec, desk.now);
+        return finish_orders(desk, copy, migration, verdict, (record, out));
+    }
+    let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
+    let arrived = !desk.observed.seat(&spec.to, copy.key, spec.seat).is_empty();
+    if arrived {
+        desk.memory.begin(copy.key, spec, desk.now);
+    }
+    match &verdict.wish {
+        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, "it was aborted", out),
+        Wish::Move { to, .. } if *to == spec.to => advance(desk, copy, (migration, &target), (record, out)),
+        Wish::Move { to, cause, .. } if desk.has_begun(copy.key, spec) == Some(false) => {
+            let digest = plan_digest(&spec.from, to, cause);
+            out.orders.push(Order::RetargetMigration(migration.name.clone(), to.clone(), digest));
+        }
+        Wish::Move { .. } => roll_back(desk, copy, migration, "its target may not have it any more", out),
+        Wish::Stuck { .. } => roll_back(desk, copy, migration, "no place may have it any more", out),
+        Wish::Stay | Wish::Leave => roll_back(desk, copy, migration, "its cause is gone", out),
+        Wish::Hold => out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone()))),
+        Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
+        Wish::Place(_) | Wish::Wait => {}
+    }
+}
+
+/// The next step of a move before its switch.
+fn advance(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    (migration, target): (&MigrationFact, &Seat),
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    let spec = &migration.spec;
+    let ordinal = spec.seat;
+    if !desk.observed.is_reachable(&spec.to) {
+        return out.waits.push((ordinal, Wait::Unreachable(spec.to.clone())));
+    }
+    if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.to.clone()));
+    }
+    if desk.memory.begun(copy.key, ordinal).is_none() {
+        if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
+            if let Wait::Window(at) = wait {
+                look_again(out, desk.now, at);
+            }
+            return out.waits.push((ordinal, wait));
+        }
+        desk.memory.begin(copy.key, spec, desk.now);
+    }
+    let exclusive = copy.workload.breaks_before_make();
+    let mode = if exclusive { Mode::Standby } else { Mode::Running };
+    let objects = desk.differing(copy, target, mode);
+    if !objects.is_empty() {
+        apply(desk, target, mode, objects, (Because::Moving, out));
+    }
+    if !desk.is_ready(copy, target, mode) {
+        out.waits.push((ordinal, Wait::NotReady(spec.to.clone())));
+        return check_deadline(desk, copy, migration, out);
+    }
+    if exclusive && !stop_source(desk, copy, out) {
+        return;
+    }
+    if desk.world.brakes.paused {
+        return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
+    }
+    let view = desk.view(copy.key, copy.seat);
+    let done = view.iter().filter(|(_, seen)| seen.completed).map(|(object, _)| object.name.to_string());
+    let completed_jobs: Vec<String> = done.collect();
+    if let Some(seat) = record.seat(ordinal) {
+        seat.cluster = spec.to.clone();
+        seat.epoch = spec.epoch;
+        seat.generation = copy.workload.generation;
+        // What an earlier generation brought there is pruned later, like anything that the manifests lack.
+        seat.inventory = desk.all_of(copy.key, target, &inventory(copy.manifests));
+        seat.completed_jobs.extend(completed_jobs);
+        seat.completed_jobs.sort();
+        seat.completed_jobs.dedup();
+    }
+}
+
+/// A target that doesn't become ready in time is given up.
+fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, out: &mut Outlook) {
+    let seconds = i64::from(copy.workload.progress_deadline_seconds);
+    let begun = desk.memory.begun(copy.key, migration.spec.seat).unwrap_or(desk.now);
+    let Ok(deadline) = begun.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
+    if deadline <= desk.now {
+        out.orders.clear();
+        roll_back(desk, copy, migration, "the copy at the target wasn't ready in time", out);
+    } else {
+        look_again(out, desk.now, deadline);
+    }
+}
+
+/// Stops at the source what must never run twice. Answers whether it has stopped.
+fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
+    let seat = copy.seat;
+    if !desk.observed.is_reachable(&seat.cluster) {
+        out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
+        return false;
+    }
+    let Some(target) = desk.target(copy, seat, Mode::Standby) else { return false };
+    let view = desk.view(copy.key, seat);
+    // Only what has to stop is written: the rest of the source stays as it is.
+    let running = |object: &&crate::manifests::ObjectFact| {
+        target.is_off(object)
+            && view.get(&object.object).is_some_and(|seen| seen.digest != target.digest(object))
+    };
+    let objects: Vec<ObjectRef> =
+        copy.manifests.objects.iter().filter(running).map(|object| object.object.clone()).collect();
+    let stopped = objects.is_empty() && desk.is_idle(copy, seat);
+    if !stopped {
+        out.waits.push((seat.ordinal, Wait::NotIdle(seat.cluster.clone())));
+        apply(desk, seat, Mode::Standby, objects, (Because::Stopping, out));
+    }
+    stopped
+}
+
+/// After the switch: the target is brought fully up, the source drained and removed.
+fn finish_orders(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    migration: &MigrationFact,
+    verdict: &SeatVerdict,
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    let spec = &migration.spec;
+    let switched = desk.memory.switched(copy.key, spec.seat, desk.now);
+    let place = (copy.key.clone(), spec.seat, spec.from.clone());
+    if desk.gone.contains(&place) {
+        let message = format!("moved from {} to {}: {}", spec.from, spec.to, spec.cause);
+        return out.orders.push(Order::FinishMigration(
+            migration.name.clone(),
+            MigrationStep::Completed,
+            message,
+        ));
+    }
+    if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
+        return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
+    }
+    if desk.is_lawful(copy.key, &spec.from) && !desk.is_lawful(copy.key, &spec.to) {
+        // A lawful copy goes only for a lawful one. Where the target must be left, the source takes over again.
+        let must_leave = matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. });
+        match record.seat(spec.seat) {
+            Some(seat) if must_leave => {
+                seat.cluster = spec.from.clone();
+                seat.epoch += 1;
+            }
+            _ => out.waits.push((spec.seat, Wait::Frozen(spec.to.clone()))),
+        }
+        return;
+    }
+    if verdict.wish == Wish::Stay || matches!(verdict.wish, Wish::Move { compulsory: false, .. }) {
+        keep_orders(desk, copy, record, out);
+    }
+    let unsure = RuleSet::EMPTY.with(Rule::ClusterNotReady).with(Rule::ObservationStale);
+    if !verdict.failing.union(verdict.unknown).intersection(unsure).is_empty()
+        || !desk.observed.is_reachable(&spec.to)
+    {
+        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
+    }
+    if !desk.is_ready(copy, copy.seat, Mode::Running) {
+        return out.waits.push((spec.seat, Wait::NotReady(spec.to.clone())));
+    }
+    if frozen_at(desk.world, &spec.tenant, &spec.from, desk.now) {
+        return out.waits.push((spec.seat, Wait::Frozen(spec.from.clone())));
+    }
+    let drain = jiff::SignedDuration::from_secs(i64::from(copy.workload.drain_seconds));
+    if let Ok(drained) = switched.checked_add(drain)
+        && drained > desk.now
+    {
+        look_again(out, desk.now, drained);
+        return out.waits.push((spec.seat, Wait::Draining(spec.from.clone())));
+    }
+    if !desk.observed.is_reachable(&spec.from) {
+        return out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone())));
+    }
+    if !desk.observed.is_known(&spec.from, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.from.clone()));
+    }
+    let source = Seat { cluster: spec.from.clone(), ..copy.seat.clone() };
+    let objects = desk.all_of(copy.key, &source, &copy.seat.inventory);
+    out.orders.push(Order::Remove(Remove {
+        cluster: spec.from.clone(),
+        ordinal: spec.seat,
+        objects,
+        retain_claims: true,
+        because: Removal::Moved { to: spec.to.clone() },
+    }));
+}
+
+/// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
+fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, why: &str, out: &mut Outlook) {
+    let spec = &migration.spec;
+    let began = desk.has_begun(copy.key, spec);
+    let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
+    if gone || began == Some(false) {
+        return out.orders.push(Order::FinishMigration(
+            migration.name.clone(),
+            MigrationStep::RolledBack,
+            format!("{why}; the copy stays on {}", spec.from),
+        ));
+    }
+    if frozen_at(desk.world, &spec.tenant, &spec.to, desk.now) {
+        return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
+    }
+    if !desk.observed.is_reachable(&spec.to) {
+        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
+    }
+    if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.to.clone()));
+    }
+    let target = Seat { cluster: spec.to.clone(), ..copy.seat.clone() };
+    out.orders.push(Order::Remove(Remove {
+        cluster: spec.to.clone(),
+        ordinal: spec.seat,
+        objects: desk.all_of(copy.key, &target, &inventory(copy.manifests)),
+        retain_claims: true,
+        because: Removal::RolledBack,
+    }));
+}

@@ -1,0 +1,93 @@
+//! What can be ordered, and why.
+
+use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, MigrationSpec, MigrationStep};
+
+use crate::{manifests::ObjectRef, render::Mode};
+
+/// Something to do. Each is safe to carry out twice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Record where a workload goes, before anything goes there.
+    CreateAssignment(Box<AssignmentSpec>),
+    /// Record a change.
+    UpdateAssignment(Box<AssignmentSpec>),
+    /// Nothing is left on members: let the Assignment go.
+    ReleaseAssignment,
+    /// Record a move, before it begins.
+    CreateMigration(String, Box<MigrationSpec>),
+    /// Record another target of a move that hasn't begun.
+    RetargetMigration(String, ClusterName, String),
+    /// Record the end of a move.
+    FinishMigration(String, MigrationStep, String),
+    /// List what is in the workload's namespace on a member.
+    Verify(ClusterName),
+    /// Apply objects on a member, as the tenant.
+    Apply(Apply),
+    /// Remove objects from a member, as the tenant.
+    Remove(Remove),
+}
+
+/// Objects to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apply {
+    /// On which member.
+    pub cluster: ClusterName,
+    /// Which copy.
+    pub ordinal: i32,
+    /// Its epoch.
+    pub epoch: i64,
+    /// How much of it runs.
+    pub mode: Mode,
+    /// Which objects, in the order of applying; the others are as they should be.
+    pub objects: Vec<ObjectRef>,
+    /// Jobs that aren't run again.
+    pub completed_jobs: Vec<String>,
+    /// Why.
+    pub because: Because,
+}
+
+/// Why objects are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The workload is placed there, or was updated, or has drifted.
+    Placed,
+    /// It is on its way there.
+    Moving,
+    /// What must never run twice is stopped there, to start elsewhere.
+    Stopping,
+    /// A decision suspends it: it is scaled to zero.
+    Suspended,
+}
+
+/// Objects to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remove {
+    /// From which member.
+    pub cluster: ClusterName,
+    /// Which copy.
+    pub ordinal: i32,
+    /// Which objects.
+    pub objects: Vec<InventoryItem>,
+    /// Claims are kept and labelled.
+    pub retain_claims: bool,
+    /// Why.
+    pub because: Removal,
+}
+
+/// Why objects are removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The copy has moved, and its replacement was seen ready at another member.
+    Moved {
+        /// Where it is now.
+        to: ClusterName,
+    },
+    /// The move there was given up.
+    RolledBack,
+    /// The workload was deleted.
+    WorkloadDeleted,
+    /// The workload asks for fewer copies.
+    SeatDropped,
+    /// The new manifests don't have them.
+    Pruned,
+}
