@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domicile_crds::{CountryCode, DecisionName, DecisionSpec, Scope, SiteName, Subject, TenantName, Verdict};
+use domicile_crds::{
+    CountryCode, DecisionName, DecisionSpec, Scope, SiteName, Subject, SubjectKind, TenantName, Verdict,
+};
 use jiff::Timestamp;
 
 use crate::Horizon;
@@ -29,8 +31,39 @@ impl DecisionFact {
 /// All decisions, by subject and by name.
 #[derive(Clone, Debug, Default)]
 pub struct Decisions {
-    by_subject: HashMap<Subject, Vec<DecisionFact>>,
+    about: About,
     subjects: HashMap<DecisionName, Subject>,
+    /// Decisions that name the key as their predecessor.
+    successors: HashMap<DecisionName, Vec<DecisionName>>,
+}
+
+/// Decisions by the name of their subject, a table for each kind, so that looking one up needs no copy of the name.
+#[derive(Clone, Debug, Default)]
+struct About {
+    providers: HashMap<String, Vec<DecisionFact>>,
+    sites: HashMap<String, Vec<DecisionFact>>,
+    tenants: HashMap<String, Vec<DecisionFact>>,
+    workloads: HashMap<String, Vec<DecisionFact>>,
+}
+
+impl About {
+    fn table(&self, kind: SubjectKind) -> &HashMap<String, Vec<DecisionFact>> {
+        match kind {
+            SubjectKind::HostingProvider => &self.providers,
+            SubjectKind::Site => &self.sites,
+            SubjectKind::Tenant => &self.tenants,
+            SubjectKind::TenantWorkload => &self.workloads,
+        }
+    }
+
+    fn table_mut(&mut self, kind: SubjectKind) -> &mut HashMap<String, Vec<DecisionFact>> {
+        match kind {
+            SubjectKind::HostingProvider => &mut self.providers,
+            SubjectKind::Site => &mut self.sites,
+            SubjectKind::Tenant => &mut self.tenants,
+            SubjectKind::TenantWorkload => &mut self.workloads,
+        }
+    }
 }
 
 /// For whom and where a decision is asked for.
@@ -42,6 +75,23 @@ pub struct Circumstances<'a> {
     pub country: CountryCode,
     /// The tenant.
     pub tenant: &'a TenantName,
+}
+
+/// The same, as far as it is known: scopes are judged by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewpoint<'a> {
+    /// The candidate's site, which its MemberCluster names. The Site itself may be missing.
+    pub site: Option<&'a SiteName>,
+    /// The site's country.
+    pub country: Option<CountryCode>,
+    /// The tenant.
+    pub tenant: &'a TenantName,
+}
+
+impl<'a> From<&Circumstances<'a>> for Viewpoint<'a> {
+    fn from(at: &Circumstances<'a>) -> Self {
+        Self { site: Some(at.site), country: Some(at.country), tenant: at.tenant }
+    }
 }
 
 /// What holds for a subject.
@@ -63,7 +113,10 @@ impl Decisions {
         self.remove(&name);
         let subject = spec.subject.clone();
         self.subjects.insert(name.clone(), subject.clone());
-        let list = self.by_subject.entry(subject.clone()).or_default();
+        for predecessor in &spec.supersedes {
+            self.successors.entry(predecessor.clone()).or_default().push(name.clone());
+        }
+        let list = self.about.table_mut(subject.kind).entry(subject.name.clone()).or_default();
         let at = list.partition_point(|other| other.name < name);
         list.insert(at, DecisionFact { name, spec });
         subject
@@ -72,10 +125,19 @@ impl Decisions {
     /// Removes a decision. Answers the subject that it was about.
     pub fn remove(&mut self, name: &DecisionName) -> Option<Subject> {
         let subject = self.subjects.remove(name)?;
-        if let Some(list) = self.by_subject.get_mut(&subject) {
-            list.retain(|other| other.name != *name);
-            if list.is_empty() {
-                self.by_subject.remove(&subject);
+        let table = self.about.table_mut(subject.kind);
+        let list = table.get_mut(&subject.name)?;
+        let at = list.iter().position(|other| other.name == *name)?;
+        let removed = list.remove(at);
+        if list.is_empty() {
+            table.remove(&subject.name);
+        }
+        for predecessor in &removed.spec.supersedes {
+            if let Some(successors) = self.successors.get_mut(predecessor) {
+                successors.retain(|other| other != name);
+                if successors.is_empty() {
+                    self.successors.remove(predecessor);
+                }
             }
         }
         Some(subject)
@@ -84,19 +146,28 @@ impl Decisions {
     /// The decisions about a subject, by name.
     #[must_use]
     pub fn about(&self, subject: &Subject) -> &[DecisionFact] {
-        self.by_subject.get(subject).map_or(&[], Vec::as_slice)
+        self.about_name(subject.kind, &subject.name)
+    }
+
+    /// The same for the subject's kind and name.
+    #[must_use]
+    pub fn about_name(&self, kind: SubjectKind, name: &str) -> &[DecisionFact] {
+        self.about.table(kind).get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The decisions about a workload, which few have.
+    #[must_use]
+    pub fn about_workload(&self, key: &domicile_crds::WorkloadKey) -> &[DecisionFact] {
+        if self.about.workloads.is_empty() {
+            return &[];
+        }
+        self.about_name(SubjectKind::TenantWorkload, &key.to_string())
     }
 
     /// The subjects of decisions that name `name` as their predecessor.
-    pub fn subjects_naming<'a>(&'a self, name: &'a DecisionName) -> impl Iterator<Item = Subject> + 'a {
-        let names = move |list: &&Vec<DecisionFact>| list.iter().any(|d| d.spec.supersedes.contains(name));
-        self.by_subject.iter().filter(move |(_, list)| names(list)).map(|(subject, _)| subject.clone())
-    }
-
-    /// Whether there is a decision of this name.
-    #[must_use]
-    pub fn knows(&self, name: &DecisionName) -> bool {
-        self.subjects.contains_key(name)
+    pub fn subjects_naming(&self, name: &DecisionName) -> impl Iterator<Item = &Subject> {
+        let successors = self.successors.get(name).into_iter().flatten();
+        successors.filter_map(|successor| self.subjects.get(successor))
     }
 
     /// Whether `decision` names a predecessor that doesn't exist.
@@ -107,7 +178,11 @@ impl Decisions {
 
     /// What holds for `subject` under these circumstances.
     pub fn standing(&self, subject: &Subject, at: &Circumstances<'_>, horizon: &mut Horizon) -> Standing {
-        let all = self.about(subject);
+        self.standing_of(self.about(subject), &at.into(), horizon)
+    }
+
+    /// What holds for the subject that `all` decisions are about.
+    pub fn standing_of(&self, all: &[DecisionFact], at: &Viewpoint<'_>, horizon: &mut Horizon) -> Standing {
         let mut strictest = None;
         let mut expired = false;
         let mut elsewhere = false;
@@ -134,25 +209,6 @@ impl Decisions {
         }
     }
 
-    /// Whether a decision counts at present, wherever it is in scope.
-    pub fn effect(&self, decision: &DecisionFact, horizon: &mut Horizon) -> Effect {
-        if !horizon.has_begun(decision.from()) {
-            return Effect::NotYet;
-        }
-        let all = self.about(&decision.spec.subject);
-        let successor = all.iter().find(|other| {
-            let names = other.spec.supersedes.contains(&decision.name);
-            names && entitled(decision, other) && !self.is_void(other) && horizon.has_begun(other.from())
-        });
-        match successor {
-            Some(other) if other.spec.scope.is_empty() => Effect::Superseded(other.name.clone()),
-            _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
-            _ if horizon.has_ended(decision.until()) => Effect::Expired,
-            Some(other) => Effect::SupersededInPart(other.name.clone()),
-            None => Effect::InForce,
-        }
-    }
-
     /// An approval that names a predecessor which doesn't exist neither counts nor lifts anything.
     fn is_void(&self, decision: &DecisionFact) -> bool {
         decision.spec.decision == Verdict::Approved && self.misses_predecessor(decision)
@@ -163,13 +219,14 @@ impl Decisions {
         &self,
         decision: &DecisionFact,
         all: &[DecisionFact],
-        at: &Circumstances<'_>,
+        at: &Viewpoint<'_>,
         horizon: &mut Horizon,
     ) -> bool {
         let mut replaced = false;
         for other in all {
             let spec = &other.spec;
-            let entitled = entitled(decision, other);
+            let entitled = spec.authority == decision.spec.authority
+                || decision.spec.liftable_by.contains(&spec.authority);
             let names = spec.supersedes.contains(&decision.name);
             if names && entitled && in_scope(&spec.scope, at) && !self.is_void(other) {
                 replaced |= horizon.has_begun(other.from());
@@ -179,33 +236,11 @@ impl Decisions {
     }
 }
 
-/// Whether a decision counts at present.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It counts.
-    InForce,
-    /// It hasn't begun.
-    NotYet,
-    /// It has ended by its date.
-    Expired,
-    /// Another has taken its place.
-    Superseded(DecisionName),
-    /// Another has taken its place within that one's scope.
-    SupersededInPart(DecisionName),
-    /// It names a predecessor that doesn't exist.
-    PredecessorMissing,
-}
-
-/// Whether `other` may take the place of `decision`: the same authority, or one that it names.
-fn entitled(decision: &DecisionFact, other: &DecisionFact) -> bool {
-    let authority = &other.spec.authority;
-    *authority == decision.spec.authority || decision.spec.liftable_by.contains(authority)
-}
-
-/// Whether a decision's scope covers the candidate. An empty part doesn't limit.
+/// Whether a decision's scope covers the candidate. An empty part doesn't limit; what isn't known is in no other.
 #[must_use]
-pub fn in_scope(scope: &Scope, at: &Circumstances<'_>) -> bool {
-    (scope.sites.is_empty() || scope.sites.contains(at.site))
-        && (scope.countries.is_empty() || scope.countries.contains(&at.country))
+pub fn in_scope(scope: &Scope, at: &Viewpoint<'_>) -> bool {
+    (scope.sites.is_empty() || at.site.is_some_and(|site| scope.sites.contains(site)))
+        && (scope.countries.is_empty()
+            || at.country.is_some_and(|country| scope.countries.contains(&country)))
         && (scope.tenants.is_empty() || scope.tenants.contains(at.tenant))
 }

@@ -3,7 +3,7 @@
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
 use domicile_crds::{
-    PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
+    PlaceRef, ProviderName, Scheduling, SiteName, SiteState, SubjectKind, TenantName, Verdict, WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::{
     Horizon, Rule, RuleSet, Tri, World,
     class::PolicyClass,
     countries::{judge_residency, set_contains},
-    decisions::{Circumstances, Standing},
+    decisions::{DecisionFact, Standing, Viewpoint},
     facts::{ClusterFact, SiteFact},
     manifests::{ClassUse, Kind},
     world::{ClusterId, ClusterRow},
@@ -91,34 +91,50 @@ pub fn explain(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp
 /// Takes a rule, whether it fails for certain, and the object to look at (made only when wanted).
 type Sink<'a> = dyn FnMut(Rule, bool, &dyn Fn() -> String) + 'a;
 
+/// The rules that need the site, and can't be told without it.
+const NEEDS_SITE: [Rule; 4] =
+    [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline];
+
 fn examine(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon, out: &mut Sink<'_>) {
     let Some(row) = world.cluster(id) else { return out(Rule::ClusterNotReady, false, &String::new) };
-    let member = || format!("MemberCluster/{}", row.name);
-    let Some(fact) = &row.fact else {
-        for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline] {
-            out(rule, false, &member);
-        }
-        return out(Rule::ClusterNotReady, false, &member);
-    };
-    if let Some(site) = world.sites.get(&fact.site) {
-        examine_site(world, class, (fact, site), horizon, out);
+    let view = viewpoint(world, &class.tenant, row);
+    let fact = row.fact.as_ref();
+    if let Some((fact, site)) = fact.and_then(|fact| Some((fact, world.sites.get(&fact.site)?))) {
+        examine_site(world, class, (&fact.site, site), (&view, horizon), out);
     } else {
-        let object = || format!("Site/{}", fact.site);
-        for rule in [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline] {
+        let object = || match fact {
+            Some(fact) => format!("Site/{}", fact.site),
+            None => format!("MemberCluster/{}", row.name),
+        };
+        for rule in NEEDS_SITE {
             out(rule, false, &object);
         }
     }
-    examine_member(class, row, fact, out);
+    if let Some(site) = view.site {
+        examine_restrictions(world, (SubjectKind::Site, site.as_str()), (&view, horizon), out);
+    }
+    examine_restrictions(world, (SubjectKind::Tenant, class.tenant.as_str()), (&view, horizon), out);
+    examine_member(class, row, out);
 }
+
+/// From where decisions are looked at: what is known of a cluster's place.
+fn viewpoint<'a>(world: &'a World, tenant: &'a TenantName, row: &'a ClusterRow) -> Viewpoint<'a> {
+    let site = row.fact.as_ref().map(|fact| &fact.site);
+    let country = site.and_then(|site| world.sites.get(site)).map(|site| site.country);
+    Viewpoint { site, country, tenant }
+}
+
+/// A viewpoint and the horizon seen from there.
+type Sight<'a> = (&'a Viewpoint<'a>, &'a mut Horizon);
 
 fn examine_site(
     world: &World,
     class: &PolicyClass,
-    (fact, site): (&ClusterFact, &SiteFact),
-    horizon: &mut Horizon,
+    (name, site): (&SiteName, &SiteFact),
+    (view, horizon): Sight<'_>,
     out: &mut Sink<'_>,
 ) {
-    let object = || format!("Site/{}", fact.site);
+    let object = || format!("Site/{name}");
     let residency =
         judge_residency(&world.sets, &class.tenant_residency, &class.residency, site.country, horizon);
     if residency.denied != Tri::No {
@@ -127,15 +143,9 @@ fn examine_site(
     if residency.allowed != Tri::Yes {
         out(Rule::CountryNotAllowed, residency.allowed == Tri::No, &object);
     }
-    let at = Circumstances { site: &fact.site, country: site.country, tenant: &class.tenant };
-    examine_provider(world, &site.operated_by, &at, horizon, out);
+    examine_provider(world, &site.operated_by, (view, horizon), out);
     if site.owned_by != site.operated_by {
-        examine_provider(world, &site.owned_by, &at, horizon, out);
-    }
-    let subjects = [(SubjectKind::Site, fact.site.as_str()), (SubjectKind::Tenant, class.tenant.as_str())];
-    for (kind, name) in subjects {
-        let subject = Subject { kind, name: name.to_owned() };
-        examine_restrictions(world, &subject, &at, horizon, out);
+        examine_provider(world, &site.owned_by, (view, horizon), out);
     }
     let begun = horizon.has_begun(site.online_from);
     if site.state != SiteState::Online || !begun {
@@ -143,21 +153,16 @@ fn examine_site(
     }
 }
 
-fn examine_provider(
-    world: &World,
-    provider: &ProviderName,
-    at: &Circumstances<'_>,
-    horizon: &mut Horizon,
-    out: &mut Sink<'_>,
-) {
+fn examine_provider(world: &World, provider: &ProviderName, (view, horizon): Sight<'_>, out: &mut Sink<'_>) {
     let object = || format!("HostingProvider/{provider}");
-    let subject = Subject { kind: SubjectKind::HostingProvider, name: provider.as_str().to_owned() };
     if !world.providers.contains(provider) {
         out(Rule::NotApproved, false, &object);
         // What restricts it still counts: deleting the object must not lift a freeze.
-        return examine_restrictions(world, &subject, at, horizon, out);
+        let subject = (SubjectKind::HostingProvider, provider.as_str());
+        return examine_restrictions(world, subject, (view, horizon), out);
     }
-    match world.decisions.standing(&subject, at, horizon) {
+    let decisions = world.decisions.about_name(SubjectKind::HostingProvider, provider.as_str());
+    match world.decisions.standing_of(decisions, view, horizon) {
         Standing::Decided(verdict) => {
             if let Some(rule) = restriction(verdict) {
                 out(rule, true, &object);
@@ -171,15 +176,15 @@ fn examine_provider(
 
 fn examine_restrictions(
     world: &World,
-    subject: &Subject,
-    at: &Circumstances<'_>,
-    horizon: &mut Horizon,
+    (kind, name): (SubjectKind, &str),
+    (view, horizon): Sight<'_>,
     out: &mut Sink<'_>,
 ) {
-    if let Standing::Decided(verdict) = world.decisions.standing(subject, at, horizon)
+    let decisions = world.decisions.about_name(kind, name);
+    if let Standing::Decided(verdict) = world.decisions.standing_of(decisions, view, horizon)
         && let Some(rule) = restriction(verdict)
     {
-        out(rule, true, &|| format!("{:?}/{}", subject.kind, subject.name));
+        out(rule, true, &|| format!("{kind:?}/{name}"));
     }
 }
 
@@ -192,8 +197,20 @@ fn restriction(verdict: Verdict) -> Option<Rule> {
     }
 }
 
-fn examine_member(class: &PolicyClass, row: &ClusterRow, fact: &ClusterFact, out: &mut Sink<'_>) {
+fn examine_member(class: &PolicyClass, row: &ClusterRow, out: &mut Sink<'_>) {
     let object = || format!("MemberCluster/{}", row.name);
+    if row.taken.contains(&class.namespace) {
+        out(Rule::NamespaceTaken, true, &object);
+    }
+    let Some(fact) = &row.fact else {
+        for rule in [Rule::TenantNotAdmitted, Rule::KindNotServed, Rule::Cordoned, Rule::ClusterNotReady] {
+            out(rule, false, &object);
+        }
+        if !class.classes.is_empty() {
+            out(Rule::ClassNotServed, false, &object);
+        }
+        return;
+    };
     match &fact.admitted {
         None => {
             out(Rule::TenantNotAdmitted, false, &object);
@@ -207,9 +224,6 @@ fn examine_member(class: &PolicyClass, row: &ClusterRow, fact: &ClusterFact, out
                 out(Rule::KindNotServed, true, &object);
             }
         }
-    }
-    if row.taken.contains(&class.namespace) {
-        out(Rule::NamespaceTaken, true, &object);
     }
     let served = |class: &ClassUse| match class {
         ClassUse::Storage(name) => fact.storage_classes.contains_key(name),
@@ -256,15 +270,22 @@ pub fn judge_workload(
     id: ClusterId,
     horizon: &mut Horizon,
 ) -> RuleSet {
-    let subject = Subject { kind: SubjectKind::TenantWorkload, name: key.to_string() };
-    let mut failing = RuleSet::EMPTY;
-    if world.decisions.about(&subject).is_empty() {
-        return failing;
+    judge_own(world, tenant, world.decisions.about_workload(key), id, horizon)
+}
+
+/// The same for decisions that were looked up before.
+pub(crate) fn judge_own(
+    world: &World,
+    tenant: &TenantName,
+    own: &[DecisionFact],
+    id: ClusterId,
+    horizon: &mut Horizon,
+) -> RuleSet {
+    let Some(row) = world.cluster(id).filter(|_| !own.is_empty()) else { return RuleSet::EMPTY };
+    match world.decisions.standing_of(own, &viewpoint(world, tenant, row), horizon) {
+        Standing::Decided(verdict) => restriction(verdict).into_iter().collect(),
+        _ => RuleSet::EMPTY,
     }
-    let Some((site, fact)) = world.site_of(id) else { return failing };
-    let at = Circumstances { site, country: fact.country, tenant };
-    examine_restrictions(world, &subject, &at, horizon, &mut |rule, _, _| failing.insert(rule));
-    failing
 }
 
 /// The kinds that a cluster doesn't serve and a class uses, by name.

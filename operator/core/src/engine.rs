@@ -148,6 +148,11 @@ impl Engine {
                 let id = self.world.cluster_id(&name);
                 let fact = object.as_deref().map(ClusterFact::from);
                 if let Some(row) = self.world.cluster_mut(id) {
+                    if fact.is_none() {
+                        // What comes back under this name may be another cluster.
+                        row.seen = None;
+                        row.taken.clear();
+                    }
                     row.fact = fact;
                 }
                 self.refresh(&[id], now);
@@ -220,7 +225,7 @@ impl Engine {
     fn apply_decision(&mut self, name: DecisionName, spec: Option<Arc<DecisionSpec>>, now: Timestamp) {
         let mut subjects: BTreeSet<Subject> = self.world.decisions.remove(&name).into_iter().collect();
         // Others may have named it as their predecessor: whether it exists makes a difference to them.
-        subjects.extend(self.world.decisions.subjects_naming(&name));
+        subjects.extend(self.world.decisions.subjects_naming(&name).cloned());
         if let Some(spec) = spec {
             subjects.insert(self.world.decisions.insert(name, spec));
         }

@@ -257,3 +257,27 @@ fn a_provider_that_doesnt_exist_is_not_known_to_be_approved() {
     fleet.decide("runs-2", "runs", "Revoked", json!({}));
     assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalRevoked");
 }
+
+#[test]
+fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
+    let mut fleet = Fleet::lawful();
+    fleet.decide("runs-2", "runs", "Frozen", json!({}));
+    fleet.apply(Change::Site(name("nl-ams"), None));
+    let unknown = "CountryDenied? CountryNotAllowed? NotApproved?";
+    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"));
+    for (subject, scope) in [
+        ("Tenant/shop", json!({})),
+        ("Site/nl-ams", json!({})),
+        ("TenantWorkload/shop/web", json!({})),
+        ("Tenant/shop", json!({"sites": ["nl-ams"]})),
+    ] {
+        fleet.decide("f", subject, "Frozen", json!({"scope": scope}));
+        assert_eq!(
+            fleet.bars("ams-1"),
+            format!("{unknown} ApprovalFrozen SiteNotOnline?"),
+            "{subject} {scope}"
+        );
+    }
+    fleet.decide("f", "Tenant/shop", "Frozen", json!({"scope": {"countries": ["NL"]}}));
+    assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"), "its country isn't known");
+}

@@ -136,6 +136,19 @@ fn a_member_must_be_ready() {
 }
 
 #[test]
+fn without_its_membercluster_nothing_is_known() {
+    let mut fleet = Fleet::placed();
+    fleet.apply(Change::Cluster(name("ams-1"), None));
+    assert_eq!(
+        fleet.bars("ams-1"),
+        "CountryDenied? CountryNotAllowed? NotApproved? SiteNotOnline? TenantNotAdmitted? KindNotServed? \
+         Cordoned? ClusterNotReady? ObservationStale"
+    );
+    fleet.decide("f", "Tenant/shop", "Frozen", json!({}));
+    assert!(fleet.bars("ams-1").contains("ApprovalFrozen "), "what holds for the tenant doesn't need it");
+}
+
+#[test]
 fn what_was_seen_more_than_ten_minutes_ago_is_stale() {
     let just = SignedDuration::from_mins(10);
     let more = just + SignedDuration::from_nanos(1);

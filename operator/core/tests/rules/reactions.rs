@@ -187,6 +187,20 @@ fn no_fact_that_is_missing_makes_anything_move() {
 }
 
 #[test]
+fn a_missing_site_lifts_no_freeze() {
+    for (verdict, wish) in [("Frozen", "freeze"), ("Suspended", "suspend")] {
+        for (change, what) in [
+            (Change::Site(name("nl-ams"), None), "site"),
+            (Change::Cluster(name("ams-1"), None), "cluster"),
+            (Change::Provider(name("runs"), false), "provider"),
+        ] {
+            let found = after(|fleet| fleet.decide("f", "Tenant/shop", verdict, json!({})).apply(change));
+            assert_eq!(found, wish, "{what}");
+        }
+    }
+}
+
+#[test]
 fn what_fails_and_what_cant_be_told_is_said_of_each_copy() {
     let mut fleet = Fleet::placed();
     fleet.decide("f", "TenantWorkload/shop/web", "Frozen", json!({}));
