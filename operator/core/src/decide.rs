@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domicile_crds::{Cause, CauseKind, ClusterName, MigrationMode, OnApprovalExpired, SpreadBy, WorkloadKey};
+use domicile_crds::{
+    Cause, CauseKind, ClusterName, MigrationMode, OnApprovalExpired, SiteState, SpreadBy, WorkloadKey,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -282,7 +284,7 @@ impl Case<'_> {
     }
 
     /// What drives a copy away, if anything does.
-    fn driver(&self, failing: RuleSet, evacuating: bool) -> Option<(CauseKind, Option<Rule>)> {
+    fn driver(&self, id: ClusterId, failing: RuleSet, evacuating: bool) -> Option<(CauseKind, Option<Rule>)> {
         let expired_leaves = self
             .world
             .tenants
@@ -296,10 +298,12 @@ impl Case<'_> {
             Some((CauseKind::ResidencyChanged, Some(Rule::CountryNotAllowed)))
         } else if failing.contains(Rule::ApprovalExpired) && expired_leaves {
             Some((CauseKind::ApprovalExpired, Some(Rule::ApprovalExpired)))
-        } else if evacuating {
-            Some((CauseKind::Draining, None))
-        } else {
+        } else if !evacuating {
             None
+        } else if self.world.site_of(id).is_some_and(|(_, site)| site.state == SiteState::Closing) {
+            Some((CauseKind::SiteClosing, None))
+        } else {
+            Some((CauseKind::Draining, None))
         }
     }
 
@@ -308,9 +312,10 @@ impl Case<'_> {
         let name = self.world.cluster(id).map(|row| row.name.to_string()).unwrap_or_default();
         let findings = explain(self.world, &self.row.class, id, self.horizon.now());
         let found = findings.into_iter().find(|f| Some(f.rule) == rule && f.certain).map(|f| f.object);
-        match (found, kind) {
-            (Some(object), _) => object,
-            (None, CauseKind::ApprovalRevoked) => format!("TenantWorkload/{}", self.key),
+        match (found, kind, self.world.site_of(id)) {
+            (Some(object), ..) => object,
+            (None, CauseKind::ApprovalRevoked, _) => format!("TenantWorkload/{}", self.key),
+            (None, CauseKind::SiteClosing, Some((site, _))) => format!("Site/{site}"),
             _ => format!("MemberCluster/{name}"),
         }
     }
@@ -325,7 +330,10 @@ impl Case<'_> {
         if self.manifests.has_volumes {
             return Wish::Stuck { cause, obstacle: Obstacle::VolumesNotMovable };
         }
-        let target = self.standing_target(ordinal).or_else(|| self.choose(tiers));
+        // A move that has begun goes on to a target that is lawful, even if it takes nothing new and nothing else does.
+        let target = self.standing_target(ordinal, RuleSet::ALL);
+        let target = target.or_else(|| self.choose(tiers));
+        let target = target.or_else(|| self.standing_target(ordinal, RuleSet::BARRING));
         if let Some(row) = target.and_then(|id| self.world.cluster(id)) {
             return Wish::Move { to: row.name.clone(), cause, compulsory };
         }
@@ -333,14 +341,14 @@ impl Case<'_> {
         Wish::Stuck { cause, obstacle: Obstacle::NoLawfulPlace }
     }
 
-    /// The target of a move that is under way, as long as it is lawful: a better one doesn't change its course.
-    fn standing_target(&mut self, ordinal: i32) -> Option<ClusterId> {
+    /// The target of a move that is recorded, unless one of `rules` bars it: a better one doesn't change its course.
+    fn standing_target(&mut self, ordinal: i32, rules: RuleSet) -> Option<ClusterId> {
         let migration = self.world.running_moves(self.key).find(|m| m.spec.seat == ordinal)?;
         let id = self.world.find_cluster(&migration.spec.to)?;
         let cell = self.row.cell(id);
         self.note(cell.next);
         let own = judge_workload(self.world, &self.row.class.tenant, self.key, id, &mut self.horizon);
-        let barred = cell.failing.union(cell.unknown).union(own).intersection(RuleSet::LEGAL);
+        let barred = cell.failing.union(cell.unknown).union(own).intersection(rules);
         (barred.is_empty() && !cell.evacuating).then_some(id)
     }
 
@@ -352,7 +360,7 @@ impl Case<'_> {
         if tenant.migration.mode == MigrationMode::Manual || best >= here || self.manifests.has_volumes {
             return None;
         }
-        let target = self.standing_target(ordinal).or_else(|| self.choose(0..here))?;
+        let target = self.standing_target(ordinal, RuleSet::ALL).or_else(|| self.choose(0..here))?;
         if self.row.cell(target).tier >= here {
             return None;
         }

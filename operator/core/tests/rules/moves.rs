@@ -73,6 +73,26 @@ fn whoever_is_held_frozen_or_stuck_isnt_attracted() {
     assert_eq!(wish(&|fleet| fleet.decide("f", "Site/be-bru", "Frozen", json!({}))), "stay");
 }
 
+/// Three lawful clusters; the copy in Amsterdam must leave and is on its way to Brussels.
+fn under_way() -> Fleet {
+    let mut fleet = Fleet::placed();
+    fleet.tenant(json!({"residency": {"allowed": [{"country": "NL"}, {"country": "BE"}, {"country": "DE"}]},
+                        "preferences": [{"country": "DE"}], "migration": {"mode": "Automatic"}}));
+    fleet.site("nl-ams", "NL", json!({"state": "Closing"}));
+    fleet.moving("ams-1", "bru-1", "SiteClosing", None);
+    fleet
+}
+
+#[test]
+fn a_move_under_way_keeps_its_target_though_a_better_one_is_open() {
+    let mut fleet = under_way();
+    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams");
+    fleet.cluster("bru-1", "be-bru", json!({"spec": {"scheduling": "Cordoned", "capacity": {"pods": 0}}}));
+    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "what is unhandy stops no move");
+    fleet.ready("bru-1", "be-bru", "False", NOON);
+    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "nor what isn't ready");
+}
+
 #[test]
 fn a_copy_that_has_switched_stays_while_its_source_is_cleaned_up() {
     let mut fleet = yearning("Automatic");
@@ -93,4 +113,13 @@ fn moves_of_two_copies_dont_meet() {
     let mut targets: Vec<_> = wish.split("; ").map(|w| w.split([' ', ',']).nth(3).unwrap()).collect();
     targets.sort_unstable();
     assert_eq!(targets, ["bru-1", "fra-1"], "{wish}");
+}
+
+#[test]
+fn a_move_that_has_ended_binds_nobody() {
+    for step in ["Completed", "RolledBack"] {
+        let mut fleet = under_way();
+        fleet.moving("ams-1", "bru-1", "SiteClosing", Some(step));
+        assert_eq!(fleet.wish(), "must move to fra-1, SiteClosing Site/nl-ams");
+    }
 }

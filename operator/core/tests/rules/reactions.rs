@@ -64,6 +64,14 @@ fn a_country_that_is_no_longer_lawful_must_be_left() {
 }
 
 #[test]
+fn a_closing_site_and_a_draining_member_must_be_left() {
+    let closing = after(|fleet| fleet.site("nl-ams", "NL", json!({"state": "Closing"})));
+    assert_eq!(closing, "must move to bru-1, SiteClosing Site/nl-ams");
+    let draining = after(amsterdam(json!({"spec": {"scheduling": "Draining"}})));
+    assert_eq!(draining, "must move to bru-1, Draining MemberCluster/ams-1");
+}
+
+#[test]
 fn what_becomes_of_an_expired_approval_is_the_tenants_choice() {
     let expired = |choice: Value| {
         after(|fleet| {
@@ -128,6 +136,15 @@ fn a_freeze_stays_on_what_is_closing_and_draining() {
         fleet.cluster("ams-1", "nl-ams", json!({"spec": {"scheduling": "Draining"}}))
     });
     assert_eq!(wish, "freeze");
+}
+
+#[test]
+fn a_frozen_place_receives_nothing() {
+    let stuck = after(|fleet| {
+        fleet.site("nl-ams", "NL", json!({"state": "Closing"}));
+        fleet.decide("f", "Site/be-bru", "Frozen", json!({}))
+    });
+    assert_eq!(stuck, "stuck, SiteClosing Site/nl-ams, NoLawfulPlace");
 }
 
 #[test]
