@@ -270,14 +270,15 @@ impl Case<'_> {
         if !failing.intersection(RuleSet::FREEZING).is_empty() {
             return Wish::Freeze;
         }
-        if let Some((kind, rule)) = self.driver(failing, cell.evacuating) {
+        if let Some((kind, rule)) = self.driver(id, failing, cell.evacuating) {
             let cause = Cause { kind, subject: self.subject(id, rule, kind) };
             return self.relocate(ordinal, cause, 0..u16::MAX, true);
         }
         if ordinal >= self.workload.clusters.count {
             return Wish::Leave;
         }
-        if !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
+        let leaving = self.world.cluster(id).and_then(|row| row.fact.as_ref()).is_some_and(|f| f.leaving);
+        if leaving || !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
             return Wish::Hold;
         }
         self.prefer(ordinal, id).unwrap_or(Wish::Stay)

@@ -67,6 +67,8 @@ pub struct ClusterFact {
     pub ingress_classes: BTreeMap<String, String>,
     /// How much it can take.
     pub limit: Limit,
+    /// It is being deleted: nothing new goes there, and what it says doesn't hold any more.
+    pub leaving: bool,
 }
 
 impl From<&MemberCluster> for ClusterFact {
@@ -78,7 +80,6 @@ impl From<&MemberCluster> for ClusterFact {
             Some("False") => Tri::No,
             _ => Tri::Unknown,
         };
-        // A member that is being deleted is no place for anything new.
         let leaving = object.metadata.deletion_timestamp.is_some();
         let observed = status.filter(|s| s.cluster_id.is_some());
         let not_served = observed.map_or(0, |s| kinds_bits(&s.kinds_not_served));
@@ -92,6 +93,7 @@ impl From<&MemberCluster> for ClusterFact {
             storage_classes: object.spec.classes.storage.clone(),
             ingress_classes: object.spec.classes.ingress.clone(),
             limit: Limit::of(object.spec.capacity.as_ref(), observed.and_then(|s| s.allocatable.as_ref())),
+            leaving,
         }
     }
 }

@@ -128,6 +128,9 @@ impl RuleSet {
     /// No rule.
     pub const EMPTY: Self = Self(0);
 
+    /// Every rule.
+    pub const ALL: Self = Self((1 << Rule::ALL.len()) - 1);
+
     /// Rules whose failure makes a seat non-compliant: those about law, not about convenience.
     pub const LEGAL: Self = Self::EMPTY
         .with(Rule::CountryDenied)

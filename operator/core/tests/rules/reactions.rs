@@ -94,6 +94,16 @@ fn an_approval_that_was_never_given_or_is_for_elsewhere_moves_nothing() {
 }
 
 #[test]
+fn what_bars_every_new_byte_holds_what_runs() {
+    assert_eq!(after(amsterdam(json!({"status": {"tenants": ["bank"]}}))), "hold");
+    assert_eq!(after(amsterdam(json!({"status": {"clusterId": null}}))), "hold", "it isn't known");
+    let taken = Change::NamespaceTaken(name("ams-1"), name("shop"), true);
+    assert_eq!(after(|fleet| fleet.apply(taken)), "hold");
+    assert_eq!(after(|fleet| fleet.seen(SignedDuration::from_mins(11))), "hold");
+    assert_eq!(after(amsterdam(json!({"metadata": {"deletionTimestamp": NOON}}))), "hold");
+}
+
+#[test]
 fn what_bars_only_new_placements_leaves_what_runs_in_care() {
     for patch in [
         json!({"spec": {"scheduling": "Cordoned"}}),
