@@ -272,7 +272,7 @@ impl Case<'_> {
         }
         if let Some((kind, rule)) = self.driver(id, failing, cell.evacuating) {
             let cause = Cause { kind, subject: self.subject(id, rule, kind) };
-            return self.relocate(ordinal, cause, 0..u16::MAX, true);
+            return self.relocate(ordinal, id, cause);
         }
         if ordinal >= self.workload.clusters.count {
             return Wish::Leave;
@@ -321,47 +321,52 @@ impl Case<'_> {
         }
     }
 
-    fn relocate(
-        &mut self,
-        ordinal: i32,
-        cause: Cause,
-        tiers: std::ops::Range<u16>,
-        compulsory: bool,
-    ) -> Wish {
+    fn relocate(&mut self, ordinal: i32, id: ClusterId, cause: Cause) -> Wish {
         if self.manifests.has_volumes {
             return Wish::Stuck { cause, obstacle: Obstacle::VolumesNotMovable };
         }
-        // A move that has begun goes on to a target that is lawful, even if it takes nothing new and nothing else does.
-        let target = self.standing_target(ordinal, RuleSet::ALL);
-        let target = target.or_else(|| self.choose(tiers));
-        let target = target.or_else(|| self.standing_target(ordinal, RuleSet::BARRING));
+        let target = self.target(ordinal, id, 0..u16::MAX);
         if let Some(row) = target.and_then(|id| self.world.cluster(id)) {
-            return Wish::Move { to: row.name.clone(), cause, compulsory };
+            return Wish::Move { to: row.name.clone(), cause, compulsory: true };
         }
         self.note(self.row.next);
         Wish::Stuck { cause, obstacle: Obstacle::NoLawfulPlace }
     }
 
-    /// The target of a move that is recorded, unless one of `rules` bars it: a better one doesn't change its course.
-    fn standing_target(&mut self, ordinal: i32, rules: RuleSet) -> Option<ClusterId> {
+    /// Where a copy that is at `here` goes: on to the target of a move that is recorded, or to the best of `tiers`.
+    ///
+    /// A better target doesn't change the course of a move, nor does one that isn't ready for a moment. One that
+    /// takes nothing new is given up for one that does, and kept if there is none: it may have begun.
+    fn target(&mut self, ordinal: i32, here: ClusterId, tiers: std::ops::Range<u16>) -> Option<ClusterId> {
+        let standing = self.standing_target(ordinal).filter(|id| *id != here);
+        let Some(standing) = standing else { return self.choose(tiers) };
+        let cell = self.row.cell(standing);
+        let closed = cell.failing.union(cell.unknown).without(Rule::ClusterNotReady);
+        if closed.is_empty() && !self.world.is_stale(standing, self.horizon.now()) {
+            return Some(standing);
+        }
+        self.choose(tiers).or(Some(standing))
+    }
+
+    /// The target of a move that is recorded, unless it may not have the copy any more.
+    fn standing_target(&mut self, ordinal: i32) -> Option<ClusterId> {
         let migration = self.world.running_moves(self.key).find(|m| m.spec.seat == ordinal)?;
         let id = self.world.find_cluster(&migration.spec.to)?;
         let cell = self.row.cell(id);
         self.note(cell.next);
         let own = judge_workload(self.world, &self.row.class.tenant, self.key, id, &mut self.horizon);
-        let barred = cell.failing.union(cell.unknown).union(own).intersection(rules);
+        let barred = cell.failing.union(cell.unknown).union(own).intersection(RuleSet::BARRING);
         (barred.is_empty() && !cell.evacuating).then_some(id)
     }
 
     /// A move to a strictly better tier, where the tenant's mode allows one.
     fn prefer(&mut self, ordinal: i32, id: ClusterId) -> Option<Wish> {
         let tenant = self.world.tenants.get(&self.row.class.tenant)?;
-        let here = self.row.cell(id).tier;
-        let best = self.row.open.first().map(|(tier, _)| *tier)?;
-        if tenant.migration.mode == MigrationMode::Manual || best >= here || self.manifests.has_volumes {
+        if tenant.migration.mode == MigrationMode::Manual || self.manifests.has_volumes {
             return None;
         }
-        let target = self.standing_target(ordinal, RuleSet::ALL).or_else(|| self.choose(0..here))?;
+        let here = self.row.cell(id).tier;
+        let target = self.target(ordinal, id, 0..here)?;
         if self.row.cell(target).tier >= here {
             return None;
         }

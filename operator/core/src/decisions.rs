@@ -209,6 +209,31 @@ impl Decisions {
         }
     }
 
+    /// Whether there is a decision of this name.
+    #[must_use]
+    pub fn knows(&self, name: &DecisionName) -> bool {
+        self.subjects.contains_key(name)
+    }
+
+    /// Whether a decision counts at present, wherever it is in scope.
+    pub fn effect(&self, decision: &DecisionFact, horizon: &mut Horizon) -> Effect {
+        if !horizon.has_begun(decision.from()) {
+            return Effect::NotYet;
+        }
+        let all = self.about(&decision.spec.subject);
+        let successor = all.iter().find(|other| {
+            let names = other.spec.supersedes.contains(&decision.name);
+            names && entitled(decision, other) && !self.is_void(other) && horizon.has_begun(other.from())
+        });
+        match successor {
+            Some(other) if other.spec.scope.is_empty() => Effect::Superseded(other.name.clone()),
+            _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
+            _ if horizon.has_ended(decision.until()) => Effect::Expired,
+            Some(other) => Effect::SupersededInPart(other.name.clone()),
+            None => Effect::InForce,
+        }
+    }
+
     /// An approval that names a predecessor which doesn't exist neither counts nor lifts anything.
     fn is_void(&self, decision: &DecisionFact) -> bool {
         decision.spec.decision == Verdict::Approved && self.misses_predecessor(decision)
@@ -225,10 +250,8 @@ impl Decisions {
         let mut replaced = false;
         for other in all {
             let spec = &other.spec;
-            let entitled = spec.authority == decision.spec.authority
-                || decision.spec.liftable_by.contains(&spec.authority);
             let names = spec.supersedes.contains(&decision.name);
-            if names && entitled && in_scope(&spec.scope, at) && !self.is_void(other) {
+            if names && entitled(decision, other) && in_scope(&spec.scope, at) && !self.is_void(other) {
                 replaced |= horizon.has_begun(other.from());
             }
         }
@@ -243,4 +266,27 @@ pub fn in_scope(scope: &Scope, at: &Viewpoint<'_>) -> bool {
         && (scope.countries.is_empty()
             || at.country.is_some_and(|country| scope.countries.contains(&country)))
         && (scope.tenants.is_empty() || scope.tenants.contains(at.tenant))
+}
+
+/// Whether `other` may take the place of `decision`: the same authority, or one that it names.
+fn entitled(decision: &DecisionFact, other: &DecisionFact) -> bool {
+    let authority = &other.spec.authority;
+    *authority == decision.spec.authority || decision.spec.liftable_by.contains(authority)
+}
+
+/// Whether a decision counts at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It counts.
+    InForce,
+    /// It hasn't begun.
+    NotYet,
+    /// It has ended by its date.
+    Expired,
+    /// Another has taken its place.
+    Superseded(DecisionName),
+    /// Another has taken its place within that one's scope.
+    SupersededInPart(DecisionName),
+    /// It names a predecessor that doesn't exist.
+    PredecessorMissing,
 }

@@ -37,6 +37,9 @@ pub enum Wait {
     /// The target or the source is frozen.
     #[error("MemberCluster/{0} is frozen for this workload")]
     Frozen(ClusterName),
+    /// The target takes nothing new at present.
+    #[error("MemberCluster/{0} takes nothing new at present")]
+    Closed(ClusterName),
     /// The target isn't ready yet.
     #[error("the copy on MemberCluster/{0} isn't ready yet")]
     NotReady(ClusterName),

@@ -128,9 +128,6 @@ impl RuleSet {
     /// No rule.
     pub const EMPTY: Self = Self(0);
 
-    /// Every rule.
-    pub const ALL: Self = Self((1 << Rule::ALL.len()) - 1);
-
     /// Rules whose failure makes a seat non-compliant: those about law, not about convenience.
     pub const LEGAL: Self = Self::EMPTY
         .with(Rule::CountryDenied)
@@ -167,6 +164,12 @@ impl RuleSet {
     #[must_use]
     pub const fn with(self, rule: Rule) -> Self {
         Self(self.0 | (1 << rule as u8))
+    }
+
+    /// The set and one rule less.
+    #[must_use]
+    pub const fn without(self, rule: Rule) -> Self {
+        Self(self.0 & !(1 << rule as u8))
     }
 
     /// Adds a rule.

@@ -97,6 +97,9 @@ fn advance(
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
     if desk.memory.begun(copy.key, ordinal).is_none() {
+        if !desk.is_open(copy.key, &spec.to) {
+            return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
+        }
         if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
             if let Wait::Window(at) = wait {
                 look_again(out, desk.now, at);
