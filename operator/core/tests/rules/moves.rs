@@ -84,13 +84,48 @@ fn under_way() -> Fleet {
 }
 
 #[test]
+fn a_move_by_preference_under_way_survives_a_target_that_blinks() {
+    let mut fleet = yearning("Automatic");
+    fleet.moving("ams-1", "bru-1", "PreferredPlace", None);
+    fleet.ready("bru-1", "be-bru", "Unknown", NOON);
+    assert_eq!(fleet.wish(), PREFERRED);
+    fleet.tenant(json!({"migration": {"mode": "Automatic"}}));
+    assert_eq!(fleet.wish(), "stay", "nobody prefers it any more");
+}
+
+#[test]
 fn a_move_under_way_keeps_its_target_though_a_better_one_is_open() {
     let mut fleet = under_way();
     assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams");
-    fleet.cluster("bru-1", "be-bru", json!({"spec": {"scheduling": "Cordoned", "capacity": {"pods": 0}}}));
-    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "what is unhandy stops no move");
     fleet.ready("bru-1", "be-bru", "False", NOON);
-    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "nor what isn't ready");
+    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "one that blinks keeps it");
+    fleet.cluster("bru-1", "be-bru", json!({"spec": {"capacity": {"pods": 0}}}));
+    assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "its room was reserved");
+}
+
+#[test]
+fn a_move_under_way_leaves_a_target_that_may_not_have_it_any_more() {
+    let elsewhere = "must move to fra-1, SiteClosing Site/nl-ams";
+    let after = |change: &dyn Fn(&mut Fleet) -> &mut Fleet| {
+        let mut fleet = under_way();
+        change(&mut fleet);
+        fleet.wish()
+    };
+    for verdict in ["Frozen", "Suspended", "Revoked"] {
+        assert_eq!(after(&|fleet| fleet.decide("d", "Site/be-bru", verdict, json!({}))), elsewhere);
+    }
+    assert_eq!(after(&|fleet| fleet.apply(Change::Site(name("be-bru"), None))), elsewhere);
+    assert_eq!(after(&|fleet| fleet.site("be-bru", "BE", json!({"state": "Closing"}))), elsewhere);
+    let draining = json!({"spec": {"scheduling": "Draining"}});
+    assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", draining.clone())), elsewhere);
+    let strangers = json!({"status": {"tenants": ["bank"]}});
+    assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", strangers.clone())), elsewhere);
+    let taken = || Change::NamespaceTaken(name("bru-1"), name("shop"), true);
+    assert_eq!(after(&|fleet| fleet.apply(taken())), elsewhere);
+    assert_eq!(
+        after(&|fleet| fleet.workload(json!({"residency": {"denied": [{"country": "BE"}]}}))),
+        elsewhere
+    );
 }
 
 #[test]
@@ -122,4 +157,24 @@ fn a_move_that_has_ended_binds_nobody() {
         fleet.moving("ams-1", "bru-1", "SiteClosing", Some(step));
         assert_eq!(fleet.wish(), "must move to fra-1, SiteClosing Site/nl-ams");
     }
+}
+
+#[test]
+fn a_target_that_takes_nothing_new_is_given_up_only_for_one_that_does() {
+    let after = |change: &dyn Fn(&mut Fleet) -> &mut Fleet| {
+        let mut fleet = under_way();
+        change(&mut fleet);
+        let open = fleet.wish();
+        fleet.apply(Change::Cluster(name("fra-1"), None));
+        (open, fleet.wish())
+    };
+    let given_up = (
+        "must move to fra-1, SiteClosing Site/nl-ams".to_owned(),
+        "must move to bru-1, SiteClosing Site/nl-ams".to_owned(),
+    );
+    let cordoned = json!({"spec": {"scheduling": "Cordoned"}});
+    assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", cordoned.clone())), given_up);
+    assert_eq!(after(&|fleet| fleet.site("be-bru", "BE", json!({"state": "Offline"}))), given_up);
+    let long_ago = |fleet: &Fleet| fleet.now - jiff::SignedDuration::from_mins(11);
+    assert_eq!(after(&|fleet| fleet.apply(Change::Seen(name("bru-1"), long_ago(fleet)))), given_up);
 }
