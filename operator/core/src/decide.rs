@@ -270,12 +270,14 @@ impl Case<'_> {
         if !failing.intersection(RuleSet::FREEZING).is_empty() {
             return Wish::Freeze;
         }
+        if ordinal >= self.workload.clusters.count {
+            // Nothing is deleted where a freeze can't be ruled out.
+            let frozen = self.world.site_of(id).is_none() || failing.contains(Rule::ObservationStale);
+            return if frozen { Wish::Hold } else { Wish::Leave };
+        }
         if let Some((kind, rule)) = self.driver(id, failing, cell.evacuating) {
             let cause = Cause { kind, subject: self.subject(id, rule, kind) };
             return self.relocate(ordinal, id, cause);
-        }
-        if ordinal >= self.workload.clusters.count {
-            return Wish::Leave;
         }
         let leaving = self.world.cluster(id).and_then(|row| row.fact.as_ref()).is_some_and(|f| f.leaving);
         if leaving || !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {

@@ -47,8 +47,25 @@ fn what_is_leaving_is_passed_over_and_its_cluster_isnt_free_yet() {
 }
 
 #[test]
+fn a_copy_too_many_leaves_rather_than_moves() {
+    let seats = [("bru-1", "Active"), ("ams-1", "Active")];
+    let wish = count(1, &seats, |fleet| fleet.decide("r", "Site/nl-ams", "Revoked", json!({})));
+    assert_eq!(wish, "stay; leave");
+}
+
+#[test]
 fn a_place_without_approval_is_left_by_what_isnt_asked_for() {
     let seats = [("fra-1", "Active"), ("ams-1", "Active")];
     let wish = count(1, &seats, |fleet| fleet.apply(Change::Decision(name("runs-1"), None)));
     assert_eq!(wish, "stay; leave");
+}
+
+#[test]
+fn nothing_leaves_a_place_that_is_frozen_or_may_be() {
+    let seats = [("bru-1", "Active"), ("ams-1", "Active")];
+    let decided = |verdict| count(1, &seats, |fleet| fleet.decide("d", "Site/nl-ams", verdict, json!({})));
+    assert_eq!(decided("Frozen"), "stay; freeze");
+    assert_eq!(decided("Suspended"), "stay; suspend");
+    assert_eq!(count(1, &seats, |fleet| fleet.apply(Change::Site(name("nl-ams"), None))), "stay; hold");
+    assert_eq!(count(1, &seats, |fleet| fleet.apply(Change::Cluster(name("ams-1"), None))), "stay; hold");
 }
