@@ -3,11 +3,22 @@
 //! One module per command. Commands take what was parsed by [`args`] and return text or objects;
 //! only [`output`] writes to stdout and stderr.
 
+pub mod admit;
 pub mod args;
 pub mod cluster;
+pub mod completion;
+pub mod hub;
+pub mod join;
 pub mod kubeconfig;
+pub mod leave;
+pub mod map;
 pub mod member;
 pub mod output;
+mod run;
+pub mod status;
+pub mod switch;
 pub mod table;
 pub mod wrap;
 pub mod yaml;
+
+pub use run::{Outcome, run};

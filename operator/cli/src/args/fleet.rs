@@ -42,14 +42,10 @@ impl MemberArgs {
 ///
 /// If the cluster is somebody else's, `--print-member` prints the files for them to review and apply, and
 /// `--accept` takes the kubeconfig that they made (docs/member.md).
-///
-/// Examples:
-///   kubectl domicile join nl-ams-1 --site nl-ams --member-context ams-admin
-///   kubectl domicile join nl-ams-1 --site nl-ams --member-kubeconfig ams.yaml --member-server https://10.0.0.5:6443
-///   kubectl domicile join nl-ams-1 --print-member --admit webshop > member.yaml
-///   kubectl domicile join nl-ams-1 --site nl-ams --accept answer.yaml
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  kubectl domicile join nl-ams-1 --site nl-ams --member-context ams-admin\n  kubectl domicile join nl-ams-1 --site nl-ams --member-kubeconfig ams.yaml\n  kubectl domicile join nl-ams-1 --print-member --admit webshop > member.yaml\n  kubectl domicile join nl-ams-1 --site nl-ams --accept answer.yaml"
+)]
 #[command(group = clap::ArgGroup::new("how").required(true).multiple(true).args(["member_kubeconfig", "member_context", "print_member", "accept"]))]
 pub struct JoinArgs {
     /// Name of the member.
@@ -57,9 +53,6 @@ pub struct JoinArgs {
     /// The site where it is.
     #[arg(long, value_name = "NAME", required_unless_present = "print_member")]
     pub site: Option<SiteName>,
-    /// How the member is reached.
-    #[command(flatten)]
-    pub member: MemberArgs,
     /// URL of the member's API server as the hub reaches it, if it isn't the one in your kubeconfig.
     #[arg(long, value_name = "URL", conflicts_with_all = ["print_member", "accept"])]
     pub member_server: Option<String>,
@@ -81,6 +74,9 @@ pub struct JoinArgs {
     /// Take the kubeconfig that the member's owner made; `-` is stdin.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["member_kubeconfig", "member_context"])]
     pub accept: Option<PathBuf>,
+    /// How the member is reached.
+    #[command(flatten)]
+    pub member: MemberArgs,
 }
 
 /// Undo a join.
@@ -88,12 +84,10 @@ pub struct JoinArgs {
 /// Refuses while a workload has a copy on the member: drain it first. Then deletes the MemberCluster and its
 /// Secret on the hub and, with your own kubeconfig for the member, everything of Domicile there. Tenants'
 /// namespaces stay, with all that is in them.
-///
-/// Example:
-///   kubectl domicile drain nl-ams-1
-///   kubectl domicile leave nl-ams-1 --member-context ams-admin
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Example:\n  kubectl domicile drain nl-ams-1\n  kubectl domicile leave nl-ams-1 --member-context ams-admin"
+)]
 pub struct LeaveArgs {
     /// Name of the member.
     pub name: ClusterName,
@@ -107,13 +101,10 @@ pub struct LeaveArgs {
 /// Only a tenant that the member's owner has admitted can be placed there: without that, the hub isn't able to
 /// act as the tenant. With `--print` the file for the owner is printed instead of applied. Withdrawing stops
 /// the hub from doing anything more for the tenant there; what runs keeps running.
-///
-/// Examples:
-///   kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin
-///   kubectl domicile admit webshop --member nl-ams-1 --print | mail owner@example.com
-///   kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin --withdraw
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin\n  kubectl domicile admit webshop --member nl-ams-1 --print | mail owner@example.com\n  kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin --withdraw"
+)]
 #[command(group = clap::ArgGroup::new("how").required(true).multiple(true).args(["member_kubeconfig", "member_context", "print"]))]
 pub struct AdmitArgs {
     /// The tenant.
@@ -121,9 +112,6 @@ pub struct AdmitArgs {
     /// Name of the member.
     #[arg(long, value_name = "NAME")]
     pub member: ClusterName,
-    /// How the member is reached.
-    #[command(flatten)]
-    pub target: MemberArgs,
     /// Print the objects instead of applying them; with --withdraw, for `kubectl delete -f -`.
     #[arg(long, conflicts_with_all = ["member_kubeconfig", "member_context"])]
     pub print: bool,
@@ -133,18 +121,17 @@ pub struct AdmitArgs {
     /// How the hub acts as a tenant there. Found out unless given.
     #[arg(long, value_name = "KIND")]
     pub impersonation: Option<Impersonation>,
+    /// How the member is reached.
+    #[command(flatten)]
+    pub target: MemberArgs,
 }
 
 /// Change whether a member takes workloads.
 ///
 /// `cordon`: it takes no new ones, and what runs stays. `drain`: it takes none, and what runs moves to another
 /// lawful place; what has none stays and says so. `uncordon`: it takes workloads again.
-///
-/// Example:
-///   kubectl domicile drain nl-ams-1
-///   kubectl domicile map
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = "Example:\n  kubectl domicile drain nl-ams-1\n  kubectl domicile map")]
 pub struct ClusterArgs {
     /// Name of the member.
     pub name: ClusterName,
@@ -154,13 +141,10 @@ pub struct ClusterArgs {
 ///
 /// Without a name it is about every move of the installation; with one, about that Relocation only, whose
 /// moves that have begun go on to their end. New workloads are placed all the same.
-///
-/// Examples:
-///   kubectl domicile pause
-///   kubectl domicile pause reloc-5f2c
-///   kubectl domicile resume
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  kubectl domicile pause\n  kubectl domicile pause reloc-5f2c\n  kubectl domicile resume"
+)]
 pub struct PauseArgs {
     /// A Relocation (`kubectl get reloc`).
     pub relocation: Option<RelocationName>,

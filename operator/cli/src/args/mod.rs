@@ -69,31 +69,31 @@ impl HubArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Wrap rendered manifests into a TenantWorkload.
+    #[command(about = "Wrap rendered manifests into a TenantWorkload")]
     Wrap(WrapArgs),
-    /// Join a cluster to the hub.
+    #[command(about = "Join a cluster to the hub")]
     Join(JoinArgs),
-    /// Undo a join.
+    #[command(about = "Undo a join")]
     Leave(LeaveArgs),
-    /// Admit a tenant on a member, or withdraw that.
+    #[command(about = "Admit a tenant on a member, or withdraw that")]
     Admit(AdmitArgs),
-    /// Place nothing new on a member.
+    #[command(about = "Place nothing new on a member")]
     Cordon(ClusterArgs),
-    /// Place workloads on a member again.
+    #[command(about = "Place workloads on a member again")]
     Uncordon(ClusterArgs),
-    /// Move everything away from a member.
+    #[command(about = "Move everything away from a member")]
     Drain(ClusterArgs),
-    /// Begin no further moves: of one campaign, or at all.
+    #[command(about = "Begin no further moves: of one campaign, or at all")]
     Pause(PauseArgs),
-    /// End a pause.
+    #[command(about = "End a pause")]
     Resume(PauseArgs),
-    /// Show the fleet and the tenants at a glance.
+    #[command(about = "Show the fleet and the tenants at a glance")]
     Status(StatusArgs),
-    /// Show where everything runs, by country and provider.
+    #[command(about = "Show where everything runs, by country and provider")]
     Map(MapArgs),
-    /// Print a completion script for a shell.
+    #[command(about = "Print a completion script for a shell")]
     Completion(CompletionArgs),
-    /// Print what can be typed next, for kubectl.
+    #[command(about = "Print what can be typed next, for kubectl")]
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArgs),
 }
@@ -103,13 +103,10 @@ pub enum Command {
 /// Reads YAML or JSON, as `helm template` and `kustomize build` print it, and writes a TenantWorkload, with
 /// each Secret of the input before it. A pure filter: the same objects give the same bytes, in whatever order
 /// they come. What can't be taken is named, all of it at once, and then nothing is written.
-///
-/// Examples:
-///   helm template shop ./chart -n shop | kubectl domicile wrap --name shop -n shop | kubectl apply --server-side -f -
-///   kustomize build overlays/eu | kubectl domicile wrap --name shop -n shop --skip Namespace > shop.yaml
-///   kubectl domicile wrap --name shop -n shop web.yaml worker.yaml
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  helm template shop ./chart -n shop | kubectl domicile wrap --name shop -n shop | kubectl apply --server-side -f -\n  kustomize build overlays/eu | kubectl domicile wrap --name shop -n shop --skip Namespace > shop.yaml\n  kubectl domicile wrap --name shop -n shop web.yaml worker.yaml"
+)]
 pub struct WrapArgs {
     /// Files to read; `-` or none is stdin.
     #[arg(value_name = "FILE")]
@@ -185,13 +182,10 @@ pub enum Secrets {
 ///
 /// The first line says who leads and when it was last heard of. If that is longer ago than its lease lasts,
 /// nobody keeps watch, and everything that was observed is shown as UNKNOWN.
-///
-/// Examples:
-///   kubectl domicile status
-///   kubectl domicile status --stuck
-///   kubectl domicile status -n webshop -o json
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  kubectl domicile status\n  kubectl domicile status --stuck\n  kubectl domicile status -n webshop -o json"
+)]
 pub struct StatusArgs {
     /// Only workloads of this namespace.
     #[arg(short, long)]
@@ -207,12 +201,8 @@ pub struct StatusArgs {
 /// Show where everything runs, by country and provider.
 ///
 /// Counts the copies that the hub has recorded, by tenant, for each cluster.
-///
-/// Examples:
-///   kubectl domicile map
-///   kubectl domicile map -n webshop -o yaml
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = "Examples:\n  kubectl domicile map\n  kubectl domicile map -n webshop -o yaml")]
 pub struct MapArgs {
     /// Only workloads of this namespace.
     #[arg(short, long)]
@@ -226,12 +216,10 @@ pub struct MapArgs {
 ///
 /// This is for `kubectl-domicile` typed as such. To complete `kubectl domicile`, kubectl wants a script named
 /// kubectl_complete-domicile on the PATH; `--kubectl` prints that.
-///
-/// Examples:
-///   kubectl-domicile completion bash > /etc/bash_completion.d/kubectl-domicile
-///   kubectl domicile completion --kubectl > ~/.local/bin/kubectl_complete-domicile && chmod +x $_
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    after_long_help = "Examples:\n  kubectl-domicile completion bash > /etc/bash_completion.d/kubectl-domicile\n  kubectl domicile completion --kubectl > ~/.local/bin/kubectl_complete-domicile && chmod +x $_"
+)]
 pub struct CompletionArgs {
     /// The shell.
     #[arg(required_unless_present = "kubectl")]

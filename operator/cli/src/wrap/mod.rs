@@ -82,6 +82,22 @@ pub struct Wrapped {
     pub notes: Vec<String>,
 }
 
+impl Wrapped {
+    /// What came out and how it is applied, in a line or two.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let secrets = self.documents.len() - 1;
+        let workload = self.documents.last().and_then(|workload| workload.pointer("/spec/manifests"));
+        let manifests = workload.and_then(Value::as_array).map_or(0, Vec::len);
+        let and = match secrets {
+            0 => String::new(),
+            1 => ", and a Secret beside it, whose value is in the output".to_owned(),
+            n => format!(", and {n} Secrets beside it, whose values are in the output"),
+        };
+        format!("wrapped {manifests} manifests{and}; apply with: kubectl apply --server-side -f -")
+    }
+}
+
 /// Nothing comes out.
 #[derive(Debug, thiserror::Error)]
 pub enum WrapError {

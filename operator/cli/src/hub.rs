@@ -1,0 +1,177 @@
+//! What several commands look up or write on the hub.
+
+use std::fmt::Debug;
+
+use domicile_crds::{Assignment, ClusterName, MemberCluster, NamespaceName, Site, SiteName};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::Api;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::kubeconfig::Kubeconfig;
+
+/// Label on the Secrets that this program makes on the hub.
+pub const MANAGED_LABEL: &str = "app.kubernetes.io/managed-by";
+/// Its value.
+pub const MANAGED_BY: &str = "kubectl-domicile";
+/// Names that a message lists.
+const NAMES_MAX: usize = 20;
+
+/// Something on the hub isn't as it must be.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// There is no such object.
+    #[error("there is no {kind} {name} on the hub; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
+    Missing {
+        /// The kind.
+        kind: String,
+        /// The name.
+        name: String,
+        /// The names that there are.
+        there: String,
+    },
+    /// The operator's namespace isn't there.
+    #[error(
+        "there is no namespace {0} on the hub, where the operator would look for the Secret: install the operator first, or name its namespace with --operator-namespace"
+    )]
+    NoNamespace(NamespaceName),
+    /// The kubeconfig leads to another cluster.
+    #[error(
+        "that kubeconfig leads to another cluster than {name}: the hub knows {name} by the kube-system uid {wanted}, and this one has {found}"
+    )]
+    OtherCluster {
+        /// The member.
+        name: ClusterName,
+        /// What the hub has seen.
+        wanted: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+/// An object that must be there; if not, the names of those that are.
+///
+/// # Errors
+///
+/// If it isn't there, or can't be read.
+pub async fn need<K>(hub: &Cluster, name: &str) -> Result<K, HubError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    if let Some(found) = hub.find(name).await? {
+        return Ok(found);
+    }
+    Err(missing::<K>(hub, name).await?)
+}
+
+/// The error for an object that isn't there.
+///
+/// # Errors
+///
+/// If the others can't be listed.
+pub async fn missing<K>(hub: &Cluster, name: &str) -> Result<HubError, ClusterError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let there = hub.collect(Api::<K>::all(hub.client.clone()), |object| object.name_any()).await?;
+    let there = listed(&there);
+    Ok(HubError::Missing { kind: K::kind(&()).into_owned(), name: name.to_owned(), there })
+}
+
+/// Names in a sentence; not all of them if there are many.
+#[must_use]
+pub fn listed(names: &[String]) -> String {
+    let shown = names.get(..NAMES_MAX).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Looks for what a join needs, before anything is changed anywhere.
+///
+/// # Errors
+///
+/// If the site or the operator's namespace isn't there.
+pub async fn check_join(hub: &Cluster, site: &SiteName, namespace: &NamespaceName) -> Result<(), HubError> {
+    need::<Site>(hub, site.as_str()).await?;
+    if hub.find::<Namespace>(namespace.as_str()).await?.is_none() {
+        return Err(HubError::NoNamespace(namespace.clone()));
+    }
+    Ok(())
+}
+
+/// Refuses a kubeconfig that leads to another cluster than the one that the hub knows by that name.
+///
+/// # Errors
+///
+/// If it does.
+pub async fn check_same(known: &MemberCluster, member: &Cluster, name: &ClusterName) -> Result<(), HubError> {
+    let Some(wanted) = known.status.as_ref().and_then(|status| status.cluster_id.clone()) else {
+        return Ok(());
+    };
+    let found = member.id().await?;
+    if found == wanted { Ok(()) } else { Err(HubError::OtherCluster { name: name.clone(), wanted, found }) }
+}
+
+/// The Secret's name for a member.
+#[must_use]
+pub fn secret_name(member: &ClusterName) -> String {
+    format!("member-{member}")
+}
+
+/// Writes the Secret and the MemberCluster, in this order: the operator looks for the one that the other names.
+///
+/// # Errors
+///
+/// If the hub refuses, or somebody else has set the MemberCluster to something else.
+pub async fn write_member(
+    hub: &Cluster,
+    namespace: &NamespaceName,
+    name: &ClusterName,
+    site: &SiteName,
+    kubeconfig: &Kubeconfig,
+) -> Result<(), ClusterError> {
+    let text = ByteString(kubeconfig.to_yaml(name.as_str()).into_bytes());
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": secret_name(name),
+            "namespace": namespace.as_str(),
+            "labels": {MANAGED_LABEL: MANAGED_BY, "app.kubernetes.io/part-of": "domicile"},
+        },
+        "type": "Opaque",
+        "data": {"kubeconfig": text},
+    });
+    hub.apply(&secret).await?;
+    let member = json!({
+        "apiVersion": "domicile.dev/v1alpha1",
+        "kind": "MemberCluster",
+        "metadata": {"name": name.as_str()},
+        "spec": {"site": site.as_str(), "connection": {"kubeconfigSecret": secret_name(name)}},
+    });
+    hub.apply_shared(&member).await
+}
+
+/// Workloads that have a copy on a member, or whose copy is being removed there.
+///
+/// # Errors
+///
+/// If the Assignments can't be listed.
+pub async fn placed_on(hub: &Cluster, member: &ClusterName) -> Result<Vec<String>, ClusterError> {
+    let api = Api::<Assignment>::all(hub.client.clone());
+    let found = hub
+        .collect(api, |assignment| {
+            let here = assignment.spec.seats.iter().any(|seat| seat.cluster == *member);
+            here.then(|| format!("{}/{}", assignment.namespace().unwrap_or_default(), assignment.name_any()))
+        })
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}

@@ -1,0 +1,105 @@
+//! `kubectl domicile leave`.
+
+use domicile_crds::{MemberCluster, NamespaceName};
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use kube::api::Api;
+use serde_json::{Value, json};
+
+use crate::args::{HubArgs, LeaveArgs};
+use crate::cluster::{Cluster, ClusterError};
+use crate::hub::{self, HubError};
+use crate::member::setup;
+use crate::output;
+
+/// A member can't leave.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaveError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Something on the hub isn't as it must be.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Something runs there.
+    #[error(
+        "{count} workloads have a copy on {name}: {listed}; move them away with `kubectl domicile drain {name}`, or delete them, and try again"
+    )]
+    InUse {
+        /// The member.
+        name: String,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        listed: String,
+    },
+}
+
+/// Runs the command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If something runs there, or something can't be deleted. Repeating is safe.
+pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveError> {
+    let name = &args.name;
+    let hub = Cluster::hub(&options.target()).await?;
+    let known: Option<MemberCluster> = hub.find(name.as_str()).await?;
+    let owner = match args.member.target() {
+        Some(target) => Some(Cluster::member(&target).await?),
+        None => None,
+    };
+    if let (Some(known), Some(owner)) = (&known, &owner) {
+        hub::check_same(known, owner, name).await?;
+    }
+    unused(&hub, name).await?;
+    let mut lines = Vec::new();
+    if known.is_some() {
+        // Nothing may be placed there between looking and deleting.
+        hub.patch::<MemberCluster>(name.as_str(), &json!({"spec": {"scheduling": "Cordoned"}})).await?;
+        unused(&hub, name).await?;
+        hub.delete(&object("domicile.dev/v1alpha1", "MemberCluster", None, name.as_str())).await?;
+        lines.push(format!("membercluster.domicile.dev/{name} deleted"));
+    } else if owner.is_none() {
+        return Err(hub::missing::<MemberCluster>(&hub, name.as_str()).await?.into());
+    }
+    let secret =
+        known.map_or_else(|| hub::secret_name(name), |known| known.spec.connection.kubeconfig_secret);
+    if delete_secret(&hub, &options.operator_namespace, &secret).await? {
+        lines.push(format!("secret/{secret} deleted"));
+    }
+    match owner {
+        Some(owner) => {
+            let same = owner.id().await? == hub.id().await?;
+            setup::tear_down(&owner, same).await?;
+            lines.push(format!("{name} cleaned up; tenants' namespaces were left alone"));
+        }
+        None => output::note(format!(
+            "note: what Domicile has on {name} is still there; its owner removes it with\n  kubectl domicile join {name} --print-member | kubectl delete --ignore-not-found -f -"
+        )),
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+async fn unused(hub: &Cluster, name: &domicile_crds::ClusterName) -> Result<(), LeaveError> {
+    let placed = hub::placed_on(hub, name).await?;
+    if placed.is_empty() {
+        return Ok(());
+    }
+    Err(LeaveError::InUse { name: name.to_string(), count: placed.len(), listed: hub::listed(&placed) })
+}
+
+/// Deletes the Secret if this program made it: one from elsewhere would come back, or be missed.
+async fn delete_secret(hub: &Cluster, namespace: &NamespaceName, name: &str) -> Result<bool, ClusterError> {
+    let api = Api::<Secret>::namespaced(hub.client.clone(), namespace.as_str());
+    let found = api.get_opt(name).await.map_err(hub.failed(format!("get Secret {namespace}/{name}")))?;
+    let Some(found) = found else { return Ok(false) };
+    if found.labels().get(hub::MANAGED_LABEL).is_none_or(|by| by != hub::MANAGED_BY) {
+        output::note(format!("note: Secret {namespace}/{name} was not made by this program and stays"));
+        return Ok(false);
+    }
+    hub.delete(&object("v1", "Secret", Some(namespace.as_str()), name)).await
+}
+
+fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
+}

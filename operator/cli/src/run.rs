@@ -1,0 +1,135 @@
+//! From the command line to an exit code.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use domicile_crds::Scheduling;
+
+use crate::args::{Cli, Command, FileFormat, WrapArgs};
+use crate::wrap::{self, Input};
+use crate::{admit, completion, join, leave, map, output, status, switch, yaml};
+
+/// The exit code of an error.
+const FAILED: u8 = 1;
+/// The exit code of a wrong command line.
+const USAGE: u8 = 2;
+/// The exit code of `status --stuck` when something is.
+const STUCK: u8 = 3;
+
+/// What a command has to say, and whether it is good.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// For stdout.
+    pub text: String,
+    /// Whether a person must act.
+    pub stuck: bool,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Self { text, stuck: false }
+    }
+}
+
+/// Runs the program.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, errors to stderr; if neither can be written, nobody reads.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+        }
+    };
+    // Only fails if a provider was chosen already, and there is no other in this program.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Box::from)
+        .and_then(|runtime| runtime.block_on(dispatch(cli)))
+        .and_then(|outcome| Ok((output::result(&outcome.text)?, outcome.stuck)));
+    match done {
+        Ok(((), false)) => ExitCode::SUCCESS,
+        Ok(((), true)) => ExitCode::from(STUCK),
+        Err(error) => {
+            output::error(&*error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
+    let hub = &cli.hub;
+    let text = match cli.command {
+        Command::Wrap(args) => wrapped(args)?,
+        Command::Join(args) => join::run(&args, hub).await?,
+        Command::Leave(args) => leave::run(&args, hub).await?,
+        Command::Admit(args) => admit::run(&args, hub).await?,
+        Command::Cordon(args) => switch::schedule(&args.name, Scheduling::Cordoned, hub).await?,
+        Command::Uncordon(args) => switch::schedule(&args.name, Scheduling::Open, hub).await?,
+        Command::Drain(args) => switch::schedule(&args.name, Scheduling::Draining, hub).await?,
+        Command::Pause(args) => switch::pause(args.relocation.as_ref(), true, hub).await?,
+        Command::Resume(args) => switch::pause(args.relocation.as_ref(), false, hub).await?,
+        Command::Status(args) => return Ok(status::run(&args, hub).await?),
+        Command::Map(args) => map::run(&args, hub).await?,
+        Command::Completion(args) => completion::script(args.shell),
+        Command::Complete(args) => completion::candidates(&args.words),
+    };
+    Ok(text.into())
+}
+
+fn wrapped(args: WrapArgs) -> Result<String, Box<dyn Error>> {
+    let inputs = inputs(&args.files)?;
+    let options = wrap::Options {
+        name: args.name,
+        namespace: args.namespace,
+        clusters: args.clusters,
+        spread_by: args.spread_by.map(Into::into),
+        overlap: args.overlap.map(Into::into),
+        secrets: args.secrets.into(),
+        drop_hooks: args.drop_hooks,
+        skip: args.skip,
+    };
+    let wrapped = wrap::wrap(&inputs, &options)?;
+    for note in &wrapped.notes {
+        output::note(format!("note: {note}"));
+    }
+    output::note(wrapped.summary());
+    Ok(match (args.output, wrapped.documents.as_slice()) {
+        (FileFormat::Yaml, documents) => yaml::stream(documents),
+        (FileFormat::Json, [one]) => serde_json::to_string_pretty(one)? + "\n",
+        (FileFormat::Json, several) => {
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": several});
+            serde_json::to_string_pretty(&list)? + "\n"
+        }
+    })
+}
+
+fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, Box<dyn Error>> {
+    if files.is_empty() && std::io::stdin().is_terminal() {
+        return Err("nothing to wrap: name files, or pipe manifests in, for example `helm template ... | kubectl domicile wrap ...`".into());
+    }
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin[..] } else { files };
+    files.iter().map(|file| input(file)).collect()
+}
+
+fn input(file: &Path) -> Result<Input, Box<dyn Error>> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(Input { name: "stdin".to_owned(), text });
+    }
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Input { name, text }),
+        Err(error) => Err(format!("can't read {name}: {error}").into()),
+    }
+}

@@ -1,0 +1,160 @@
+//! Objects in, text out.
+
+use domicile_crds::yaml;
+use serde_json::{Value, from_value, json};
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn conditions(all: &[(&str, &str, &str, &str)]) -> Value {
+    let one = |(kind, status, reason, message): &(&str, &str, &str, &str)| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": "2026-11-24T11:00:00Z", "observedGeneration": 2,
+        })
+    };
+    all.iter().map(one).collect()
+}
+
+fn lease(renewed: &str) -> Lease {
+    from_value(json!({
+        "metadata": {"name": LEASE},
+        "spec": {"holderIdentity": "operator-1", "leaseDurationSeconds": 15, "renewTime": renewed},
+    }))
+    .unwrap()
+}
+
+fn workload(name: &str, generation: i64, all: &[(&str, &str, &str, &str)]) -> Workload {
+    let workload: TenantWorkload = from_value(json!({
+        "metadata": {"name": name, "namespace": "shop", "generation": generation},
+        "spec": {"manifests": []},
+        "status": {"conditions": conditions(all)},
+    }))
+    .unwrap();
+    workload.into()
+}
+
+const FINE: [(&str, &str, &str, &str); 3] = [
+    ("Ready", "True", "Ready", ""),
+    ("Placed", "True", "Placed", ""),
+    ("Compliant", "True", "Compliant", ""),
+];
+
+fn world() -> World {
+    let cluster = |name: &str, site: &str, ready: &str, reason: &str, message: &str| -> MemberCluster {
+        from_value(json!({
+            "metadata": {"name": name, "generation": 2},
+            "spec": {"site": site, "connection": {"kubeconfigSecret": "s"}, "scheduling": "Open"},
+            "status": {"version": "v1.36.3", "conditions": conditions(&[("Ready", ready, reason, message)])},
+        }))
+        .unwrap()
+    };
+    let mut held =
+        workload("held", 2, &[("Placed", "True", "Placed", ""), ("Compliant", "False", "NotCompliant", "")]);
+    held.observed.conditions.extend(
+        from_value::<Vec<Condition>>(conditions(&[(
+            "Stalled",
+            "True",
+            "NoLawfulPlace",
+            "nothing fits: approve a provider",
+        )]))
+        .unwrap(),
+    );
+    let mut failing = workload("failing", 2, &[("Ready", "False", "NotReady", ""), FINE[1], FINE[2]]);
+    failing.problems = from_value(json!([{
+        "cluster": "nl-ams-1", "object": "Deployment/web", "reason": "ImagePullBackOff", "message": "no such image",
+    }]))
+    .unwrap();
+    let mut expired = workload("expired", 2, &FINE);
+    expired.compliant_until = Some(now());
+    World {
+        lease: Some(lease("2026-11-24T11:59:57.000000Z")),
+        installation: None,
+        clusters: vec![
+            cluster("nl-ams-1", "nl-ams", "True", "Reachable", ""),
+            cluster("de-fra-1", "de-fra", "False", "Unreachable", "connection refused: see that it runs"),
+        ],
+        sites: vec![
+            from_value(json!({"metadata": {"name": "nl-ams"}, "spec": {"operatedBy": "schelde", "ownedBy": "schelde", "country": "NL"}})).unwrap(),
+        ],
+        tenants: ["shop", "quiet"]
+            .map(|name| {
+                from_value(json!({"metadata": {"name": name}, "spec": {"namespaces": [name], "residency": {}}})).unwrap()
+            })
+            .to_vec(),
+        workloads: vec![workload("fine", 2, &FINE), workload("changed", 3, &FINE), held, failing, expired],
+        others: vec![Observed {
+            kind: "Relocation".to_owned(),
+            namespace: None,
+            name: "running".to_owned(),
+            generation: Some(1),
+            conditions: from_value(conditions(&[("Ready", "False", "Moving", "2 to go")])).unwrap(),
+        }],
+    }
+}
+
+fn shown(world: &World) -> String {
+    let report = report(world, "domicile-system", now());
+    [text(&report, true, Paint::plain()), stuck_text(&report, Paint::plain())].join("\n----\n\n")
+}
+
+#[test]
+fn a_fleet_at_a_glance() {
+    insta::assert_snapshot!(shown(&world()));
+}
+
+#[test]
+fn while_nobody_keeps_watch_nothing_is_known() {
+    for lease in
+        [Some(lease("2026-11-24T11:59:44.000000Z")), Some(lease("2026-11-20T11:59:44.000000Z")), None]
+    {
+        let mut world = World { lease, ..world() };
+        let report = report(&world, "domicile-system", now());
+        assert!(!report.operator.alive);
+        assert!(report.clusters.iter().all(|line| line.ready == Seen::Unknown));
+        assert!(report.tenants.iter().all(|line| line.counts.is_none()));
+        assert_eq!(report.stuck[0].reason, "OperatorSilent");
+        let json = serde_json::to_string(&report).unwrap();
+        assert!(!json.contains("compliant") && !json.contains("\"True\""), "{json}");
+        world.workloads.clear();
+        assert!(!text(&report, true, Paint::plain()).contains("True"));
+    }
+    insta::assert_snapshot!(shown(&World { lease: None, ..world() }));
+}
+
+#[test]
+fn a_clock_ahead_of_ours_is_no_reason_for_alarm() {
+    let world = World { lease: Some(lease("2026-11-24T12:00:07.000000Z")), ..world() };
+    assert_eq!(report(&world, "n", now()).operator.age_seconds, Some(0));
+}
+
+#[test]
+fn what_was_said_of_an_older_generation_does_not_count() {
+    let world = World { workloads: vec![workload("changed", 3, &FINE)], ..world() };
+    let counts = report(&world, "n", now()).tenants[1].counts.unwrap();
+    assert_eq!((counts.placed, counts.compliant, counts.unknown), (0, 0, 1));
+}
+
+#[test]
+fn a_pause_is_told_and_nothing_stuck_is_said() {
+    let installation =
+        from_value(json!({"metadata": {"name": "default"}, "spec": {"paused": true}})).unwrap();
+    let world = World {
+        lease: Some(lease("2026-11-24T12:00:00.000000Z")),
+        installation: Some(installation),
+        ..World::default()
+    };
+    insta::assert_snapshot!(shown(&world));
+}
+
+#[test]
+fn the_report_is_the_same_as_json_and_yaml() {
+    let report = report(&world(), "domicile-system", now());
+    let json = render(output::Format::Json, &report, |_| String::new()).unwrap();
+    let yaml_text = render(output::Format::Yaml, &report, |_| String::new()).unwrap();
+    assert_eq!(yaml::documents(&yaml_text).unwrap(), [serde_json::from_str::<Value>(&json).unwrap()]);
+    insta::assert_snapshot!(yaml_text);
+}
