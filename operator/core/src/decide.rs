@@ -367,7 +367,7 @@ impl Case<'_> {
         if tenant.migration.mode == MigrationMode::Manual || self.manifests.has_volumes {
             return None;
         }
-        let here = self.row.cell(id).tier;
+        let here = self.row.cell(id).tier_at_best;
         let target = self.target(ordinal, id, 0..here)?;
         if self.row.cell(target).tier >= here {
             return None;

@@ -39,6 +39,9 @@ pub struct Cell {
     pub evacuating: bool,
     /// The preference tier; smaller is better.
     pub tier: u16,
+    /// The tier if what can't be told speaks for it. What runs there isn't drawn to a place that may be no better:
+    /// that a set is missing moves nothing.
+    pub tier_at_best: u16,
     /// When this can change by itself.
     pub next: Option<Timestamp>,
 }
@@ -50,6 +53,7 @@ impl Cell {
         unknown: RuleSet::EMPTY.with(Rule::ClusterNotReady),
         evacuating: false,
         tier: u16::MAX,
+        tier_at_best: 0,
         next: None,
     };
 
@@ -72,7 +76,7 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
     let draining = row.and_then(|r| r.fact.as_ref()).is_some_and(|f| f.scheduling == Scheduling::Draining);
     let closing = world.site_of(id).is_some_and(|(_, site)| site.state == SiteState::Closing);
     cell.evacuating = draining || closing;
-    cell.tier = tier(world, class, id, &mut horizon);
+    (cell.tier, cell.tier_at_best) = tiers(world, class, id, &mut horizon);
     cell.next = horizon.next();
     cell
 }
@@ -240,26 +244,31 @@ fn examine_member(class: &PolicyClass, row: &ClusterRow, out: &mut Sink<'_>) {
     }
 }
 
-/// The preference tier of a cluster: the first preference that contains it, or one worse than all.
-fn tier(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon) -> u16 {
-    let Some((name, site)) = world.site_of(id) else { return u16::MAX };
-    let mut best = class.preferences.len();
+/// The preference tiers of a cluster: the first preference that certainly contains it, and the first that may; one
+/// worse than all if none does.
+fn tiers(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon) -> (u16, u16) {
+    let last = u16::try_from(class.preferences.len()).unwrap_or(u16::MAX);
+    let Some((name, site)) = world.site_of(id) else { return (last, 0) };
+    let (mut certain, mut possible) = (last, last);
     // All are looked at, so that each instant at which one changes is noted.
-    for (at, place) in class.preferences.iter().enumerate().rev() {
+    for (tier, place) in (0..last).zip(class.preferences.iter()).rev() {
         let contains = match place {
-            PlaceRef { country: Some(country), .. } => *country == site.country,
+            PlaceRef { country: Some(country), .. } => (*country == site.country).into(),
             PlaceRef { country_set: Some(set), .. } => {
-                set_contains(&world.sets, set, &[], site.country, horizon) == Tri::Yes
+                set_contains(&world.sets, set, &[], site.country, horizon)
             }
-            PlaceRef { site: Some(site), .. } => site == name,
-            PlaceRef { provider: Some(provider), .. } => *provider == site.operated_by,
-            _ => false,
+            PlaceRef { site: Some(site), .. } => (site == name).into(),
+            PlaceRef { provider: Some(provider), .. } => (*provider == site.operated_by).into(),
+            _ => Tri::No,
         };
-        if contains {
-            best = at;
+        if contains != Tri::No {
+            possible = tier;
+        }
+        if contains == Tri::Yes {
+            certain = tier;
         }
     }
-    u16::try_from(best).unwrap_or(u16::MAX)
+    (certain, possible)
 }
 
 /// What decisions about the workload itself bar, which few workloads have.

@@ -326,7 +326,8 @@ impl Engine {
         for (id, old) in self.classes.refresh(&self.world, class, clusters, now) {
             let Some(row) = self.classes.row(class) else { continue };
             let new = row.cell(id);
-            let differs = |cell: Cell| (cell.failing, cell.unknown, cell.evacuating, cell.tier);
+            let differs =
+                |cell: Cell| (cell.failing, cell.unknown, cell.evacuating, cell.tier, cell.tier_at_best);
             if differs(old) == differs(new) {
                 continue;
             }
@@ -429,7 +430,7 @@ fn gains(world: &World, row: &crate::class::ClassRow, key: &WorkloadKey, tier: u
     seats.iter().any(|seat| {
         world.find_cluster(&seat.cluster).is_none_or(|id| {
             let cell = row.cell(id);
-            cell.tier > tier || !cell.is_open()
+            cell.tier_at_best > tier || !cell.is_open()
         })
     })
 }

@@ -228,6 +228,16 @@ fn a_missing_site_lifts_no_freeze() {
 }
 
 #[test]
+fn a_set_that_is_preferred_and_missing_makes_nothing_move() {
+    let mut fleet = Fleet::placed();
+    fleet.set("near", &["NL"]);
+    fleet.tenant(json!({"preferences": [{"countrySet": "near"}, {"country": "BE"}]}));
+    assert_eq!(fleet.wish(), "stay");
+    fleet.apply(Change::CountrySet(name("near"), None));
+    assert_eq!(fleet.wish(), "stay");
+}
+
+#[test]
 fn what_fails_and_what_cant_be_told_is_said_of_each_copy() {
     let mut fleet = Fleet::placed();
     fleet.decide("f", "TenantWorkload/shop/web", "Frozen", json!({}));
