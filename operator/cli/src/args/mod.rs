@@ -105,7 +105,7 @@ pub enum Command {
 /// they come. What can't be taken is named, all of it at once, and then nothing is written.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  helm template shop ./chart -n shop | kubectl domicile wrap --name shop -n shop | kubectl apply --server-side -f -\n  kustomize build overlays/eu | kubectl domicile wrap --name shop -n shop --skip Namespace > shop.yaml\n  kubectl domicile wrap --name shop -n shop web.yaml worker.yaml"
+    after_long_help = "Examples:\n  helm template shop ./chart | kubectl domicile wrap --name shop -n shop > shop.yaml\n  kubectl apply --server-side -f shop.yaml\n  kustomize build . | kubectl domicile wrap --name shop -n shop --skip Namespace\n  kubectl domicile wrap --name shop -n shop web.yaml worker.yaml"
 )]
 pub struct WrapArgs {
     /// Files to read; `-` or none is stdin.
