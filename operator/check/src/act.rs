@@ -1,7 +1,7 @@
 //! What the operator is about to do.
 
 use domicile_crds::{
-    Assignment, ClusterName, InventoryItem, MigrationSpec, OnDelete, TenantName, TenantWorkload, WorkloadKey,
+    Assignment, ClusterName, InventoryItem, MigrationSpec, TenantName, TenantWorkload, WorkloadKey,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -90,10 +90,7 @@ pub enum Removal<'a> {
         source: &'a ClusterName,
     },
     /// The workload was deleted; the Assignment, which it owns, is being deleted.
-    WorkloadDeleted {
-        /// What the workload said about its claims.
-        on_delete: Option<OnDelete>,
-    },
+    WorkloadDeleted,
     /// The workload no longer has it.
     Pruned {
         /// The generation of the workload that was seen ready on the cluster.

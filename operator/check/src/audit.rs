@@ -10,7 +10,8 @@ use crate::{
     check::is_unknown,
     facts::Facts,
     moves::{is_draining, leaving_rule, must_leave},
-    violation::{Forbidden, Object, Rule, Violation},
+    rule::{Object, Rule},
+    violation::{Forbidden, Violation},
 };
 
 /// Objects of one copy of a workload, seen on a cluster.

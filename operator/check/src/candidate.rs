@@ -12,7 +12,8 @@ use crate::{
     decisions::{Outlook, Standing},
     facts::Facts,
     manifests,
-    violation::{Forbidden, Object, Rule},
+    rule::{Object, Rule},
+    violation::Forbidden,
 };
 
 /// Age beyond which nothing that was observed is acted on: ten minutes, as `ObservationStale` says.

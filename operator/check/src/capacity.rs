@@ -8,7 +8,7 @@
 use domicile_crds::{Amounts, MemberCluster, TenantWorkload};
 use serde_json::Value;
 
-use crate::manifests::{array, kind, pod_spec};
+use crate::manifests::{array, at, kind, pod_spec};
 
 /// Billionths of a CPU, of a byte or of a pod.
 type Nano = i128;
@@ -38,7 +38,7 @@ pub(crate) fn exceeded(workload: &TenantWorkload, member: &MemberCluster) -> Opt
 fn pods(manifest: &Value, most: i64) -> Nano {
     match kind(manifest) {
         "Deployment" | "StatefulSet" => {
-            let replicas = manifest.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+            let replicas = at(manifest, "/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
             Nano::from(replicas.clamp(0, most))
         }
         _ => 0,

@@ -9,7 +9,8 @@ use crate::{
     candidate::{Candidate, name_of},
     facts::Facts,
     manifests, moves, removal,
-    violation::{Forbidden, Object, Rule, Violation},
+    rule::{Object, Rule},
+    violation::{Forbidden, Violation},
 };
 
 /// Rules that bar every new byte of a tenant, also where its workload runs already.
@@ -51,11 +52,14 @@ pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Vio
         What::ScaleToZero { because } => scale_to_zero(&candidate, because),
         What::Remove { objects, because } => removal::remove(&candidate, act, objects, because),
     });
-    if found.is_empty() {
-        return Ok(());
+    let mut violations: Vec<Violation> = Vec::new();
+    for fact in found {
+        // Source and target may break the same rule by the same decision.
+        if !violations.iter().any(|violation| violation.fact == fact) {
+            violations.push(Violation { workload: act.key.clone(), cluster: act.cluster.clone(), fact });
+        }
     }
-    let violation = |fact| Violation { workload: act.key.clone(), cluster: act.cluster.clone(), fact };
-    Err(found.into_iter().map(violation).collect())
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
 }
 
 /// A new seat: every rule must pass.

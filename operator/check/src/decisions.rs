@@ -36,15 +36,16 @@ impl<'a> Outlook<'a> {
         if let Some(decision) = strictest {
             return Standing::Holds(decision);
         }
-        let approval = |d: &Decision| d.spec.decision == Verdict::Approved && !self.has_missing(d);
-        let expired = about()
-            .find(|d| approval(d) && self.in_scope(d) && self.begun(d) && self.ended(d) && !self.replaced(d));
+        // Only a provider needs an approval, so only there it matters why there is none.
+        let approvals = about().filter(|d| {
+            kind == SubjectKind::HostingProvider && d.spec.decision == Verdict::Approved && self.begun(d)
+        });
+        let stands = |d: &&Decision| !self.has_missing(d) && !self.replaced(d);
+        let expired = approvals.clone().find(|d| self.ended(d) && self.in_scope(d) && stands(d));
         if let Some(decision) = expired {
             return Standing::Expired(decision);
         }
-        let elsewhere = about().find(|d| {
-            approval(d) && !self.in_scope(d) && self.begun(d) && !self.ended(d) && !self.replaced(d)
-        });
+        let elsewhere = approvals.clone().find(|d| !self.ended(d) && !self.in_scope(d) && stands(d));
         elsewhere.map_or(Standing::Nothing, Standing::OutOfScope)
     }
 
@@ -120,12 +121,12 @@ impl<'a> Outlook<'a> {
     /// all the same would let an approval that isn't one end a freeze, so it doesn't.
     fn takes_the_place(&self, new: &Decision, old: &Decision) -> bool {
         let authority = &new.spec.authority;
-        let entitled = *authority == old.spec.authority || old.spec.liftable_by.contains(authority);
         let lifts = new.spec.decision == Verdict::Approved && old.spec.decision > Verdict::Approved;
-        new.spec.subject == old.spec.subject
-            && self.begun(new)
+        // The cheapest questions first: a provider may have hundreds of decisions.
+        self.begun(new)
             && self.in_scope(new)
-            && entitled
+            && new.spec.subject == old.spec.subject
+            && (*authority == old.spec.authority || old.spec.liftable_by.contains(authority))
             && !(lifts && self.has_missing(new))
     }
 }

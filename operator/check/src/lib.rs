@@ -17,10 +17,14 @@ mod facts;
 mod manifests;
 mod moves;
 mod removal;
+mod rule;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 pub use act::{Act, Halt, Removal, Replacement, What};
 pub use audit::{Explained, Sighting, audit};
 pub use check::check;
 pub use facts::Facts;
-pub use violation::{Forbidden, Object, Rule, Violation};
+pub use rule::{Object, Rule};
+pub use violation::{Forbidden, Violation};

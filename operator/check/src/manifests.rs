@@ -38,8 +38,8 @@ pub(crate) fn forbidden_field(
 }
 
 fn metadata_field(manifest: &Value, tenant: &TenantName, key: &WorkloadKey) -> Option<&'static str> {
-    let namespace = manifest.pointer("/metadata/namespace");
-    let labels = manifest.pointer("/metadata/labels");
+    let namespace = at(manifest, "/metadata/namespace");
+    let labels = at(manifest, "/metadata/labels");
     let label_differs = |name: &str, wanted: &str| {
         labels.and_then(|l| l.get(name)).is_some_and(|found| found.as_str() != Some(wanted))
     };
@@ -55,10 +55,10 @@ fn metadata_field(manifest: &Value, tenant: &TenantName, key: &WorkloadKey) -> O
     if label_differs(keys::WORKLOAD_LABEL, key.name.as_str()) {
         return Some("the label domicile.dev/workload");
     }
-    if !is_empty(manifest.pointer("/metadata/ownerReferences")) {
+    if !is_empty(at(manifest, "/metadata/ownerReferences")) {
         return Some("metadata.ownerReferences");
     }
-    (!is_empty(manifest.pointer("/metadata/finalizers"))).then_some("metadata.finalizers")
+    (!is_empty(at(manifest, "/metadata/finalizers"))).then_some("metadata.finalizers")
 }
 
 fn service_field(manifest: &Value) -> Option<&'static str> {
@@ -68,7 +68,7 @@ fn service_field(manifest: &Value) -> Option<&'static str> {
     if text(manifest, "/spec/type") == "ExternalName" {
         return Some("spec.type ExternalName");
     }
-    (!is_empty(manifest.pointer("/spec/externalIPs"))).then_some("spec.externalIPs")
+    (!is_empty(at(manifest, "/spec/externalIPs"))).then_some("spec.externalIPs")
 }
 
 fn egress_field(manifest: &Value) -> Option<&'static str> {
@@ -80,11 +80,11 @@ fn egress_field(manifest: &Value) -> Option<&'static str> {
         return Some("spec.policyTypes Egress");
     }
     // An empty list counts: it makes a policy for egress.
-    manifest.pointer("/spec/egress").is_some_and(|e| !e.is_null()).then_some("spec.egress")
+    at(manifest, "/spec/egress").is_some_and(|e| !e.is_null()).then_some("spec.egress")
 }
 
 fn pod_field(pod: &Value) -> Option<&'static str> {
-    let is_set = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_bool) == Some(true);
+    let is_set = |value: &Value, path: &str| at(value, path).and_then(Value::as_bool) == Some(true);
     let host =
         [("/hostNetwork", "spec.hostNetwork"), ("/hostPID", "spec.hostPID"), ("/hostIPC", "spec.hostIPC")];
     if let Some((_, field)) = host.iter().find(|(path, _)| is_set(pod, path)) {
@@ -117,7 +117,7 @@ pub(crate) fn volume(workload: &TenantWorkload) -> Option<String> {
 pub(crate) fn classes_not_served(manifest: &Value, classes: &Classes) -> Vec<String> {
     let claims = array(manifest, "/spec/volumeClaimTemplates").iter();
     let pod_volumes = pod_spec(manifest).map_or(&[][..], |pod| array(pod, "/volumes"));
-    let ephemeral = pod_volumes.iter().filter_map(|v| v.pointer("/ephemeral/volumeClaimTemplate"));
+    let ephemeral = pod_volumes.iter().filter_map(|v| at(v, "/ephemeral/volumeClaimTemplate"));
     let storage = claims.chain(ephemeral).map(|claim| text(claim, "/spec/storageClassName"));
     let mut missing: Vec<&str> = storage.filter(|c| !classes.storage.contains_key(*c)).collect();
     let direct = match kind(manifest) {
@@ -135,18 +135,23 @@ pub(crate) fn classes_not_served(manifest: &Value, classes: &Classes) -> Vec<Str
 /// The spec of the pods that a manifest makes.
 pub(crate) fn pod_spec(manifest: &Value) -> Option<&Value> {
     match kind(manifest) {
-        "Deployment" | "StatefulSet" | "Job" => manifest.pointer("/spec/template/spec"),
-        "CronJob" => manifest.pointer("/spec/jobTemplate/spec/template/spec"),
+        "Deployment" | "StatefulSet" | "Job" => at(manifest, "/spec/template/spec"),
+        "CronJob" => at(manifest, "/spec/jobTemplate/spec/template/spec"),
         _ => None,
     }
 }
 
+/// As `Value::pointer`, which allocates at each step, for paths without escapes.
+pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/').skip(1).try_fold(value, |value, key| value.get(key))
+}
+
 pub(crate) fn array<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    at(value, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    at(value, path).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn is_empty(value: Option<&Value>) -> bool {

@@ -12,7 +12,8 @@ use crate::{
     check::{assignment_object, is_unknown, new_copy},
     manifests,
     removal::kept_in_place,
-    violation::{Forbidden, Object, Rule},
+    rule::{Object, Rule},
+    violation::Forbidden,
 };
 
 /// How long a cluster has been Ready before it attracts anybody: one that comes and goes shall not.

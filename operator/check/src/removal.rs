@@ -7,7 +7,8 @@ use crate::{
     candidate::{Candidate, OBSERVATION_AGE_MAX},
     check::{active_clusters, assignment_object, barred, is_unknown},
     manifests,
-    violation::{Forbidden, Object, Rule},
+    rule::{Object, Rule},
+    violation::Forbidden,
 };
 
 /// The place must not be one where everything stays as it is, and that must be known.
@@ -40,9 +41,9 @@ pub(crate) fn remove(
             found.extend(rolled_back(candidate, act, source));
             None
         }
-        Removal::WorkloadDeleted { on_delete } => {
+        Removal::WorkloadDeleted => {
             found.extend(workload_deleted(candidate, act));
-            on_delete
+            act.assignment.and_then(|a| a.spec.on_delete)
         }
         Removal::Pruned { ready_generation } => {
             found.extend(pruned(candidate, act, objects, ready_generation));
@@ -79,9 +80,12 @@ fn moved(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>
     if replacement.cluster == act.cluster {
         found.push(Forbidden::ReplacementNotElsewhere { object: target.member_object() });
     }
-    found.extend(barred(&target));
+    // From one unlawful place to another, it is one copy less at an unlawful place. A lawful copy goes only for a
+    // lawful one.
+    if barred(candidate).is_empty() {
+        found.extend(barred(&target));
+    }
     found.extend(target.failures().into_iter().filter(|f| f.rule() == Some(Rule::ClusterNotReady)));
-    found.dedup();
     if let Some(missing) = not_ready(candidate, act, replacement) {
         found.push(Forbidden::ReplacementNotReady { object: target.member_object(), missing });
     }
