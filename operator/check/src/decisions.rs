@@ -1,6 +1,6 @@
 //! Which decisions count for a place and a tenant.
 
-use domicile_crds::{CountryCode, Decision, SubjectKind, Verdict};
+use domicile_crds::{CountryCode, Decision, DecisionName, SubjectKind, Verdict};
 use jiff::Timestamp;
 
 use crate::facts::Facts;
@@ -40,7 +40,7 @@ impl<'a> Outlook<'a> {
         let approvals = about().filter(|d| {
             kind == SubjectKind::HostingProvider && d.spec.decision == Verdict::Approved && self.begun(d)
         });
-        let stands = |d: &&Decision| !self.has_missing(d) && !self.replaced(d);
+        let stands = |d: &&Decision| !self.is_unfounded(d) && !self.replaced(d);
         let expired = approvals.clone().find(|d| self.ended(d) && self.in_scope(d) && stands(d));
         if let Some(decision) = expired {
             return Standing::Expired(decision);
@@ -75,12 +75,11 @@ impl<'a> Outlook<'a> {
     }
 
     fn counts(&self, decision: &Decision) -> bool {
-        let unfounded = || decision.spec.decision == Verdict::Approved && self.has_missing(decision);
         self.begun(decision)
             && !self.ended(decision)
             && self.in_scope(decision)
             && !self.replaced(decision)
-            && !unfounded()
+            && !self.is_unfounded(decision)
     }
 
     fn begun(&self, decision: &Decision) -> bool {
@@ -100,9 +99,11 @@ impl<'a> Outlook<'a> {
         site && country && tenant
     }
 
-    /// Whether it names a predecessor that doesn't exist: `DecisionMissing`.
-    fn has_missing(&self, decision: &Decision) -> bool {
-        decision.spec.supersedes.iter().any(|predecessor| !self.facts.has_decision(predecessor.as_str()))
+    /// An approval that names a predecessor that doesn't exist (`DecisionMissing`) doesn't count and takes
+    /// nobody's place. Anything stricter does both.
+    fn is_unfounded(&self, decision: &Decision) -> bool {
+        let exists = |name: &DecisionName| self.facts.has_decision(name.as_str());
+        decision.spec.decision == Verdict::Approved && !decision.spec.supersedes.iter().all(exists)
     }
 
     /// A circle needs no rule of its own: each in it is replaced by another.
@@ -116,17 +117,13 @@ impl<'a> Outlook<'a> {
     }
 
     /// Whether `new`, which names `old`, takes its place. That `new` has ended or was itself superseded is no matter.
-    ///
-    /// An approval that names a missing predecessor doesn't count. That it should lift something stricter
-    /// all the same would let an approval that isn't one end a freeze, so it doesn't.
     fn takes_the_place(&self, new: &Decision, old: &Decision) -> bool {
         let authority = &new.spec.authority;
-        let lifts = new.spec.decision == Verdict::Approved && old.spec.decision > Verdict::Approved;
         // The cheapest questions first: a provider may have hundreds of decisions.
         self.begun(new)
             && self.in_scope(new)
             && new.spec.subject == old.spec.subject
             && (*authority == old.spec.authority || old.spec.liftable_by.contains(authority))
-            && !(lifts && self.has_missing(new))
+            && !self.is_unfounded(new)
     }
 }

@@ -229,15 +229,15 @@ fn an_approval_with_a_missing_predecessor_does_not_count_and_anything_stricter_d
 }
 
 #[test]
-fn an_approval_with_a_missing_predecessor_lifts_nothing() {
+fn an_approval_with_a_missing_predecessor_takes_nobodys_place() {
     about(
         "Tenant/shop",
         &[("a", "Frozen", plain()), ("b", "Approved", over(&["a", "gone"]))],
         "ApprovalFrozen",
     );
     provider(&[("a", "Revoked", plain()), ("b", "Approved", over(&["a", "gone"]))], "ApprovalRevoked");
-    // And it takes an approval's place all the same: nothing becomes lawful by a mistake.
-    provider(&[("a", "Approved", plain()), ("b", "Approved", over(&["a", "gone"]))], "NotApproved");
+    provider(&[("a", "Approved", plain()), ("b", "Approved", over(&["a", "gone"]))], "");
+    provider(&[("a", "Revoked", plain()), ("b", "Frozen", over(&["a", "gone"]))], "ApprovalFrozen");
 }
 
 #[test]
