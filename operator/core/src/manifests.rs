@@ -1,8 +1,11 @@
 //! What the core needs to know of a workload's manifests, and what is wrong with them.
 
-use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, SecretSource, TenantWorkload, keys};
+mod forbidden;
+
+use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, SecretSource, TenantWorkload};
 use serde_json::Value;
 
+use self::forbidden::forbidden_field;
 use crate::quantity::{Resources, millis, whole};
 
 /// A kind that is put on members: a Secret that the workload names, or one of [`ALLOWED_KINDS`].
@@ -250,6 +253,12 @@ impl Manifests {
             }
             _ => {}
         }
+        for volume in pods(object.kind, manifest).map_or(&[][..], |pods| list(pods, "/volumes")) {
+            // Whoever mounts a claim has data there, also where the claim is in another workload.
+            self.has_volumes |= volume.get("persistentVolumeClaim").is_some();
+            let class = volume.pointer("/ephemeral/volumeClaimTemplate/spec/storageClassName");
+            self.classes.extend(class.and_then(Value::as_str).map(|c| ClassUse::Storage(c.to_owned())));
+        }
         let exclusive = is_exclusive(object.kind, manifest);
         self.has_exclusive |= exclusive;
         self.demand += demand(object.kind, manifest);
@@ -294,55 +303,29 @@ fn check_manifest(index: usize, manifest: &Value, namespace: &str) -> Result<Obj
     Ok(ObjectRef { kind, name: name.into() })
 }
 
-/// A field that would reach beyond the tenant's own objects, or that is Domicile's.
-fn forbidden_field(kind: Kind, manifest: &Value) -> Option<&'static str> {
-    let has = |path: &str| manifest.pointer(path).is_some_and(|v| !v.is_null());
-    if has("/metadata/ownerReferences") {
-        return Some("metadata.ownerReferences");
-    }
-    if has("/metadata/finalizers") {
-        return Some("metadata.finalizers");
-    }
-    if has("/metadata/generateName") {
-        return Some("metadata.generateName");
-    }
-    let keys = ["/metadata/labels", "/metadata/annotations", "/spec/template/metadata/labels"];
-    let ours = |path: &&str| {
-        let object = manifest.pointer(path).and_then(Value::as_object);
-        object.is_some_and(|o| o.keys().any(|key| key.starts_with(keys::GROUP)))
-    };
-    if keys.iter().any(ours) {
-        return Some("a label or annotation that begins with domicile.dev");
-    }
-    let is = |path: &str, value: &str| manifest.pointer(path).and_then(Value::as_str) == Some(value);
-    match kind.name() {
-        "Service" if is("/spec/type", "ExternalName") => Some("spec.type ExternalName"),
-        "Service" if has("/spec/externalIPs") => Some("spec.externalIPs"),
-        "NetworkPolicy" if has("/spec/egress") => Some("spec.egress"),
-        "NetworkPolicy" if list(manifest, "/spec/policyTypes").iter().any(|t| t == "Egress") => {
-            Some("policy type Egress")
-        }
-        _ => None,
-    }
-}
-
 fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     value.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The spec of the pods that an object makes.
+fn pods(kind: Kind, manifest: &Value) -> Option<&Value> {
+    match kind.name() {
+        "Deployment" | "StatefulSet" | "Job" => manifest.pointer("/spec/template/spec"),
+        "CronJob" => manifest.pointer("/spec/jobTemplate/spec/template/spec"),
+        _ => None,
+    }
 }
 
 /// What one copy of an object asks for: its pods' requests, times its replicas.
 fn demand(kind: Kind, manifest: &Value) -> Resources {
     let number = |path: &str| manifest.pointer(path).and_then(Value::as_i64);
-    let (pod, count) = match kind.name() {
-        "Deployment" | "StatefulSet" => ("/spec/template/spec", number("/spec/replicas").unwrap_or(1)),
-        "Job" => ("/spec/template/spec", number("/spec/parallelism").unwrap_or(1)),
-        "CronJob" => (
-            "/spec/jobTemplate/spec/template/spec",
-            number("/spec/jobTemplate/spec/parallelism").unwrap_or(1),
-        ),
-        _ => return Resources::default(),
+    let count = match kind.name() {
+        "Deployment" | "StatefulSet" => number("/spec/replicas"),
+        "Job" => number("/spec/parallelism"),
+        "CronJob" => number("/spec/jobTemplate/spec/parallelism"),
+        _ => None,
     };
-    let Some(pod) = manifest.pointer(pod) else { return Resources::default() };
+    let Some(pod) = pods(kind, manifest) else { return Resources::default() };
     let mut one = Resources { cpu: 0, memory: 0, pods: 1 };
     for container in list(pod, "/containers") {
         one += requests(container);
@@ -352,7 +335,7 @@ fn demand(kind: Kind, manifest: &Value) -> Resources {
         one.cpu = one.cpu.max(asks.cpu);
         one.memory = one.memory.max(asks.memory);
     }
-    one.times(count.max(0))
+    one.times(count.unwrap_or(1).max(0))
 }
 
 /// A container's requests, or its limits where it names no requests (as Kubernetes defaults them).
