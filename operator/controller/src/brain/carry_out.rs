@@ -393,18 +393,47 @@ impl Brain {
         let Slot::Member(cluster) = slot else { return None };
         for (object, view, generation) in applied.done {
             let place = (cluster.clone(), key.clone(), ordinal, object.clone());
+            let seen = self.observed.seat(cluster, key, ordinal).get(&object);
+            // The watch may have been faster than the rest of the job: what it showed is newer than our answer.
+            let newer = self.generations.get(&place).is_some_and(|last| *last > generation);
+            if newer || seen.is_some_and(|seen| seen.digest == view.digest && object.kind.runs_pods()) {
+                continue;
+            }
             self.generations.insert(place, generation);
             self.observed.member_mut(cluster).note(key, ordinal, object, Some(view));
         }
-        let failed = applied.failed.map(|(object, error)| {
-            let name = object.map_or("Namespace".to_owned(), |o| format!("{}/{}", o.kind.name(), o.name));
-            self.member_failed(key, cluster, &name, &error)
+        let failed = applied.failed.map(|(object, error)| match object {
+            Some(object) => self.object_refused(key, cluster, &object, &error),
+            None => self.member_failed(key, cluster, "Namespace", &error),
         });
         if failed.is_none() {
             self.clear_problem(key, cluster, "apply");
         }
         self.count("apply", failed.is_none());
         failed
+    }
+
+    /// Says of an object that wasn't applied which manifest it is.
+    fn object_refused(
+        &mut self,
+        key: &WorkloadKey,
+        cluster: &ClusterName,
+        object: &ObjectRef,
+        error: &MemberError,
+    ) -> Retry {
+        let name = format!("{}/{}", object.kind.name(), object.name);
+        let retry = self.member_failed(key, cluster, &name, error);
+        let workload = self.engine.world().workloads.get(key);
+        let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
+        let index = manifests.and_then(|m| m.objects.iter().find(|f| f.object == *object)?.index);
+        let problems = self.problems.get_mut(key).and_then(|all| all.get_mut(&(cluster.clone(), "apply")));
+        if let (MemberError::Refused { .. }, Some(index), Some(problems)) = (error, index, problems) {
+            for problem in problems {
+                let message = format!("spec.manifests[{index}]: {}", problem.message);
+                problem.message = domicile_core::text::shorten(&message);
+            }
+        }
+        retry
     }
 
     fn member_failed(

@@ -85,7 +85,7 @@ impl Member {
             match outcome {
                 Ok((view, generation)) => applied.done.push((object, view, generation)),
                 Err(error) => {
-                    if error.reason() == "MemberUnreachable" || error.reason() == "Forbidden" {
+                    if matches!(error.reason(), "MemberUnreachable" | "MemberFailed" | "Forbidden") {
                         // The namespace may have gone, or lost what was set up in it: look again next time.
                         self.namespaces.lock().await.remove(&job.namespace);
                     }

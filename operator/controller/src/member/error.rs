@@ -3,6 +3,7 @@
 use domicile_core::text::shorten;
 use domicile_crds::Problem;
 
+use super::refusal::{Refusal, refusal};
 use crate::retry::Retry;
 
 /// Something went wrong on a member.
@@ -29,12 +30,22 @@ pub(crate) enum MemberError {
     Refused {
         /// One word for conditions.
         reason: &'static str,
-        /// The API server's own words.
+        /// What is wrong, and what to do.
         message: String,
         /// When it is worth another try.
         retry: Retry,
     },
-    /// The API server couldn't be reached, or answered something else.
+    /// The API server answered something that isn't about the object.
+    #[error("MemberCluster/{cluster} answered {code}: {message}")]
+    Answered {
+        /// The member.
+        cluster: String,
+        /// The HTTP status.
+        code: u16,
+        /// Its words.
+        message: String,
+    },
+    /// The API server couldn't be reached.
     #[error("MemberCluster/{cluster} could not be reached")]
     Unreachable {
         /// The member.
@@ -51,25 +62,16 @@ impl MemberError {
         let kube::Error::Api(status) = &error else {
             return Self::Unreachable { cluster: cluster.to_owned(), source: Box::new(error) };
         };
-        let text = status.message.as_str();
-        let (reason, retry) = match status.code {
-            400 if text.contains("strict decoding error") || text.contains("unknown field") => {
-                ("ManifestRejected", Retry::OnChange)
+        match refusal(status) {
+            Some(Refusal { reason, message, retry }) => {
+                Self::Refused { reason, message: shorten(&message), retry }
             }
-            422 if text.contains("field is immutable") || text.contains("updates to") => {
-                ("ImmutableField", Retry::OnChange)
-            }
-            400 | 422 => ("ManifestRejected", Retry::OnChange),
-            403 if text.contains("exceeded quota") => ("QuotaExceeded", Retry::Backoff),
-            403 if text.contains("violates PodSecurity") => ("PodSecurityViolation", Retry::OnChange),
-            403 if text.contains("ValidatingAdmissionPolicy") => ("ManifestRejected", Retry::OnChange),
-            403 => ("Forbidden", Retry::Backoff),
-            409 => ("NameTaken", Retry::Backoff),
-            _ => {
-                return Self::Unreachable { cluster: cluster.to_owned(), source: Box::new(error) };
-            }
-        };
-        Self::Refused { reason, message: shorten(text), retry }
+            None => Self::Answered {
+                cluster: cluster.to_owned(),
+                code: status.code,
+                message: shorten(&status.message),
+            },
+        }
     }
 
     pub(crate) fn retry(&self) -> Retry {
@@ -78,6 +80,7 @@ impl MemberError {
             Self::Deadline(_)
             | Self::NamespaceTaken { .. }
             | Self::SecretMissing(_)
+            | Self::Answered { .. }
             | Self::Unreachable { .. } => Retry::Backoff,
         }
     }
@@ -86,6 +89,7 @@ impl MemberError {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Deadline(_) | Self::Unreachable { .. } => "MemberUnreachable",
+            Self::Answered { .. } => "MemberFailed",
             Self::NamespaceTaken { .. } => "NamespaceTaken",
             Self::SecretMissing(_) => "SecretMissing",
             Self::Refused { reason, .. } => reason,

@@ -10,6 +10,7 @@ pub(crate) mod inspect;
 mod kubeconfig;
 pub(crate) mod namespace;
 mod probe;
+mod refusal;
 pub(crate) mod verify;
 mod watch;
 

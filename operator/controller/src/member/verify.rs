@@ -88,11 +88,7 @@ impl Member {
                 let listed = timely(self.name.as_str(), api.list_metadata(&page)).await;
                 let listed = match listed {
                     // A kind that isn't served has no objects.
-                    Err(MemberError::Unreachable { source, .. })
-                        if crate::hub::write::is_code(&source, 404) =>
-                    {
-                        break;
-                    }
+                    Err(MemberError::Answered { code: 404, .. }) => break,
                     other => other?,
                 };
                 for object in &listed.items {
