@@ -4,4 +4,6 @@
 //! test, the demo and a person at a terminal all meet the same API servers that users have.
 
 pub mod fleet;
+pub mod props;
+pub mod sight;
 pub mod stage;

@@ -5,7 +5,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -26,6 +26,9 @@ use crate::fleet::{
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "domicile-system";
 
+/// How long the operators' lease lasts.
+pub const LEASE_SECONDS: u64 = 5;
+
 /// How long anything may take that takes a moment: fleets share two cores.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -34,13 +37,14 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Stage {
     /// The clusters.
     pub fleet: Fleet,
-    operator: Mutex<Option<Operator>>,
+    operators: Mutex<Vec<Operator>>,
     replicas: Mutex<u32>,
 }
 
 /// A running operator.
 #[derive(Debug)]
 struct Operator {
+    identity: String,
     process: Process,
     port: Port,
 }
@@ -101,7 +105,7 @@ impl Stage {
             builder = builder.member(name, options.clone());
         }
         let stage =
-            Self { fleet: builder.start().await?, operator: Mutex::default(), replicas: Mutex::default() };
+            Self { fleet: builder.start().await?, operators: Mutex::default(), replicas: Mutex::default() };
         stage.apply_file("crds/yaml").await?;
         let hub = stage.fleet.hub()?;
         hub.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).text().await?;
@@ -180,12 +184,12 @@ impl Stage {
         apply_all(self.fleet.member(name)?, &admission(&tenant, Impersonation::Constrained)).await
     }
 
-    /// Starts the operator.
+    /// Starts an operator, beside those that run. Answers its identity.
     ///
     /// # Errors
     ///
     /// If its binary isn't built or it doesn't start.
-    pub fn start_operator(&self) -> anyhow::Result<()> {
+    pub fn start_operator(&self) -> anyhow::Result<String> {
         let port = Port::reserve()?;
         let replica = {
             let mut replicas = self.replicas.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
@@ -199,7 +203,7 @@ impl Stage {
             args: vec![
                 format!("--listen=127.0.0.1:{}", port.number()),
                 format!("--identity={identity}"),
-                "--lease-seconds=5".to_owned(),
+                format!("--lease-seconds={LEASE_SECONDS}"),
             ],
             env: vec![
                 ("KUBECONFIG".to_owned(), self.fleet.hub()?.kubeconfig_path().display().to_string()),
@@ -212,8 +216,12 @@ impl Stage {
             log: self.operator_log(),
         };
         let process = Process::start(&spec)?;
-        *self.operator.lock().map_err(|_| anyhow::anyhow!("poisoned"))? = Some(Operator { process, port });
-        Ok(())
+        self.operators()?.push(Operator { identity: identity.clone(), process, port });
+        Ok(identity)
+    }
+
+    fn operators(&self) -> anyhow::Result<MutexGuard<'_, Vec<Operator>>> {
+        self.operators.lock().map_err(|_| anyhow::anyhow!("poisoned"))
     }
 
     /// The operator's log.
@@ -222,13 +230,13 @@ impl Stage {
         self.fleet.dir().join("operator.log")
     }
 
-    /// Kills the operator as SIGKILL does, or stops it as SIGTERM does.
+    /// Kills the operator that was started last as SIGKILL does, or stops it as SIGTERM does.
     ///
     /// # Errors
     ///
     /// If none runs.
     pub async fn stop_operator(&self, signal: Signal) -> anyhow::Result<()> {
-        let operator = self.operator.lock().map_err(|_| anyhow::anyhow!("poisoned"))?.take();
+        let operator = self.operators()?.pop();
         let Some(mut operator) = operator else { bail!("no operator runs") };
         if signal == Signal::KILL {
             operator.process.kill();
@@ -238,14 +246,41 @@ impl Stage {
         Ok(())
     }
 
-    /// The process id and port of the operator.
+    /// Sends an operator a signal.
+    ///
+    /// # Errors
+    ///
+    /// If it doesn't run.
+    pub fn signal_operator(&self, identity: &str, signal: Signal) -> anyhow::Result<()> {
+        let mut operators = self.operators()?;
+        let operator = operators.iter_mut().find(|operator| operator.identity == identity);
+        operator.with_context(|| format!("{identity} doesn't run"))?.process.signal(signal)
+    }
+
+    /// Waits until an operator has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// If it still runs.
+    pub async fn operator_ends(&self, identity: &str) -> anyhow::Result<()> {
+        eventually(PATIENCE, &format!("{identity} to end"), || async {
+            let mut operators = self.operators()?;
+            let operator = operators.iter_mut().find(|operator| operator.identity == identity);
+            let ended =
+                operator.with_context(|| format!("{identity} was never started"))?.process.exited()?;
+            Ok(ended.map(|_| ()))
+        })
+        .await
+    }
+
+    /// The process id and port of the operator that was started last.
     ///
     /// # Errors
     ///
     /// If none runs.
     pub fn operator(&self) -> anyhow::Result<(u32, u16)> {
-        let operator = self.operator.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
-        let operator = operator.as_ref().context("no operator runs")?;
+        let operators = self.operators()?;
+        let operator = operators.last().context("no operator runs")?;
         Ok((operator.process.pid(), operator.port.number()))
     }
 
