@@ -39,7 +39,7 @@ pub struct MemberView {
     pub synced: bool,
     /// Namespaces in which the other kinds have been listed too.
     pub verified: HashSet<NamespaceName>,
-    seats: HashMap<(WorkloadKey, i32), SeatView>,
+    seats: HashMap<WorkloadKey, BTreeMap<i32, SeatView>>,
 }
 
 /// What was seen of all members.
@@ -68,8 +68,8 @@ impl Observed {
     /// The objects of a copy on a member, as far as seen.
     #[must_use]
     pub fn seat(&self, cluster: &ClusterName, key: &WorkloadKey, ordinal: i32) -> &SeatView {
-        let seat = self.member(cluster).and_then(|member| member.seats.get(&(key.clone(), ordinal)));
-        seat.unwrap_or(&NOTHING)
+        let copies = self.member(cluster).and_then(|member| member.seats.get(key));
+        copies.and_then(|copies| copies.get(&ordinal)).unwrap_or(&NOTHING)
     }
 
     /// Whether everything of a namespace on a member is known, so that what isn't seen isn't there.
@@ -86,9 +86,7 @@ impl Observed {
 
     /// Members on which something of a workload was seen.
     pub fn members_with<'a>(&'a self, key: &'a WorkloadKey) -> impl Iterator<Item = &'a ClusterName> {
-        let has = move |member: &MemberView| {
-            member.seats.iter().any(|((other, _), seat)| other == key && !seat.is_empty())
-        };
+        let has = move |member: &MemberView| member.seats.contains_key(key);
         self.0.iter().filter(move |(_, member)| has(member)).map(|(name, _)| name)
     }
 }
@@ -102,29 +100,30 @@ impl MemberView {
         object: ObjectRef,
         view: Option<ObjectView>,
     ) -> bool {
-        let place = (key.clone(), ordinal);
         if let Some(view) = view {
-            return self.seats.entry(place).or_default().insert(object, view) != Some(view);
+            let seat = self.seats.entry(key.clone()).or_default().entry(ordinal).or_default();
+            return seat.insert(object, view) != Some(view);
         }
-        let Some(seat) = self.seats.get_mut(&place) else { return false };
+        let Some(seat) = self.seats.get_mut(key).and_then(|copies| copies.get_mut(&ordinal)) else {
+            return false;
+        };
         let was_there = seat.remove(&object).is_some();
-        if seat.is_empty() {
-            self.seats.remove(&place);
+        if seat.is_empty()
+            && let Some(copies) = self.seats.get_mut(key)
+        {
+            copies.remove(&ordinal);
+            if copies.is_empty() {
+                self.seats.remove(key);
+            }
         }
         was_there
     }
 
-    /// A copy's objects were removed: what isn't watched isn't there any more, and with `all` nothing is.
-    pub fn forget_seat(&mut self, key: &WorkloadKey, ordinal: i32, all: bool) {
-        let place = (key.clone(), ordinal);
-        if all {
-            self.seats.remove(&place);
-        }
-    }
-
     /// All that was seen, by workload and ordinal.
     pub fn seats(&self) -> impl Iterator<Item = (&WorkloadKey, i32, &SeatView)> {
-        self.seats.iter().map(|((key, ordinal), seat)| (key, *ordinal, seat))
+        self.seats
+            .iter()
+            .flat_map(|(key, copies)| copies.iter().map(move |(ordinal, seat)| (key, *ordinal, seat)))
     }
 
     /// Removes what is there of some kinds in a namespace (`None`: everywhere) and isn't in `present`: it was
@@ -136,18 +135,21 @@ impl MemberView {
         present: &HashSet<(WorkloadKey, i32, ObjectRef)>,
     ) -> Vec<WorkloadKey> {
         let mut lost = Vec::new();
-        self.seats.retain(|(key, ordinal), seat| {
+        self.seats.retain(|key, copies| {
             if namespace.is_some_and(|namespace| *namespace != key.namespace) {
                 return true;
             }
-            let before = seat.len();
-            seat.retain(|object, _| {
-                !listed(object) || present.contains(&(key.clone(), *ordinal, object.clone()))
+            copies.retain(|ordinal, seat| {
+                let before = seat.len();
+                seat.retain(|object, _| {
+                    !listed(object) || present.contains(&(key.clone(), *ordinal, object.clone()))
+                });
+                if seat.len() != before {
+                    lost.push(key.clone());
+                }
+                !seat.is_empty()
             });
-            if seat.len() != before {
-                lost.push(key.clone());
-            }
-            !seat.is_empty()
+            !copies.is_empty()
         });
         lost
     }

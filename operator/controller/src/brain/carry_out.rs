@@ -4,7 +4,7 @@ use domicile_core::{
     Change,
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
-    orders::{Apply, Order, Remove},
+    orders::{Apply, Order, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -55,7 +55,7 @@ pub(crate) enum Outcome {
     Status(Result<Box<TenantWorkload>, WriteError>),
     MoveStatus(Result<Box<Migration>, WriteError>),
     Applied { ordinal: i32, applied: Applied },
-    Removed { ordinal: i32, all: bool, removed: Result<usize, MemberError> },
+    Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },
     Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(super::status::Inspection),
 }
@@ -275,6 +275,7 @@ impl Brain {
         tracing::info!(workload = %key, cluster = %remove.cluster, because = ?remove.because, "a copy's objects are removed");
         let ordinal = remove.ordinal;
         let all = remove.because != domicile_core::orders::Removal::Pruned;
+        let objects: Vec<ObjectRef> = remove.objects.iter().filter_map(object).collect();
         let job = RemoveJob {
             tenant,
             namespace: key.namespace.clone(),
@@ -283,7 +284,7 @@ impl Brain {
             retain_claims: remove.retain_claims,
         };
         self.hands.spawn(key, Slot::Member(remove.cluster), async move {
-            Outcome::Removed { ordinal, all, removed: member.remove(job).await }
+            Outcome::Removed { ordinal, all, objects, left: member.remove(job).await }
         });
         true
     }
@@ -365,7 +366,9 @@ impl Brain {
                 Some(retry)
             }
             Outcome::Applied { ordinal, applied } => self.applied(key, slot, ordinal, applied),
-            Outcome::Removed { ordinal, all, removed } => self.removed(key, slot, (ordinal, all), removed),
+            Outcome::Removed { ordinal, all, objects, left } => {
+                self.removed(key, slot, (ordinal, all, objects), left)
+            }
             Outcome::Verified { cluster, namespace, found } => {
                 self.listed_for(key, (cluster, namespace), found, now)
             }
@@ -467,17 +470,20 @@ impl Brain {
         &mut self,
         key: &WorkloadKey,
         slot: &Slot,
-        (ordinal, all): (i32, bool),
-        removed: Result<usize, MemberError>,
+        (ordinal, all, objects): (i32, bool, Vec<ObjectRef>),
+        left: Result<usize, MemberError>,
     ) -> Option<Retry> {
         let Slot::Member(cluster) = slot else { return None };
-        self.count("remove", removed.is_ok());
-        match removed {
+        self.count("remove", left.is_ok());
+        match left {
             Ok(0) => {
                 if all {
                     self.gone.insert((key.clone(), ordinal, cluster.clone()));
                 }
-                self.observed.member_mut(cluster).forget_seat(key, ordinal, all);
+                let view = self.observed.member_mut(cluster);
+                for object in objects {
+                    view.note(key, ordinal, object, None);
+                }
                 self.clear_problem(key, cluster, "apply");
                 None
             }
