@@ -1,7 +1,6 @@
 //! What is taken, what is left out, and what is refused, with a way forward for each.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use domicile_crds::ALLOWED_KINDS;
 use serde_json::{Map, Value};
@@ -21,13 +20,6 @@ pub struct Refusal {
     pub why: String,
     /// What to do.
     pub todo: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, why, todo } = self;
-        write!(f, "{what}: {why}; {todo}")
-    }
 }
 
 /// Everything that was read, sorted out. Keys are kind and name.
@@ -127,6 +119,10 @@ fn identify(item: Item) -> Result<(String, String, Object), Refusal> {
         (true, false) => format!("{name} ({place})"),
         (true, true) => place,
     };
+    if kind == "Kustomization" {
+        let todo = "render it first: kustomize build DIR | kubectl domicile wrap ...";
+        return Err(refusal(shown, "it is what kustomize reads, not what it writes", todo));
+    }
     if kind.is_empty() {
         return Err(refusal(shown, "it has no kind", "add kind, or remove it if it is no Kubernetes object"));
     }
@@ -230,7 +226,7 @@ fn examine(name: &str, object: &Object, options: &Options, refuse: &mut dyn FnMu
         refuse(
             format!("it names another namespace, {namespace}"),
             format!(
-                "render it for {0} (helm template -n {0}), or wrap it with -n {namespace}",
+                "render it for {0} (helm template -n {0}, kustomize edit set namespace {0}), or wrap it with -n {namespace}",
                 options.namespace
             ),
         );

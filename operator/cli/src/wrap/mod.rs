@@ -138,7 +138,20 @@ impl fmt::Display for Listed<'_> {
             1 => write!(f, "1 problem keeps this from being wrapped:")?,
             n => write!(f, "{n} problems keep this from being wrapped:")?,
         }
-        self.0.iter().try_for_each(|refusal| write!(f, "\n  {refusal}"))
+        // What is wrong with many objects for one reason is said once.
+        let mut together: Vec<(&Refusal, Vec<&str>)> = Vec::new();
+        for refusal in self.0 {
+            let same = together
+                .iter_mut()
+                .find(|(first, _)| (&first.why, &first.todo) == (&refusal.why, &refusal.todo));
+            match same {
+                Some((_, objects)) => objects.push(&refusal.what),
+                None => together.push((refusal, vec![&refusal.what])),
+            }
+        }
+        together.iter().try_for_each(|(Refusal { why, todo, .. }, what)| {
+            write!(f, "\n  {}: {why}; {todo}", what.join(", "))
+        })
     }
 }
 
