@@ -131,12 +131,7 @@ async fn a_member_that_cannot_be_used_says_why_and_holds_up_nobody() -> anyhow::
     let on = |name: &str, country: &str| workload("acme", name, &[deployment(name, "1")], only(country));
     stage.apply(&on("here", "NL").to_string()).await?;
     stage.wait_on(("acme", "here"), &[NL]).await?;
-    let secret = stage.fleet.hub()?;
-    let secret =
-        secret.kubectl(["-n", OPERATOR_NAMESPACE, "get", "secret", &format!("member-{NL}"), "-o", "json"]);
-    let good: Value = serde_json::from_str(&secret.text().await?)?;
-    let good = kubeconfig(&good)?;
-
+    let good = kubeconfig_of(&stage, NL).await?;
     let broken = [
         ("broken", "this is not a kubeconfig".to_owned(), "False", "KubeconfigInvalid", "broken"),
         (
@@ -167,7 +162,6 @@ async fn a_member_that_cannot_be_used_says_why_and_holds_up_nobody() -> anyhow::
     ];
     for (case, kubeconfig, status, reason, part) in broken {
         put_kubeconfig(&stage, NL, &kubeconfig).await?;
-        // Another Secret's name makes the operator connect anew, as a new member would.
         let message =
             stage.wait_until_said(&format!("memberclusters/{NL}"), ("Ready", status, reason), part).await?;
         says(&message, &[&format!("member-{NL}")]);
@@ -190,8 +184,10 @@ async fn a_member_that_cannot_be_used_says_why_and_holds_up_nobody() -> anyhow::
     nothing_is_forbidden(&stage).await
 }
 
-fn kubeconfig(secret: &Value) -> anyhow::Result<String> {
-    let bytes: k8s_openapi::ByteString = serde_json::from_value(secret["data"]["kubeconfig"].clone())?;
+async fn kubeconfig_of(stage: &Stage, member: &str) -> anyhow::Result<String> {
+    let path = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets/member-{member}");
+    let mut secret = look(stage.fleet.hub()?, &path).await?.unwrap_or_default();
+    let bytes: k8s_openapi::ByteString = serde_json::from_value(secret["data"]["kubeconfig"].take())?;
     Ok(String::from_utf8(bytes.0)?)
 }
 

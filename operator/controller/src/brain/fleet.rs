@@ -2,9 +2,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use domicile_core::{Change, observed::ObjectView, text::shorten};
+use domicile_core::{
+    Change,
+    manifests::{Kind, ObjectRef},
+    observed::ObjectView,
+    text::shorten,
+};
 use domicile_crds::{
-    Amounts, ClusterName, MemberCluster, MemberClusterStatus, NamespaceName, TenantName, condition_of,
+    Amounts, ClusterName, MemberCluster, MemberClusterStatus, NamespaceName, TenantName, WorkloadKey,
+    condition_of,
     keys::{self, condition},
 };
 use jiff::Timestamp;
@@ -18,12 +24,14 @@ use tokio::task::AbortHandle;
 use super::{Brain, Done, Input, carry_out::Outcome};
 use crate::{
     hub::write::apply_status,
-    member::{Agent, Member, MemberEvent, Probe, SeenObject, verify::Inventory},
+    member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject, verify::Inventory},
     metrics::ClusterLabel,
 };
 
 /// How often in a row a member must fail to answer before it counts as not ready.
 const MISSES_MAX: u32 = 3;
+/// The reason for a member whose kubeconfig leads to another cluster than before.
+const CLUSTER_REPLACED: &str = "ClusterReplaced";
 /// The kinds that must have been listed before it is known what is there.
 const LISTS: usize = 4;
 
@@ -33,10 +41,32 @@ pub(super) struct MemberState {
     pub(super) member: Option<Arc<Member>>,
     agent: AbortHandle,
     misses: u32,
-    listed: HashSet<&'static str>,
+    /// What answers at present isn't the cluster that it was.
+    is_other: bool,
+    listed: HashSet<Kind>,
     writing: bool,
     latest: Option<Box<Probe>>,
     ready: Option<(&'static str, &'static str, String)>,
+}
+
+impl MemberState {
+    /// Whether it is the cluster that it was: a kubeconfig may lead elsewhere by mistake, and what runs at the first
+    /// would be started a second time.
+    fn same_cluster(&self, probe: Box<Probe>) -> Result<Box<Probe>, Fault> {
+        let recorded = || self.object.status.as_ref().and_then(|status| status.cluster_id.as_ref());
+        let before = self.latest.as_ref().map(|latest| &latest.cluster_id).or_else(recorded);
+        match before {
+            Some(before) if *before != probe.cluster_id => {
+                let (secret, found) = (&self.object.spec.connection.kubeconfig_secret, &probe.cluster_id);
+                let message = format!(
+                    "the kubeconfig in Secret {secret} leads to another cluster (its kube-system has the uid {found}, \
+                     it was {before}): correct it, or delete this MemberCluster and join again if the first is no more"
+                );
+                Err(Fault { certain: true, reason: CLUSTER_REPLACED, message })
+            }
+            _ => Ok(probe),
+        }
+    }
 }
 
 impl Drop for MemberState {
@@ -67,6 +97,7 @@ impl Brain {
                     member: None,
                     agent,
                     misses: 0,
+                    is_other: false,
                     listed: HashSet::new(),
                     writing: false,
                     latest: None,
@@ -109,23 +140,32 @@ impl Brain {
                     state.listed.clear();
                 }
             }
-            MemberEvent::NotConnected(reason, message) => {
-                self.answers(cluster, false);
-                if let Some(state) = self.members.get_mut(cluster) {
-                    state.ready = Some(("False", reason, message));
-                }
-                self.report_member(cluster, now);
-            }
+            MemberEvent::NotConnected(fault) => self.probed(cluster, Err(fault), now),
             MemberEvent::Probed(answer) => self.probed(cluster, answer, now),
+            // What is seen in another cluster says nothing about this one.
+            MemberEvent::Object(_) | MemberEvent::Listed(..)
+                if self.members.get(cluster).is_some_and(|state| state.is_other) => {}
             MemberEvent::Object(seen) => self.seen(cluster, seen),
-            MemberEvent::Listed(kind) => {
-                let Some(state) = self.members.get_mut(cluster) else { return };
-                state.listed.insert(kind);
-                if state.listed.len() == LISTS && !self.observed.member(cluster).is_some_and(|m| m.synced) {
-                    self.observed.member_mut(cluster).synced = true;
-                    self.touch_everything();
-                }
-            }
+            MemberEvent::Listed(kind, present) => self.listed(cluster, kind, &present),
+        }
+    }
+
+    /// A kind was listed whole on a member: what was seen of it before and isn't in the list is gone.
+    fn listed(
+        &mut self,
+        cluster: &ClusterName,
+        kind: Kind,
+        present: &HashSet<(WorkloadKey, i32, ObjectRef)>,
+    ) {
+        let view = self.observed.member_mut(cluster);
+        for key in view.retain(None, |object| object.kind == kind, present) {
+            self.engine.touch(key);
+        }
+        let Some(state) = self.members.get_mut(cluster) else { return };
+        state.listed.insert(kind);
+        if state.listed.len() == LISTS && !self.observed.member(cluster).is_some_and(|m| m.synced) {
+            self.observed.member_mut(cluster).synced = true;
+            self.touch_everything();
         }
     }
 
@@ -153,7 +193,10 @@ impl Brain {
         }
     }
 
-    fn probed(&mut self, cluster: &ClusterName, answer: Result<Box<Probe>, String>, now: Timestamp) {
+    fn probed(&mut self, cluster: &ClusterName, answer: Result<Box<Probe>, Fault>, now: Timestamp) {
+        let Some(state) = self.members.get_mut(cluster) else { return };
+        let answer = answer.and_then(|probe| state.same_cluster(probe));
+        state.is_other = answer.as_ref().is_err_and(|fault| fault.reason == CLUSTER_REPLACED);
         self.answers(cluster, answer.is_ok());
         let Some(state) = self.members.get_mut(cluster) else { return };
         match answer {
@@ -168,10 +211,11 @@ impl Brain {
                 self.engine.apply(Change::Seen(cluster.clone(), now), now);
                 self.facts.member_seen(cluster, now);
             }
-            Err(error) => {
+            Err(Fault { certain, reason, message }) => {
                 state.misses += 1;
-                if state.misses >= MISSES_MAX || state.ready.is_none() {
-                    state.ready = Some(("Unknown", "Unreachable", error));
+                if certain || state.misses >= MISSES_MAX || state.ready.is_none() {
+                    let status = if certain { "False" } else { "Unknown" };
+                    state.ready = Some((status, reason, message));
                 }
             }
         }

@@ -1,30 +1,48 @@
 //! A member's kubeconfig: what is taken from it, and what is refused.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
+    runtime::{WatchStreamExt as _, watcher::watch_object},
 };
+use tokio::sync::watch;
+
+use super::agent::chain;
 
 /// The key in the Secret.
 const KEY: &str = "kubeconfig";
 
+/// What is in the Secret, as last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There is no such Secret.
+    Missing,
+    /// It has no such key, or it isn't text.
+    NoKey,
+    /// It couldn't be read: why.
+    Unreadable(String),
+    /// The kubeconfig.
+    Text(String),
+}
+
 /// A kubeconfig can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KubeconfigError {
+pub(super) enum KubeconfigError {
     /// The Secret isn't there.
     #[error("Secret {0} does not exist in the operator's namespace: `kubectl domicile join` makes it")]
     Missing(String),
     /// The Secret has no such key, or it isn't text.
-    #[error("Secret {0} has no key `kubeconfig` with text")]
+    #[error("Secret {0} has no key `kubeconfig` with text: `kubectl domicile join` makes one")]
     NoKey(String),
     /// The Secret couldn't be read.
-    #[error("Secret {0} could not be read")]
-    Unreadable(String, #[source] Box<kube::Error>),
+    #[error("Secret {0} could not be read: {1}")]
+    Unreadable(String, String),
     /// It isn't a kubeconfig.
-    #[error("the kubeconfig in Secret {0} is broken: {1}")]
+    #[error("the kubeconfig in Secret {0} is broken: {1}; `kubectl domicile join` makes another")]
     Broken(String, String),
     /// It names something that we don't do for somebody else's file.
     #[error(
@@ -33,15 +51,39 @@ pub(crate) enum KubeconfigError {
     Refused(String, &'static str),
 }
 
-/// Reads the Secret and makes a client of it.
-pub(crate) async fn connect(hub: &Client, namespace: &str, secret: &str) -> Result<Client, KubeconfigError> {
+/// Tells what is in the Secret, now and whenever that changes. A person who puts it right is heard at once.
+pub(super) async fn follow(hub: &Client, namespace: &str, secret: &str, found: watch::Sender<Option<Found>>) {
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace);
-    let found =
-        api.get_opt(secret).await.map_err(|e| KubeconfigError::Unreadable(secret.to_owned(), Box::new(e)))?;
-    let found = found.ok_or_else(|| KubeconfigError::Missing(secret.to_owned()))?;
-    let text =
-        found.data.and_then(|mut data| data.remove(KEY)).and_then(|bytes| String::from_utf8(bytes.0).ok());
-    let text = text.ok_or_else(|| KubeconfigError::NoKey(secret.to_owned()))?;
+    let mut changes = pin!(watch_object(api, secret).default_backoff());
+    while let Some(change) = changes.next().await {
+        let new = match change {
+            Ok(None) => Found::Missing,
+            Ok(Some(object)) => kubeconfig(object).map_or(Found::NoKey, Found::Text),
+            // What was read before stays: the hub's silence says nothing about the member.
+            Err(_) if found.borrow().is_some() => continue,
+            Err(error) => Found::Unreadable(chain(&error)),
+        };
+        // A new label or annotation is no reason to connect anew.
+        found.send_if_modified(|old| {
+            let differs = old.as_ref() != Some(&new);
+            *old = Some(new);
+            differs
+        });
+    }
+}
+
+fn kubeconfig(secret: Secret) -> Option<String> {
+    String::from_utf8(secret.data?.remove(KEY)?.0).ok()
+}
+
+/// Makes a client of what was found. Answers the server's address too.
+pub(super) async fn connect(secret: &str, found: Found) -> Result<(Client, String), KubeconfigError> {
+    let text = match found {
+        Found::Missing => return Err(KubeconfigError::Missing(secret.to_owned())),
+        Found::NoKey => return Err(KubeconfigError::NoKey(secret.to_owned())),
+        Found::Unreadable(why) => return Err(KubeconfigError::Unreadable(secret.to_owned(), why)),
+        Found::Text(text) => text,
+    };
     let broken =
         |error: &dyn std::fmt::Display| KubeconfigError::Broken(secret.to_owned(), error.to_string());
     let parsed = Kubeconfig::from_yaml(&text).map_err(|e| broken(&e))?;
@@ -55,7 +97,9 @@ pub(crate) async fn connect(hub: &Client, namespace: &str, secret: &str) -> Resu
     // With kube's own retries, one 503 holds a call for minutes; ours are per object.
     config.default_retry = false;
     config.proxy_url = None;
-    Client::try_from(config).map_err(|e| broken(&e))
+    let server = config.cluster_url.to_string();
+    let client = Client::try_from(config).map_err(|e| broken(&e))?;
+    Ok((client, server))
 }
 
 /// What in a kubeconfig would run a program, read a file, go elsewhere or trust anybody.

@@ -14,9 +14,17 @@ mod refusal;
 pub(crate) mod verify;
 mod watch;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
-use domicile_core::{manifests::ObjectRef, observed::ObjectView};
+use domicile_core::{
+    manifests::{Kind, ObjectRef},
+    observed::ObjectView,
+};
 use domicile_crds::{
     ClusterName, NamespaceName, TenantName, WorkloadKey,
     keys::{TENANTS_GROUP, tenant_user},
@@ -76,19 +84,30 @@ impl Member {
     }
 }
 
+/// Why a member can't be used.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    /// It says so itself, or its Secret does; else it may only be slow.
+    pub(crate) certain: bool,
+    /// One word for its condition.
+    pub(crate) reason: &'static str,
+    /// What was found, and what to do.
+    pub(crate) message: String,
+}
+
 /// Something was observed of a member.
 #[derive(Debug)]
 pub(crate) enum MemberEvent {
     /// It is connected, and its watches begin.
     Connected(Arc<Member>),
-    /// It couldn't be connected: why, as a reason and a sentence.
-    NotConnected(&'static str, String),
+    /// It couldn't be connected.
+    NotConnected(Fault),
     /// It was asked how it is.
-    Probed(Result<Box<Probe>, String>),
+    Probed(Result<Box<Probe>, Fault>),
     /// An object is there (`Some`) or gone.
     Object(SeenObject),
-    /// All objects of one of the watched kinds have been listed.
-    Listed(&'static str),
+    /// All objects of one of the watched kinds have been listed: these.
+    Listed(Kind, HashSet<(WorkloadKey, i32, ObjectRef)>),
 }
 
 /// An object that a watch showed.

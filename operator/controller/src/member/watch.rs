@@ -67,14 +67,12 @@ where
                 }
             }
             Ok(Some(Event::InitDone)) => {
-                // The list is complete: what was known and isn't in it is gone.
-                for (id, place) in std::mem::take(&mut known) {
-                    if !listed.contains_key(&id) {
-                        gone(&agent, kind_index, &id.1, place).await;
-                    }
-                }
+                // The list is complete: whatever else was seen before, by us or through another connection, is gone.
                 known = std::mem::take(&mut listed);
-                agent.send(MemberEvent::Listed(kind_index.name())).await;
+                let object = |name: &str| ObjectRef { kind: kind_index, name: name.into() };
+                let present =
+                    known.iter().map(|((_, name), (key, ordinal))| (key.clone(), *ordinal, object(name)));
+                agent.send(MemberEvent::Listed(kind_index, present.collect())).await;
             }
             Ok(None) => return,
             Err(error) => {
