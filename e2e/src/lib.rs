@@ -3,6 +3,7 @@
 //! [`fleet`] starts real Kubernetes control planes as processes on this machine, so that a
 //! test, the demo and a person at a terminal all meet the same API servers that users have.
 
+pub mod demo;
 pub mod fleet;
 pub mod props;
 pub mod sight;

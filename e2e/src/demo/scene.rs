@@ -1,0 +1,329 @@
+//! What the steps are acted out on: the fleet, the picture of it, and the screen.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{anyhow, bail};
+use domicile_crds::{TenantName, yaml};
+use futures::future::try_join_all;
+use kubectl_domicile::member::{Impersonation, admission};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{
+    picture::Picture,
+    screen::{Screen, Tone},
+    steps,
+    table::{CLUSTERS, table},
+    watches::Watches,
+};
+use crate::{fleet::Program, stage::Stage};
+
+/// The tenants of the story.
+const TENANTS: [&str; 5] = ["hospital", "webshop", "archive", "claims", "meridian"];
+
+/// How often a live picture is drawn although nothing has changed: it has a clock in it.
+const REDRAW: Duration = Duration::from_millis(500);
+
+/// What was seen on a fleet that may still run.
+#[derive(Debug)]
+pub struct Ending {
+    /// Whether each step came true.
+    pub outcome: anyhow::Result<()>,
+    /// Everything stops when this is dropped.
+    pub stage: Stage,
+}
+
+/// Acts out the story. With `keep`, says at the end how to look around.
+///
+/// # Errors
+///
+/// If the fleet doesn't start. What didn't come true is in the [`Ending`].
+pub async fn run(screen: Screen, keep: bool) -> anyhow::Result<Ending> {
+    let mut scene = Scene::set(screen).await?;
+    let outcome = match steps::all(&mut scene).await {
+        Ok(()) => scene.close(),
+        Err(error) => {
+            Err(anyhow!("{} did not come true: {error:#}\n\n{}", scene.step, scene.stage.log_tail()))
+        }
+    };
+    if keep {
+        scene.say_how_to_look_around()?;
+    }
+    Ok(Ending { outcome, stage: scene.stage })
+}
+
+/// Who applies a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Whoever runs the platform.
+    Engineer,
+    /// Whoever answers for compliance: a user of its own, who may write Decisions and nothing else.
+    Compliance,
+}
+
+/// The story's stage with everything around it.
+pub(super) struct Scene {
+    pub stage: Stage,
+    watches: Watches,
+    screen: Screen,
+    compliance: PathBuf,
+    /// The step that is acted out.
+    step: String,
+    /// How much of the news was told.
+    told: usize,
+    /// A member whose settling is counted down under the picture.
+    pub settling: Option<&'static str>,
+    /// What was seen, for the end.
+    pub seen: Vec<String>,
+    begin: Instant,
+}
+
+impl Scene {
+    /// Starts the fleet, sets Domicile up on it, applies the facts, and joins the members.
+    async fn set(mut screen: Screen) -> anyhow::Result<Self> {
+        let begin = Instant::now();
+        screen.say(Tone::Strong, "Setting the stage")?;
+        screen.say(
+            Tone::Plain,
+            "  A hub and four member clusters start on this machine; this takes some 20 s.",
+        )?;
+        let stage = Stage::set(&CLUSTERS).await?;
+        screen.event(
+            Instant::now(),
+            Tone::Good,
+            "five API servers are up; Domicile's definitions are on the hub",
+        )?;
+        let compliance = stage.fleet.hub()?.kubeconfig_for("compliance", &[])?;
+        stage.apply(&compliance_may_decide().to_string()).await?;
+        let watches = Watches::begin(&stage.fleet)?;
+        let step = "Setting the stage".to_owned();
+        let seen = Vec::new();
+        let mut scene =
+            Self { stage, watches, screen, compliance, step, told: 0, settling: None, seen, begin };
+        scene.apply(Who::Engineer, "00-installation.yaml", "where the hub stands").await?;
+        scene
+            .apply(Who::Engineer, "01-providers.yaml", "who owns and operates machines; none is approved")
+            .await?;
+        scene.apply(Who::Engineer, "02-sites.yaml", "where the machines stand").await?;
+        try_join_all(CLUSTERS.map(|name| join(&scene.stage, name))).await?;
+        scene
+            .apply(Who::Engineer, "03-clusters.yaml", "the clusters there, each admits all five tenants")
+            .await?;
+        scene.stage.start_operator()?;
+        scene
+            .until(60, "all four members Ready", |picture| {
+                let missing = CLUSTERS.iter().find(|name| picture.ready_since(name).is_none());
+                missing.map_or(Ok(()), |name| Err(format!("{name} isn't Ready")))
+            })
+            .await?;
+        scene.event(Tone::Good, "the operator runs, and all four members are Ready")?;
+        Ok(scene)
+    }
+
+    /// Begins a step.
+    pub(super) fn open(&mut self, step: &str) -> anyhow::Result<()> {
+        step.clone_into(&mut self.step);
+        self.screen.print(&[Vec::new(), vec![(Tone::Strong, step.to_owned())]])?;
+        Ok(())
+    }
+
+    /// Says something about the step.
+    pub(super) fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(self.screen.say(Tone::Plain, &format!("  {text}"))?)
+    }
+
+    /// Says that something has come true.
+    pub(super) fn event(&mut self, tone: Tone, text: &str) -> anyhow::Result<()> {
+        Ok(self.screen.event(Instant::now(), tone, text)?)
+    }
+
+    /// Ends a step with the picture as it is now.
+    pub(super) fn leave(&mut self) -> anyhow::Result<()> {
+        self.refresh()?;
+        let lines = table(&self.watches.now());
+        Ok(self.screen.print(&lines)?)
+    }
+
+    /// Applies a file of the story. Answers when that was.
+    pub(super) async fn apply(&mut self, who: Who, file: &str, why: &str) -> anyhow::Result<Instant> {
+        let as_whom = if who == Who::Compliance { " (as compliance)" } else { "" };
+        self.screen.print(&[vec![
+            (Tone::Plain, "  apply ".to_owned()),
+            (Tone::Strong, file.to_owned()),
+            (Tone::Plain, format!("{as_whom}: {why}")),
+        ]])?;
+        let begin = Instant::now();
+        let path = crate::stage::root().join("examples/benelux").join(file).display().to_string();
+        let mut command = self.stage.fleet.hub()?.kubectl(["apply", "--server-side", "-f", path.as_str()]);
+        if who == Who::Compliance {
+            command = command.kubeconfig(&self.compliance);
+        }
+        command.text().await?;
+        Ok(begin)
+    }
+
+    /// Runs kubectl on the hub, and shows it.
+    pub(super) async fn kubectl(&mut self, args: &[&str]) -> anyhow::Result<Instant> {
+        self.screen.say(Tone::Plain, &format!("  kubectl {}", args.join(" ")))?;
+        let begin = Instant::now();
+        self.stage.fleet.hub()?.kubectl(args.iter().copied()).text().await?;
+        Ok(begin)
+    }
+
+    /// The picture as it is now.
+    pub(super) fn picture(&self) -> tokio::sync::watch::Ref<'_, Picture> {
+        self.watches.now()
+    }
+
+    /// Waits until `looks_right` finds nothing missing any more.
+    pub(super) async fn until(
+        &mut self,
+        seconds: u64,
+        wanted: &str,
+        looks_right: impl Fn(&Picture) -> Result<(), String>,
+    ) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        loop {
+            self.refresh()?;
+            let Err(found) = looks_right(&self.watches.now()) else { return Ok(()) };
+            tracing::debug!(%found, "waits");
+            if begin.elapsed() > Duration::from_secs(seconds) {
+                bail!("wanted: {wanted}; found after {seconds} s: {found}");
+            }
+            if let Ok(ended) = timeout(REDRAW, self.watches.changed()).await {
+                ended?;
+            }
+        }
+    }
+
+    /// Makes sure that for some seconds nothing is found wrong.
+    pub(super) async fn stays(
+        &mut self,
+        seconds: u64,
+        wanted: &str,
+        looks_right: impl Fn(&Picture) -> Result<(), String>,
+    ) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(seconds) {
+            self.refresh()?;
+            if let Err(found) = looks_right(&self.watches.now()) {
+                bail!("wanted for {seconds} s: {wanted}; found: {found}");
+            }
+            if let Ok(ended) = timeout(REDRAW, self.watches.changed()).await {
+                ended?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the news, draws the picture, and fails if a promise was broken.
+    fn refresh(&mut self) -> anyhow::Result<()> {
+        let picture = self.watches.now();
+        for news in picture.news.iter().skip(self.told) {
+            self.screen.event(news.at, news.tone, &news.text)?;
+        }
+        self.told = picture.news.len();
+        if self.screen.is_live() && !picture.workloads.is_empty() {
+            let mut lines = table(&picture);
+            if let Some(words) = self.settling.and_then(|name| settling(&picture, name)) {
+                lines.push(vec![(Tone::Waiting, words)]);
+            }
+            self.screen.draw(&lines)?;
+        }
+        match picture.broken.first() {
+            Some(broken) => bail!("at no instant was this to be seen: {broken}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Sums up.
+    fn close(&mut self) -> anyhow::Result<()> {
+        self.screen.print(&[Vec::new(), vec![(Tone::Strong, "What you just saw".to_owned())]])?;
+        for line in std::mem::take(&mut self.seen) {
+            self.screen.say(Tone::Plain, &format!("  - {line}"))?;
+        }
+        let seconds = self.begin.elapsed().as_secs_f32();
+        self.screen.say(
+            Tone::Plain,
+            &format!(
+                "  Every step came true, {seconds:.0} s after the first API server was started. The API servers, \
+                 their\n  controllers and the operator are real; nodes and pods are played by kwok, so that \
+                 nothing was\n  computed and no data moved. Workloads with volumes are placed, and not moved yet."
+            ),
+        )?;
+        Ok(())
+    }
+
+    fn say_how_to_look_around(&mut self) -> anyhow::Result<()> {
+        let hub = self.stage.fleet.hub()?;
+        let kubectl = hub.binaries().path(Program::Kubectl);
+        let mut lines = vec![
+            String::new(),
+            "The fleet keeps running until Ctrl-C. To look around, in another terminal:".to_owned(),
+            String::new(),
+            format!("  alias k={}", kubectl.display()),
+            format!("  export KUBECONFIG={}", hub.kubeconfig_path().display()),
+            "  k get tenantworkloads.domicile.dev -A       # where everything runs".to_owned(),
+            "  k -n claims describe tw intake              # why it is stuck".to_owned(),
+            "  k get decisions.domicile.dev                # what was decided, and still is on record"
+                .to_owned(),
+            "  k get relocations.domicile.dev; k get migrations.domicile.dev -A".to_owned(),
+            String::new(),
+            "The members, as their owners see them:".to_owned(),
+            String::new(),
+        ];
+        for member in self.stage.fleet.members() {
+            let path = member.kubeconfig_path();
+            lines.push(format!("  k --kubeconfig {} get deployments,cronjobs -A", path.display()));
+        }
+        lines.push(String::new());
+        lines.push(format!("The operator's log: {}", self.stage.operator_log().display()));
+        for line in lines {
+            self.screen.say(Tone::Plain, &line)?;
+        }
+        Ok(())
+    }
+}
+
+/// What of Kubernetes' own rights the user `compliance` needs.
+fn compliance_may_decide() -> serde_json::Value {
+    let rbac = "rbac.authorization.k8s.io";
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": "compliance"},
+            "rules": [{"apiGroups": ["domicile.dev"], "resources": ["decisions"], "verbs": ["get", "list", "create", "patch"]}],
+        },
+        {
+            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": "compliance"},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "compliance"},
+            "subjects": [{"apiGroup": rbac, "kind": "User", "name": "compliance"}],
+        },
+    ]})
+}
+
+/// Does to a member what `kubectl domicile join` and `admit` do. All tenants are admitted everywhere, so that
+/// only policies and decisions keep them apart.
+async fn join(stage: &Stage, name: &str) -> anyhow::Result<()> {
+    stage.prepare(name, &[]).await?;
+    let mut text = String::new();
+    for tenant in TENANTS {
+        for object in admission(&TenantName::new(tenant)?, Impersonation::Constrained) {
+            text.push_str("---\n");
+            text.push_str(&yaml::to_string(&object)?);
+        }
+    }
+    stage.fleet.member(name)?.kubectl(["apply", "--server-side", "-f", "-"]).stdin(text).text().await?;
+    Ok(())
+}
+
+/// How long a member must still be Ready before anything moves there by preference.
+fn settling(picture: &Picture, cluster: &str) -> Option<String> {
+    let since = picture.ready_since(cluster)?;
+    let seconds = jiff::Timestamp::now().duration_since(since).as_secs();
+    (seconds < 60).then(|| {
+        format!("  {cluster} has been Ready for {seconds} s; what only prefers it moves there after 60 s")
+    })
+}
