@@ -4,11 +4,11 @@
 //! to a fact is judged once per class and not once per workload.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use domicile_crds::{NamespaceName, PlaceRef, Residency, TenantName, WorkloadKey};
+use domicile_crds::{CountrySetName, NamespaceName, PlaceRef, Residency, TenantName, WorkloadKey};
 use jiff::Timestamp;
 
 use crate::{
@@ -59,6 +59,17 @@ impl PolicyClass {
     }
 }
 
+impl PolicyClass {
+    /// Whether it names a country set, so that a change of the set can make a difference.
+    #[must_use]
+    pub fn names(&self, set: &CountrySetName) -> bool {
+        let residencies = [&*self.tenant_residency, &self.residency];
+        let mut entries = residencies.into_iter().flat_map(|r| r.allowed.iter().chain(&r.denied));
+        entries.any(|entry| entry.country_set.as_ref() == Some(set))
+            || self.preferences.iter().any(|place| place.country_set.as_ref() == Some(set))
+    }
+}
+
 /// A class's place in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(u32);
@@ -82,6 +93,7 @@ pub struct ClassRow {
     pub members: BTreeSet<WorkloadKey>,
     /// When one of the answers changes by itself.
     pub next: Option<Timestamp>,
+    judged: bool,
 }
 
 /// All classes and their answers.
@@ -90,13 +102,21 @@ pub struct Classes {
     rows: Vec<ClassRow>,
     ids: HashMap<PolicyClass, ClassId>,
     of: HashMap<WorkloadKey, ClassId>,
+    /// Rows that no workload is in, to be used again.
+    free: Vec<ClassId>,
 }
 
 impl Classes {
     /// The class of a workload.
     #[must_use]
     pub fn of(&self, key: &WorkloadKey) -> Option<&ClassRow> {
-        self.row(*self.of.get(key)?)
+        self.row(self.id_of(key)?)
+    }
+
+    /// The id of a workload's class.
+    #[must_use]
+    pub fn id_of(&self, key: &WorkloadKey) -> Option<ClassId> {
+        self.of.get(key).copied()
     }
 
     /// A class.
@@ -110,83 +130,70 @@ impl Classes {
         (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).map(ClassId)
     }
 
-    /// Puts a workload into its class, which is judged if it is new. Answers whether it is in one.
-    pub fn classify(&mut self, world: &World, key: &WorkloadKey, now: Timestamp) -> bool {
+    /// Puts a workload into its class. One that is new is yet to be [judged](Self::refresh).
+    pub fn classify(&mut self, world: &World, key: &WorkloadKey) {
         let class = world.workloads.get(key).and_then(|fact| PolicyClass::of(world, key, fact));
-        let old = self.of.get(key).copied();
-        if let (Some(id), Some(class)) = (old, &class)
-            && self.row(id).is_some_and(|row| row.class == *class)
-        {
-            return true;
+        let old = self.of(key).map(|row| &row.class);
+        if old.is_some() && old == class.as_ref() {
+            return;
         }
         self.forget(key);
-        let Some(class) = class else { return false };
+        let Some(class) = class else { return };
         let id = self.ids.get(&class).copied().unwrap_or_else(|| self.add(class));
         if let Some(row) = self.rows.get_mut(id.index()) {
-            if row.members.is_empty() {
-                for cluster in world.clusters_by_name() {
-                    row.judge(world, *cluster, now);
-                }
-                row.settle(world);
-            }
             row.members.insert(key.clone());
         }
         self.of.insert(key.clone(), id);
-        true
     }
 
     /// Takes a workload out of its class.
-    pub fn forget(&mut self, key: &WorkloadKey) {
-        if let Some(id) = self.of.remove(key)
-            && let Some(row) = self.rows.get_mut(id.index())
-        {
-            row.members.remove(key);
-            if row.members.is_empty() {
-                // Nobody keeps these answers up to date any more; they are made anew if the class returns.
-                row.cells = Vec::new();
-                row.open = Vec::new();
-                row.next = None;
-            }
+    fn forget(&mut self, key: &WorkloadKey) {
+        let Some(id) = self.of.remove(key) else { return };
+        let Some(row) = self.rows.get_mut(id.index()) else { return };
+        row.members.remove(key);
+        if row.members.is_empty() {
+            self.ids.remove(&row.class);
+            (row.cells, row.open, row.next, row.judged) = (Vec::new(), Vec::new(), None, false);
+            self.free.push(id);
         }
     }
 
     fn add(&mut self, class: PolicyClass) -> ClassId {
-        let id = ClassId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
+        let reused = self.free.pop();
+        let id = reused.unwrap_or_else(|| ClassId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX)));
         self.ids.insert(class.clone(), id);
-        self.rows.push(ClassRow {
-            class,
-            cells: Vec::new(),
-            open: Vec::new(),
-            members: BTreeSet::new(),
-            next: None,
-        });
+        match self.rows.get_mut(id.index()) {
+            Some(row) => row.class = class,
+            None => self.rows.push(ClassRow {
+                class,
+                cells: Vec::new(),
+                open: Vec::new(),
+                members: BTreeSet::new(),
+                next: None,
+                judged: false,
+            }),
+        }
         id
     }
 
-    /// Judges `clusters` again for a class. Answers those whose cell changed, with the cell as it was.
+    /// Judges `clusters` again for a class, all if it is new, and those whose answer is due.
+    /// Answers the clusters whose cell changed, with the cell as it was.
     pub fn refresh(
         &mut self,
         world: &World,
         id: ClassId,
-        clusters: &[ClusterId],
+        clusters: impl Iterator<Item = ClusterId>,
         now: Timestamp,
     ) -> Vec<(ClusterId, Cell)> {
-        let Some(row) = self.rows.get_mut(id.index()).filter(|row| !row.members.is_empty()) else {
-            return Vec::new();
-        };
-        let mut changed = Vec::new();
-        for cluster in clusters {
-            let old = row.judge(world, *cluster, now);
-            if row.cell(*cluster) != old {
-                changed.push((*cluster, old));
-            }
+        match self.rows.get_mut(id.index()) {
+            Some(row) if !row.members.is_empty() => row.refresh(world, clusters, now),
+            _ => Vec::new(),
         }
-        if !changed.is_empty() {
-            row.settle(world);
-        }
-        changed
     }
 }
+
+/// From how many changes on sorting anew is cheaper than mending.
+const MANY: usize = 32;
 
 impl ClassRow {
     /// The answer for a cluster.
@@ -195,28 +202,89 @@ impl ClassRow {
         self.cells.get(cluster.index()).copied().unwrap_or(Cell::UNJUDGED)
     }
 
-    /// Clusters whose answer has changed by itself until `now`.
+    /// Whether it has workloads, and answers for them.
     #[must_use]
-    pub fn due(&self, world: &World, now: Timestamp) -> Vec<ClusterId> {
-        let is_due = |id: &&ClusterId| self.cell(**id).next.is_some_and(|next| next <= now);
-        world.clusters_by_name().iter().filter(is_due).copied().collect()
+    pub fn is_judged(&self) -> bool {
+        self.judged
     }
 
-    /// Judges one cluster; answers the cell as it was.
-    fn judge(&mut self, world: &World, cluster: ClusterId, now: Timestamp) -> Cell {
-        if self.cells.len() <= cluster.index() {
-            self.cells.resize(cluster.index() + 1, Cell::UNJUDGED);
+    fn refresh(
+        &mut self,
+        world: &World,
+        clusters: impl Iterator<Item = ClusterId>,
+        now: Timestamp,
+    ) -> Vec<(ClusterId, Cell)> {
+        let mut changed = Vec::new();
+        if self.judged {
+            clusters.for_each(|id| self.judge(world, id, now, &mut changed));
+            if self.next.is_some_and(|next| next <= now) {
+                let due = |id: &&ClusterId| self.cell(**id).next.is_some_and(|next| next <= now);
+                let due: Vec<ClusterId> = world.clusters_by_name().iter().filter(due).copied().collect();
+                for id in due {
+                    self.judge(world, id, now, &mut changed);
+                }
+            }
+        } else {
+            world.clusters_by_name().iter().for_each(|id| self.judge(world, *id, now, &mut changed));
+            self.judged = true;
         }
-        let cell = judge(world, &self.class, cluster, now);
-        match self.cells.get_mut(cluster.index()) {
-            Some(slot) => std::mem::replace(slot, cell),
-            None => cell,
+        if changed.len() < MANY {
+            for (id, old) in &changed {
+                self.reopen(world, *id, *old);
+            }
+        } else {
+            self.sort(world);
+        }
+        if !changed.is_empty() {
+            self.next = self.cells.iter().filter_map(|cell| cell.next).min();
+        }
+        changed
+    }
+
+    /// Judges one cluster; notes the cell as it was if it changed.
+    fn judge(&mut self, world: &World, id: ClusterId, now: Timestamp, changed: &mut Vec<(ClusterId, Cell)>) {
+        if self.cells.len() <= id.index() {
+            self.cells.resize(id.index() + 1, Cell::UNJUDGED);
+        }
+        let Some(cell) = self.cells.get_mut(id.index()) else { return };
+        let old = std::mem::replace(cell, judge(world, &self.class, id, now));
+        if old != *cell {
+            changed.push((id, old));
         }
     }
 
-    /// Sorts the open clusters by tier after cells have changed.
-    fn settle(&mut self, world: &World) {
-        let mut tiers: std::collections::BTreeMap<u16, Vec<ClusterId>> = std::collections::BTreeMap::new();
+    /// Moves one cluster, which was `old`, to where it belongs among the open ones.
+    fn reopen(&mut self, world: &World, id: ClusterId, old: Cell) {
+        let new = self.cell(id);
+        if (old.is_open(), old.tier) == (new.is_open(), new.tier) {
+            return;
+        }
+        let before = |other: &ClusterId| world.name_of(*other) < world.name_of(id);
+        if let Ok(at) = self.open.binary_search_by_key(&old.tier, |(tier, _)| *tier)
+            && let Some((_, clusters)) = self.open.get_mut(at)
+            && let slot = clusters.partition_point(before)
+            && clusters.get(slot) == Some(&id)
+        {
+            clusters.remove(slot);
+            if clusters.is_empty() {
+                self.open.remove(at);
+            }
+        }
+        if !new.is_open() {
+            return;
+        }
+        let at = self.open.partition_point(|(tier, _)| *tier < new.tier);
+        if self.open.get(at).is_none_or(|(tier, _)| *tier != new.tier) {
+            self.open.insert(at, (new.tier, Vec::new()));
+        }
+        if let Some((_, clusters)) = self.open.get_mut(at) {
+            clusters.insert(clusters.partition_point(before), id);
+        }
+    }
+
+    /// Sorts all open clusters by tier.
+    fn sort(&mut self, world: &World) {
+        let mut tiers: BTreeMap<u16, Vec<ClusterId>> = BTreeMap::new();
         for id in world.clusters_by_name() {
             let cell = self.cell(*id);
             if cell.is_open() {
@@ -224,6 +292,5 @@ impl ClassRow {
             }
         }
         self.open = tiers.into_iter().collect();
-        self.next = self.cells.iter().filter_map(|cell| cell.next).min();
     }
 }

@@ -164,6 +164,11 @@ impl Decisions {
         self.about_name(SubjectKind::TenantWorkload, &key.to_string())
     }
 
+    /// The workloads that there are decisions about, as namespace/name.
+    pub fn workloads(&self) -> impl Iterator<Item = &str> {
+        self.about.workloads.keys().map(String::as_str)
+    }
+
     /// The subjects of decisions that name `name` as their predecessor.
     pub fn subjects_naming(&self, name: &DecisionName) -> impl Iterator<Item = &Subject> {
         let successors = self.successors.get(name).into_iter().flatten();

@@ -3,7 +3,7 @@
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
 use domicile_crds::{
-    PlaceRef, ProviderName, Scheduling, SiteName, SiteState, SubjectKind, TenantName, Verdict, WorkloadKey,
+    PlaceRef, ProviderName, Scheduling, SiteState, SubjectKind, TenantName, Verdict, WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -28,6 +28,41 @@ pub struct Finding {
     pub object: String,
 }
 
+/// An object that a rule looks at, as it stands to a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Its MemberCluster.
+    Member,
+    /// Its Site.
+    Site,
+    /// The provider that operates the site.
+    Operator,
+    /// The provider that owns it.
+    Owner,
+    /// The tenant whose workload it is.
+    Tenant,
+}
+
+impl Object {
+    /// The object as kind/name.
+    #[must_use]
+    pub fn name(self, world: &World, tenant: &TenantName, id: ClusterId) -> String {
+        let Some(row) = world.cluster(id) else { return String::new() };
+        let member = || format!("MemberCluster/{}", row.name);
+        let provider = |of: fn(&SiteFact) -> &ProviderName| {
+            world.site_of(id).map(|(_, site)| format!("HostingProvider/{}", of(site)))
+        };
+        let name = match self {
+            Self::Member => None,
+            Self::Site => row.fact.as_ref().map(|fact| format!("Site/{}", fact.site)),
+            Self::Operator => provider(|site| &site.operated_by),
+            Self::Owner => provider(|site| &site.owned_by),
+            Self::Tenant => Some(format!("Tenant/{tenant}")),
+        };
+        name.unwrap_or_else(member)
+    }
+}
+
 /// What of a cluster doesn't change from workload to workload of the same class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
@@ -42,6 +77,8 @@ pub struct Cell {
     /// The tier if what can't be told speaks for it. What runs there isn't drawn to a place that may be no better:
     /// that a set is missing moves nothing.
     pub tier_at_best: u16,
+    /// What revokes or, if nothing does, whose approval has expired.
+    pub culprit: Object,
     /// When this can change by itself.
     pub next: Option<Timestamp>,
 }
@@ -54,6 +91,7 @@ impl Cell {
         evacuating: false,
         tier: u16::MAX,
         tier_at_best: 0,
+        culprit: Object::Member,
         next: None,
     };
 
@@ -69,8 +107,16 @@ impl Cell {
 pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Cell {
     let mut cell = Cell { unknown: RuleSet::EMPTY, ..Cell::UNJUDGED };
     let mut horizon = Horizon::new(now);
-    examine(world, class, id, &mut horizon, &mut |rule, certain, _| {
-        if certain { cell.failing.insert(rule) } else { cell.unknown.insert(rule) }
+    examine(world, class, id, &mut horizon, &mut |rule, certain, object| {
+        if !certain {
+            return cell.unknown.insert(rule);
+        }
+        let first = !cell.failing.contains(rule);
+        let expired = rule == Rule::ApprovalExpired && !cell.failing.contains(Rule::ApprovalRevoked);
+        if first && (rule == Rule::ApprovalRevoked || expired) {
+            cell.culprit = object;
+        }
+        cell.failing.insert(rule);
     });
     let row = world.cluster(id);
     let draining = row.and_then(|r| r.fact.as_ref()).is_some_and(|f| f.scheduling == Scheduling::Draining);
@@ -86,38 +132,35 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
 pub fn explain(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     examine(world, class, id, &mut Horizon::new(now), &mut |rule, certain, object| {
-        findings.push(Finding { rule, certain, object: object() });
+        findings.push(Finding { rule, certain, object: object.name(world, &class.tenant, id) });
     });
     findings.sort_by_key(|f| f.rule);
     findings
 }
 
-/// Takes a rule, whether it fails for certain, and the object to look at (made only when wanted).
-type Sink<'a> = dyn FnMut(Rule, bool, &dyn Fn() -> String) + 'a;
+/// Takes a rule, whether it fails for certain, and the object to look at.
+type Sink<'a> = dyn FnMut(Rule, bool, Object) + 'a;
 
 /// The rules that need the site, and can't be told without it.
 const NEEDS_SITE: [Rule; 4] =
     [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline];
 
 fn examine(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon, out: &mut Sink<'_>) {
-    let Some(row) = world.cluster(id) else { return out(Rule::ClusterNotReady, false, &String::new) };
+    let Some(row) = world.cluster(id) else { return out(Rule::ClusterNotReady, false, Object::Member) };
     let view = viewpoint(world, &class.tenant, row);
-    let fact = row.fact.as_ref();
-    if let Some((fact, site)) = fact.and_then(|fact| Some((fact, world.sites.get(&fact.site)?))) {
-        examine_site(world, class, (&fact.site, site), (&view, horizon), out);
+    if let Some(site) = view.site.and_then(|site| world.sites.get(site)) {
+        examine_site(world, class, site, (&view, horizon), out);
     } else {
-        let object = || match fact {
-            Some(fact) => format!("Site/{}", fact.site),
-            None => format!("MemberCluster/{}", row.name),
-        };
         for rule in NEEDS_SITE {
-            out(rule, false, &object);
+            out(rule, false, Object::Site);
         }
     }
     if let Some(site) = view.site {
-        examine_restrictions(world, (SubjectKind::Site, site.as_str()), (&view, horizon), out);
+        let site = (SubjectKind::Site, site.as_str(), Object::Site);
+        examine_restrictions(world, site, (&view, horizon), out);
     }
-    examine_restrictions(world, (SubjectKind::Tenant, class.tenant.as_str()), (&view, horizon), out);
+    let tenant = (SubjectKind::Tenant, class.tenant.as_str(), Object::Tenant);
+    examine_restrictions(world, tenant, (&view, horizon), out);
     examine_member(class, row, out);
 }
 
@@ -134,53 +177,56 @@ type Sight<'a> = (&'a Viewpoint<'a>, &'a mut Horizon);
 fn examine_site(
     world: &World,
     class: &PolicyClass,
-    (name, site): (&SiteName, &SiteFact),
+    site: &SiteFact,
     (view, horizon): Sight<'_>,
     out: &mut Sink<'_>,
 ) {
-    let object = || format!("Site/{name}");
     let residency =
         judge_residency(&world.sets, &class.tenant_residency, &class.residency, site.country, horizon);
     if residency.denied != Tri::No {
-        out(Rule::CountryDenied, residency.denied == Tri::Yes, &object);
+        out(Rule::CountryDenied, residency.denied == Tri::Yes, Object::Site);
     }
     if residency.allowed != Tri::Yes {
-        out(Rule::CountryNotAllowed, residency.allowed == Tri::No, &object);
+        out(Rule::CountryNotAllowed, residency.allowed == Tri::No, Object::Site);
     }
-    examine_provider(world, &site.operated_by, (view, horizon), out);
+    examine_provider(world, (&site.operated_by, Object::Operator), (view, horizon), out);
     if site.owned_by != site.operated_by {
-        examine_provider(world, &site.owned_by, (view, horizon), out);
+        examine_provider(world, (&site.owned_by, Object::Owner), (view, horizon), out);
     }
     let begun = horizon.has_begun(site.online_from);
     if site.state != SiteState::Online || !begun {
-        out(Rule::SiteNotOnline, true, &object);
+        out(Rule::SiteNotOnline, true, Object::Site);
     }
 }
 
-fn examine_provider(world: &World, provider: &ProviderName, (view, horizon): Sight<'_>, out: &mut Sink<'_>) {
-    let object = || format!("HostingProvider/{provider}");
+fn examine_provider(
+    world: &World,
+    (provider, object): (&ProviderName, Object),
+    (view, horizon): Sight<'_>,
+    out: &mut Sink<'_>,
+) {
     if !world.providers.contains(provider) {
-        out(Rule::NotApproved, false, &object);
+        out(Rule::NotApproved, false, object);
         // What restricts it still counts: deleting the object must not lift a freeze.
-        let subject = (SubjectKind::HostingProvider, provider.as_str());
+        let subject = (SubjectKind::HostingProvider, provider.as_str(), object);
         return examine_restrictions(world, subject, (view, horizon), out);
     }
     let decisions = world.decisions.about_name(SubjectKind::HostingProvider, provider.as_str());
     match world.decisions.standing_of(decisions, view, horizon) {
         Standing::Decided(verdict) => {
             if let Some(rule) = restriction(verdict) {
-                out(rule, true, &object);
+                out(rule, true, object);
             }
         }
-        Standing::Expired => out(Rule::ApprovalExpired, true, &object),
-        Standing::OutOfScope => out(Rule::ApprovalOutOfScope, true, &object),
-        Standing::Undecided => out(Rule::NotApproved, true, &object),
+        Standing::Expired => out(Rule::ApprovalExpired, true, object),
+        Standing::OutOfScope => out(Rule::ApprovalOutOfScope, true, object),
+        Standing::Undecided => out(Rule::NotApproved, true, object),
     }
 }
 
 fn examine_restrictions(
     world: &World,
-    (kind, name): (SubjectKind, &str),
+    (kind, name, object): (SubjectKind, &str, Object),
     (view, horizon): Sight<'_>,
     out: &mut Sink<'_>,
 ) {
@@ -188,7 +234,7 @@ fn examine_restrictions(
     if let Standing::Decided(verdict) = world.decisions.standing_of(decisions, view, horizon)
         && let Some(rule) = restriction(verdict)
     {
-        out(rule, true, &|| format!("{kind:?}/{name}"));
+        out(rule, true, object);
     }
 }
 
@@ -202,30 +248,30 @@ fn restriction(verdict: Verdict) -> Option<Rule> {
 }
 
 fn examine_member(class: &PolicyClass, row: &ClusterRow, out: &mut Sink<'_>) {
-    let object = || format!("MemberCluster/{}", row.name);
+    let object = Object::Member;
     if row.taken.contains(&class.namespace) {
-        out(Rule::NamespaceTaken, true, &object);
+        out(Rule::NamespaceTaken, true, object);
     }
     let Some(fact) = &row.fact else {
         for rule in [Rule::TenantNotAdmitted, Rule::KindNotServed, Rule::Cordoned, Rule::ClusterNotReady] {
-            out(rule, false, &object);
+            out(rule, false, object);
         }
         if !class.classes.is_empty() {
-            out(Rule::ClassNotServed, false, &object);
+            out(Rule::ClassNotServed, false, object);
         }
         return;
     };
     match &fact.admitted {
         None => {
-            out(Rule::TenantNotAdmitted, false, &object);
-            out(Rule::KindNotServed, false, &object);
+            out(Rule::TenantNotAdmitted, false, object);
+            out(Rule::KindNotServed, false, object);
         }
         Some(admitted) => {
             if !admitted.contains(&class.tenant) {
-                out(Rule::TenantNotAdmitted, true, &object);
+                out(Rule::TenantNotAdmitted, true, object);
             }
             if fact.kinds_not_served & class.kinds != 0 {
-                out(Rule::KindNotServed, true, &object);
+                out(Rule::KindNotServed, true, object);
             }
         }
     }
@@ -234,13 +280,13 @@ fn examine_member(class: &PolicyClass, row: &ClusterRow, out: &mut Sink<'_>) {
         ClassUse::Ingress(name) => fact.ingress_classes.contains_key(name),
     };
     if !class.classes.iter().all(served) {
-        out(Rule::ClassNotServed, true, &object);
+        out(Rule::ClassNotServed, true, object);
     }
     if fact.scheduling != Scheduling::Open {
-        out(Rule::Cordoned, true, &object);
+        out(Rule::Cordoned, true, object);
     }
     if fact.ready != Tri::Yes {
-        out(Rule::ClusterNotReady, fact.ready == Tri::No, &object);
+        out(Rule::ClusterNotReady, fact.ready == Tri::No, object);
     }
 }
 

@@ -85,6 +85,7 @@ pub struct World {
     clusters: Vec<ClusterRow>,
     ids: HashMap<ClusterName, ClusterId>,
     by_name: Vec<ClusterId>,
+    at_site: HashMap<SiteName, BTreeSet<ClusterId>>,
 }
 
 impl World {
@@ -123,7 +124,29 @@ impl World {
         self.clusters.get_mut(id.index())
     }
 
-    fn name_of(&self, id: ClusterId) -> Option<&ClusterName> {
+    /// Takes what is known of a cluster.
+    pub(crate) fn set_cluster(&mut self, id: ClusterId, fact: Option<ClusterFact>) {
+        let Some(row) = self.clusters.get_mut(id.index()) else { return };
+        if let Some(left) = row.fact.as_ref().map(|fact| &fact.site)
+            && let Some(there) = self.at_site.get_mut(left)
+        {
+            there.remove(&id);
+            if there.is_empty() {
+                self.at_site.remove(left);
+            }
+        }
+        if let Some(fact) = &fact {
+            self.at_site.entry(fact.site.clone()).or_default().insert(id);
+        }
+        row.fact = fact;
+    }
+
+    /// The clusters whose nodes are at a site, whether it exists or not.
+    pub fn clusters_at(&self, site: &SiteName) -> impl Iterator<Item = ClusterId> {
+        self.at_site.get(site).into_iter().flatten().copied()
+    }
+
+    pub(crate) fn name_of(&self, id: ClusterId) -> Option<&ClusterName> {
         self.cluster(id).map(|row| &row.name)
     }
 

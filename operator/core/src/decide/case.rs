@@ -1,0 +1,236 @@
+//! One workload, looked at.
+
+use domicile_crds::{
+    Cause, CauseKind, ClusterName, MigrationMode, OnApprovalExpired, Seat, SiteState, WorkloadKey,
+};
+use jiff::Timestamp;
+
+use super::{Decided, Obstacle, Overlay, SeatVerdict, Verdict, Wish};
+use crate::{
+    Horizon, Rule, RuleSet, World,
+    class::{ClassRow, Classes},
+    decisions::DecisionFact,
+    eligibility::{Cell, Object, judge_own},
+    facts::{MigrationFact, TenantFact, WorkloadFact},
+    manifests::Manifests,
+    world::ClusterId,
+};
+
+/// A workload with all that is looked at for it.
+pub(super) struct Case<'a> {
+    pub(super) world: &'a World,
+    pub(super) row: &'a ClassRow,
+    pub(super) key: &'a WorkloadKey,
+    pub(super) workload: &'a WorkloadFact,
+    pub(super) manifests: &'a Manifests,
+    pub(super) overlay: &'a Overlay,
+    tenant: &'a TenantFact,
+    /// The copies on record.
+    seats: &'a [Seat],
+    /// Its moves that haven't ended.
+    moves: Vec<&'a MigrationFact>,
+    /// Decisions about the workload itself.
+    own: &'a [DecisionFact],
+    /// What all of its class share.
+    pub(super) horizon: Horizon,
+    /// What is its own.
+    wake: Horizon,
+    /// Clusters that one of its copies has or gets.
+    pub(super) taken: Vec<ClusterId>,
+    pub(super) short: bool,
+}
+
+impl<'a> Case<'a> {
+    /// `None` if it is nobody's or can't be run.
+    pub(super) fn open(
+        world: &'a World,
+        classes: &'a Classes,
+        (key, workload): (&'a WorkloadKey, &'a WorkloadFact),
+        overlay: &'a Overlay,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let row = classes.of(key)?;
+        let seats = world.assignments.get(key).map_or(&[][..], |a| &a.spec.seats);
+        let moves: Vec<_> = world.running_moves(key).collect();
+        let targets = moves.iter().flat_map(|m| [&m.spec.from, &m.spec.to]);
+        let used = seats.iter().map(|seat| &seat.cluster).chain(targets);
+        let mut taken: Vec<ClusterId> = used.filter_map(|name| world.find_cluster(name)).collect();
+        taken.sort_unstable();
+        taken.dedup();
+        Some(Self {
+            world,
+            row,
+            key,
+            workload,
+            manifests: workload.manifests.as_ref().ok()?,
+            overlay,
+            tenant: world.tenants.get(&row.class.tenant)?,
+            seats,
+            moves,
+            own: world.decisions.about_workload(key),
+            horizon: Horizon::new(now),
+            wake: Horizon::new(now),
+            taken,
+            short: false,
+        })
+    }
+
+    pub(super) fn decide(mut self) -> Decided {
+        let on_record = self.taken.clone();
+        let mut seats: Vec<SeatVerdict> = Vec::new();
+        for seat in self.seats.iter().filter(|seat| seat.phase == domicile_crds::SeatPhase::Active) {
+            seats.push(self.seat(seat.ordinal, &seat.cluster));
+        }
+        for ordinal in 0..self.workload.clusters.count {
+            if !self.seats.iter().any(|seat| seat.ordinal == ordinal) {
+                let wish = self.place();
+                let (failing, unknown) = (RuleSet::EMPTY, RuleSet::EMPTY);
+                seats.push(SeatVerdict { ordinal, at: None, failing, unknown, wish });
+            }
+        }
+        seats.sort_by_key(|seat| seat.ordinal);
+        let wake = self.wake.next();
+        self.note(wake);
+        let verdict = Verdict { key: self.key.clone(), seats, blocked: None, next: self.horizon.next() };
+        let chosen = self.taken.iter().filter(|id| !on_record.contains(id)).copied().collect();
+        Decided { verdict, chosen, demand: self.manifests.demand, short: self.short, wake }
+    }
+
+    fn note(&mut self, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.horizon.note(at);
+        }
+    }
+
+    /// What decisions about the workload itself bar at a cluster.
+    pub(super) fn own(&mut self, id: ClusterId) -> RuleSet {
+        judge_own(self.world, &self.row.class.tenant, self.own, id, &mut self.wake)
+    }
+
+    /// Whether a cluster has been ready for long enough to attract anybody.
+    pub(super) fn is_settled(&mut self, id: ClusterId) -> bool {
+        let since = self.world.cluster(id).and_then(|row| row.fact.as_ref()).and_then(|f| f.ready_since);
+        let settled = since.and_then(|since| since.checked_add(super::PREFERENCE_SETTLE).ok());
+        settled.is_some_and(|at| self.wake.has_begun(Some(at)))
+    }
+
+    fn place(&mut self) -> Wish {
+        let target = self.choose(0..u16::MAX);
+        let name = target.and_then(|id| self.world.name_of(id));
+        name.map_or(Wish::Wait, |name| Wish::Place(name.clone()))
+    }
+
+    /// What should become of a copy that is somewhere.
+    fn seat(&mut self, ordinal: i32, cluster: &ClusterName) -> SeatVerdict {
+        let Some(id) = self.world.find_cluster(cluster) else {
+            let unknown = RuleSet::LEGAL.with(Rule::ClusterNotReady);
+            let (at, failing, wish) = (Some(cluster.clone()), RuleSet::EMPTY, Wish::Hold);
+            return SeatVerdict { ordinal, at, failing, unknown, wish };
+        };
+        let cell = self.row.cell(id);
+        self.note(cell.next);
+        let mut failing = cell.failing.union(self.own(id));
+        if self.world.is_stale(id, self.horizon.now()) {
+            failing.insert(Rule::ObservationStale);
+        }
+        let wish = self.react(ordinal, id, failing, cell);
+        SeatVerdict { ordinal, at: Some(cluster.clone()), failing, unknown: cell.unknown, wish }
+    }
+
+    /// The table of docs/rules.md: the first row that applies wins.
+    fn react(&mut self, ordinal: i32, id: ClusterId, failing: RuleSet, cell: Cell) -> Wish {
+        if failing.contains(Rule::ApprovalSuspended) {
+            return Wish::Suspend;
+        }
+        if !failing.intersection(RuleSet::FREEZING).is_empty() {
+            return Wish::Freeze;
+        }
+        if ordinal >= self.workload.clusters.count {
+            // Nothing is deleted where a freeze can't be ruled out.
+            let frozen = self.world.site_of(id).is_none() || failing.contains(Rule::ObservationStale);
+            return if frozen { Wish::Hold } else { Wish::Leave };
+        }
+        if let Some(cause) = self.driver(id, failing, cell) {
+            return self.relocate(ordinal, id, cause);
+        }
+        let leaving = self.world.cluster(id).and_then(|row| row.fact.as_ref()).is_some_and(|f| f.leaving);
+        if leaving || !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
+            return Wish::Hold;
+        }
+        self.prefer(ordinal, id, cell.tier_at_best).unwrap_or(Wish::Stay)
+    }
+
+    /// What drives a copy away, if anything does.
+    fn driver(&self, id: ClusterId, failing: RuleSet, cell: Cell) -> Option<Cause> {
+        let name = |object: Object| object.name(self.world, &self.row.class.tenant, id);
+        let evacuates = self.tenant.on_approval_expired == OnApprovalExpired::Evacuate;
+        let (kind, subject) = if failing.contains(Rule::ApprovalRevoked) {
+            let shared = cell.failing.contains(Rule::ApprovalRevoked);
+            let subject = if shared { name(cell.culprit) } else { format!("TenantWorkload/{}", self.key) };
+            (CauseKind::ApprovalRevoked, subject)
+        } else if failing.contains(Rule::CountryDenied) || failing.contains(Rule::CountryNotAllowed) {
+            (CauseKind::ResidencyChanged, name(Object::Site))
+        } else if failing.contains(Rule::ApprovalExpired) && evacuates {
+            (CauseKind::ApprovalExpired, name(cell.culprit))
+        } else if !cell.evacuating {
+            return None;
+        } else if self.world.site_of(id).is_some_and(|(_, site)| site.state == SiteState::Closing) {
+            (CauseKind::SiteClosing, name(Object::Site))
+        } else {
+            (CauseKind::Draining, name(Object::Member))
+        };
+        Some(Cause { kind, subject })
+    }
+
+    fn relocate(&mut self, ordinal: i32, id: ClusterId, cause: Cause) -> Wish {
+        if self.manifests.has_volumes {
+            return Wish::Stuck { cause, obstacle: Obstacle::VolumesNotMovable };
+        }
+        let target = self.target(ordinal, id, 0..u16::MAX);
+        match target.and_then(|id| self.world.name_of(id)) {
+            Some(name) => Wish::Move { to: name.clone(), cause, compulsory: true },
+            None => Wish::Stuck { cause, obstacle: Obstacle::NoLawfulPlace },
+        }
+    }
+
+    /// Where a copy that is at `here` goes: on to the target of a move that is recorded, or to the best of `tiers`.
+    ///
+    /// A better target doesn't change the course of a move, nor does one that isn't ready for a moment. One that
+    /// takes nothing new is given up for one that does, and kept if there is none: it may have begun.
+    fn target(&mut self, ordinal: i32, here: ClusterId, tiers: std::ops::Range<u16>) -> Option<ClusterId> {
+        let standing = self.standing_target(ordinal).filter(|id| *id != here);
+        let Some(standing) = standing else { return self.choose(tiers) };
+        let cell = self.row.cell(standing);
+        let closed = cell.failing.union(cell.unknown).without(Rule::ClusterNotReady);
+        if closed.is_empty() && !self.world.is_stale(standing, self.horizon.now()) {
+            return Some(standing);
+        }
+        self.choose(tiers).or(Some(standing))
+    }
+
+    /// The target of a move that is recorded, unless it may not have the copy any more.
+    fn standing_target(&mut self, ordinal: i32) -> Option<ClusterId> {
+        let migration = self.moves.iter().find(|m| m.spec.seat == ordinal)?;
+        let id = self.world.find_cluster(&migration.spec.to)?;
+        let cell = self.row.cell(id);
+        self.note(cell.next);
+        let barred = cell.failing.union(cell.unknown).union(self.own(id)).intersection(RuleSet::BARRING);
+        (barred.is_empty() && !cell.evacuating).then_some(id)
+    }
+
+    /// A move to a tier that is certainly better, where the tenant's mode allows one.
+    fn prefer(&mut self, ordinal: i32, id: ClusterId, here: u16) -> Option<Wish> {
+        let moves = self.tenant.migration.mode != MigrationMode::Manual && !self.manifests.has_volumes;
+        if here == 0 || !moves {
+            return None;
+        }
+        let target = self.target(ordinal, id, 0..here)?;
+        if self.row.cell(target).tier >= here {
+            return None;
+        }
+        let to = self.world.name_of(target)?.clone();
+        let subject = Object::Site.name(self.world, &self.row.class.tenant, target);
+        let cause = Cause { kind: CauseKind::PreferredPlace, subject };
+        Some(Wish::Move { to, cause, compulsory: false })
+    }
+}

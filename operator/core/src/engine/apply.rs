@@ -1,0 +1,340 @@
+//! Taking note of changes: what they are about is remembered, and judged when the engine is next advanced.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use domicile_crds::{
+    Assignment, ClusterName, DecisionName, DecisionSpec, MemberCluster, Migration, NamespaceName, Relocation,
+    RelocationName, SiteName, SiteSpec, Subject, SubjectKind, TenantName, TenantSpec, WorkloadKey, keys,
+};
+use jiff::Timestamp;
+
+use super::{Change, Engine, upkeep::stale_from};
+use crate::{
+    facts::{AssignmentFact, Brakes, ClusterFact, MigrationFact, RelocationFact, SiteFact, WorkloadFact},
+    world::ClusterId,
+};
+
+impl Engine {
+    /// Takes note of a change.
+    pub fn apply(&mut self, change: Change, now: Timestamp) {
+        match change {
+            Change::CountrySet(name, spec) => {
+                set(&mut self.world.sets, name.clone(), spec);
+                self.touched.sets.insert(name);
+            }
+            Change::Provider(name, exists) => {
+                if exists {
+                    self.world.providers.insert(name.clone());
+                } else {
+                    self.world.providers.remove(&name);
+                }
+                self.touch_provider(name.as_str());
+            }
+            Change::Site(name, spec) => self.apply_site(name, spec.as_ref()),
+            Change::Decision(name, spec) => self.apply_decision(name, spec),
+            Change::Tenant(name, spec) => self.apply_tenant(name, spec.as_deref()),
+            Change::Namespace(name, label) => {
+                set(&mut self.world.labelled, name.clone(), label);
+                self.reclassify(&BTreeSet::from([name]));
+            }
+            Change::Relocation(name, object) => self.apply_relocation(&name, object.as_deref()),
+            Change::Installation(spec) => {
+                let spec = spec.unwrap_or_default();
+                self.world.brakes =
+                    Brakes { paused: spec.paused, max_moves_per_hour: spec.max_moves_per_hour };
+                self.dirty.extend(self.world.migrations.keys().cloned());
+            }
+            Change::HubSeen(at) => {
+                self.world.hub_seen = Some(at);
+                let fresh = Some(stale_from(at)).filter(|at| *at > now);
+                if fresh.is_some() != self.hub_stale_from.is_some() {
+                    self.dirty.extend(self.world.workloads.keys().cloned());
+                }
+                self.hub_stale_from = fresh;
+            }
+            Change::Cluster(name, object) => self.apply_cluster(&name, object.as_deref()),
+            Change::Seen(name, at) => {
+                let id = self.world.cluster_id(&name);
+                self.apply_seen(id, Some(at), now);
+            }
+            Change::NamespaceTaken(name, namespace, taken) => {
+                let id = self.world.cluster_id(&name);
+                if let Some(row) = self.world.cluster_mut(id) {
+                    if taken {
+                        row.taken.insert(namespace)
+                    } else {
+                        row.taken.remove(&namespace)
+                    };
+                }
+                self.touched.clusters.insert(id);
+            }
+            Change::Workload(..) | Change::Assignment(..) | Change::Migration(..) => {
+                self.apply_workload(change);
+            }
+        }
+    }
+
+    fn apply_cluster(&mut self, name: &ClusterName, object: Option<&MemberCluster>) {
+        let id = self.world.cluster_id(name);
+        let new = object.map(ClusterFact::from);
+        let old = self.world.cluster(id).and_then(|row| row.fact.clone());
+        let (before, after) = (old.as_ref(), new.as_ref());
+        self.touched.clusters.insert(id);
+        if before.map(|fact| fact.limit) != after.map(|fact| fact.limit) {
+            self.touched.freed.insert(id);
+            self.dirty.extend(self.pending.aimed_at(id).cloned());
+        }
+        if before.map(|fact| fact.ready_since) != after.map(|fact| fact.ready_since) {
+            self.touched.reopened.insert(id);
+        }
+        if before.map(|fact| fact.leaving) != after.map(|fact| fact.leaving) {
+            self.concerns(id);
+        }
+        if before.map(|fact| &fact.site) != after.map(|fact| &fact.site) {
+            self.places_differ();
+        }
+        let is_gone = new.is_none();
+        self.world.set_cluster(id, new);
+        if is_gone {
+            // What comes back under this name may be another cluster.
+            if let Some(row) = self.world.cluster_mut(id) {
+                row.taken.clear();
+            }
+            self.apply_seen(id, None, Timestamp::MAX);
+        }
+    }
+
+    fn apply_seen(&mut self, id: ClusterId, seen: Option<Timestamp>, now: Timestamp) {
+        let Some(row) = self.world.cluster_mut(id) else { return };
+        let before = std::mem::replace(&mut row.seen, seen);
+        let was_fresh = before.is_some_and(|seen| self.ageing.remove(&(stale_from(seen), id)));
+        let fresh = seen.map(stale_from).filter(|at| *at > now);
+        self.ageing.extend(fresh.map(|at| (at, id)));
+        if fresh.is_some() != was_fresh {
+            self.concerns(id);
+            self.touched.reopened.insert(id);
+        }
+    }
+
+    fn apply_site(&mut self, name: SiteName, spec: Option<&SiteSpec>) {
+        self.touched.clusters.extend(self.world.clusters_at(&name));
+        self.places_differ();
+        set(&mut self.world.sites, name, spec.map(SiteFact::from));
+    }
+
+    /// A site, its country or its providers are others now, which no answer need show: copies are kept apart by
+    /// them, causes name them, and the scopes of decisions about workloads are judged by them.
+    fn places_differ(&mut self) {
+        self.dirty.extend(self.pending.all_open().cloned());
+        self.dirty.extend(self.world.decisions.workloads().filter_map(key_of_subject));
+    }
+
+    fn apply_workload(&mut self, change: Change) {
+        let key = match change {
+            Change::Workload(key, object) => {
+                let fact = object.as_deref().map(|object| Arc::new(WorkloadFact::from(object)));
+                set(&mut self.world.workloads, key.clone(), fact);
+                self.classes.classify(&self.world, &key);
+                key
+            }
+            Change::Assignment(key, object) => {
+                let fact = object.as_deref().map(assignment_fact);
+                set(&mut self.world.assignments, key.clone(), fact);
+                key
+            }
+            Change::Migration(key, name, object) => {
+                let moves = self.world.migrations.entry(key.clone()).or_default();
+                set(moves, name.clone(), object.as_deref().map(|object| migration_fact(name, object)));
+                if moves.is_empty() {
+                    self.world.migrations.remove(&key);
+                }
+                key
+            }
+            _ => return,
+        };
+        self.reindex(&key);
+        self.dirty.insert(key);
+    }
+
+    fn apply_relocation(&mut self, name: &RelocationName, object: Option<&Relocation>) {
+        set(
+            &mut self.world.relocations,
+            name.clone(),
+            object.map(|o| RelocationFact { spec: o.spec.clone() }),
+        );
+        for (key, moves) in &self.world.migrations {
+            if moves.values().any(|m| m.spec.relocation.as_ref() == Some(name)) {
+                self.dirty.insert(key.clone());
+            }
+        }
+    }
+
+    fn apply_decision(&mut self, name: DecisionName, spec: Option<Arc<DecisionSpec>>) {
+        let mut subjects: BTreeSet<Subject> = self.world.decisions.remove(&name).into_iter().collect();
+        // Others may have named it as their predecessor: whether it exists makes a difference to them.
+        subjects.extend(self.world.decisions.subjects_naming(&name).cloned());
+        if let Some(spec) = spec {
+            subjects.insert(self.world.decisions.insert(name, spec));
+        }
+        for subject in subjects {
+            self.touch_subject(&subject);
+        }
+    }
+
+    fn touch_subject(&mut self, subject: &Subject) {
+        match subject.kind {
+            SubjectKind::HostingProvider => self.touch_provider(&subject.name),
+            SubjectKind::Site => {
+                if let Ok(site) = SiteName::new(&subject.name) {
+                    self.touched.clusters.extend(self.world.clusters_at(&site));
+                }
+            }
+            SubjectKind::Tenant => self.touched.tenants.extend(TenantName::new(&subject.name)),
+            SubjectKind::TenantWorkload => self.dirty.extend(key_of_subject(&subject.name)),
+        }
+    }
+
+    fn touch_provider(&mut self, provider: &str) {
+        for (name, site) in &self.world.sites {
+            if site.operated_by.as_str() == provider || site.owned_by.as_str() == provider {
+                self.touched.clusters.extend(self.world.clusters_at(name));
+            }
+        }
+    }
+
+    fn apply_tenant(&mut self, name: TenantName, spec: Option<&TenantSpec>) {
+        let mut touched: BTreeSet<NamespaceName> = BTreeSet::new();
+        if let Some(old) = self.world.tenants.remove(&name) {
+            for namespace in old.namespaces {
+                if let Some(tenants) = self.world.namespaces.get_mut(&namespace) {
+                    tenants.remove(&name);
+                }
+                touched.insert(namespace);
+            }
+        }
+        if let Some(spec) = spec {
+            for namespace in &spec.namespaces {
+                self.world.namespaces.entry(namespace.clone()).or_default().insert(name.clone());
+                touched.insert(namespace.clone());
+            }
+            self.world.tenants.insert(name, spec.into());
+        }
+        self.reclassify(&touched);
+    }
+
+    /// Puts the workloads of these namespaces into their classes anew.
+    fn reclassify(&mut self, namespaces: &BTreeSet<NamespaceName>) {
+        for namespace in namespaces {
+            let from = WorkloadKey { namespace: namespace.clone(), name: first_name() };
+            let keys: Vec<WorkloadKey> = self
+                .world
+                .workloads
+                .range(from..)
+                .map(|(key, _)| key.clone())
+                .take_while(|key| key.namespace == *namespace)
+                .collect();
+            for key in keys {
+                self.classes.classify(&self.world, &key);
+                self.dirty.insert(key);
+            }
+        }
+    }
+
+    /// Keeps the index of who uses which cluster, and what is used of it.
+    fn reindex(&mut self, key: &WorkloadKey) {
+        // What was promised is on record now, or will be decided anew.
+        self.touched.freed.extend(self.pending.forget(key));
+        let demand = self.reserved.remove(key).unwrap_or_default();
+        for id in self.used_by.remove(key).unwrap_or_default() {
+            if let Some(keys) = self.on_cluster.get_mut(&id) {
+                keys.remove(key);
+            }
+            if let Some(row) = self.world.cluster_mut(id) {
+                row.used -= demand;
+            }
+            self.touched.freed.insert(id);
+        }
+        let names = self.world.clusters_used_by(key);
+        if names.is_empty() {
+            return;
+        }
+        let manifests = self.world.workloads.get(key).and_then(|w| w.manifests.as_ref().ok());
+        let demand = manifests.map(|m| m.demand).unwrap_or_default();
+        let ids: Vec<ClusterId> = names.iter().map(|name| self.world.cluster_id(name)).collect();
+        for id in &ids {
+            self.on_cluster.entry(*id).or_default().insert(key.clone());
+            if let Some(row) = self.world.cluster_mut(*id) {
+                row.used += demand;
+            }
+        }
+        self.reserved.insert(key.clone(), demand);
+        self.used_by.insert(key.clone(), ids);
+    }
+}
+
+fn key_of_subject(subject: &str) -> Option<WorkloadKey> {
+    let (namespace, name) = subject.split_once('/')?;
+    WorkloadKey::new(namespace, name).ok()
+}
+
+fn first_name() -> domicile_crds::WorkloadName {
+    // "0" sorts before every other DNS-1123 label, and is one.
+    #[expect(clippy::expect_used, reason = "a constant that the names' own test accepts")]
+    domicile_crds::WorkloadName::new("0").expect("0 is a name")
+}
+
+/// Maps that have an insert and a remove.
+trait Table<K, V> {
+    fn put(&mut self, key: K, value: V);
+    fn take(&mut self, key: &K);
+}
+
+impl<K: std::hash::Hash + Eq, V> Table<K, V> for HashMap<K, V> {
+    fn put(&mut self, key: K, value: V) {
+        self.insert(key, value);
+    }
+
+    fn take(&mut self, key: &K) {
+        self.remove(key);
+    }
+}
+
+impl<K: Ord, V> Table<K, V> for BTreeMap<K, V> {
+    fn put(&mut self, key: K, value: V) {
+        self.insert(key, value);
+    }
+
+    fn take(&mut self, key: &K) {
+        self.remove(key);
+    }
+}
+
+fn set<K, V>(table: &mut impl Table<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => table.put(key, value),
+        None => table.take(&key),
+    }
+}
+
+fn assignment_fact(object: &Assignment) -> AssignmentFact {
+    let meta = &object.metadata;
+    let abandoned = meta.annotations.as_ref().and_then(|a| a.get(keys::ABANDON_ANNOTATION));
+    AssignmentFact {
+        tenant: object.spec.tenant.clone(),
+        spec: Arc::new(object.spec.clone()),
+        deleting: meta.deletion_timestamp.is_some(),
+        resource_version: meta.resource_version.clone().unwrap_or_default(),
+        abandoned: abandoned.map(|a| a.split(',').map(|s| s.trim().to_owned()).collect()).unwrap_or_default(),
+    }
+}
+
+fn migration_fact(name: String, object: &Migration) -> MigrationFact {
+    MigrationFact {
+        name,
+        spec: Arc::new(object.spec.clone()),
+        step: object.status.as_ref().and_then(|status| status.step),
+    }
+}
