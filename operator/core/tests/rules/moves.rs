@@ -73,6 +73,16 @@ fn whoever_is_held_frozen_or_stuck_isnt_attracted() {
     assert_eq!(wish(&|fleet| fleet.decide("f", "Site/be-bru", "Frozen", json!({}))), "stay");
 }
 
+#[test]
+fn a_place_that_is_preferred_and_comes_online_attracts_from_that_instant() {
+    let mut fleet = yearning("Automatic");
+    fleet.site("be-bru", "BE", json!({"onlineFrom": "2026-07-01T00:00:00Z"}));
+    assert_eq!(fleet.wish(), "stay");
+    assert_eq!(fleet.next().as_deref(), Some("2026-07-01T00:00:00Z"));
+    fleet.at("2026-07-01T00:00:00Z");
+    assert_eq!(fleet.wish(), PREFERRED);
+}
+
 /// Three lawful clusters; the copy in Amsterdam must leave and is on its way to Brussels.
 fn under_way() -> Fleet {
     let mut fleet = Fleet::placed();
