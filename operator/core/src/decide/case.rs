@@ -145,19 +145,27 @@ impl<'a> Case<'a> {
         if !failing.intersection(RuleSet::FREEZING).is_empty() {
             return Wish::Freeze;
         }
+        if self.world.site_of(id).is_none() {
+            // Its providers aren't known, and one of them may be frozen: nothing moves out or is deleted.
+            return Wish::Hold;
+        }
         if ordinal >= self.workload.clusters.count {
-            // Nothing is deleted where a freeze can't be ruled out.
-            let frozen = self.world.site_of(id).is_none() || failing.contains(Rule::ObservationStale);
-            return if frozen { Wish::Hold } else { Wish::Leave };
+            let unsafe_to_delete = RuleSet::EMPTY.with(Rule::NamespaceTaken).with(Rule::ObservationStale);
+            let holds = !failing.intersection(unsafe_to_delete).is_empty();
+            return if holds { Wish::Hold } else { Wish::Leave };
         }
         if let Some(cause) = self.driver(id, failing, cell) {
             return self.relocate(ordinal, id, cause);
         }
-        let leaving = self.world.cluster(id).and_then(|row| row.fact.as_ref()).is_some_and(|f| f.leaving);
-        if leaving || !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
+        if self.is_leaving(id) || !failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty() {
             return Wish::Hold;
         }
         self.prefer(ordinal, id, cell.tier_at_best).unwrap_or(Wish::Stay)
+    }
+
+    /// Whether the member is being deleted.
+    fn is_leaving(&self, id: ClusterId) -> bool {
+        self.world.cluster(id).and_then(|row| row.fact.as_ref()).is_some_and(|fact| fact.leaving)
     }
 
     /// What drives a copy away, if anything does.
@@ -215,7 +223,7 @@ impl<'a> Case<'a> {
         let cell = self.row.cell(id);
         self.note(cell.next);
         let barred = cell.failing.union(cell.unknown).union(self.own(id)).intersection(RuleSet::BARRING);
-        (barred.is_empty() && !cell.evacuating).then_some(id)
+        (barred.is_empty() && !cell.evacuating && !self.is_leaving(id)).then_some(id)
     }
 
     /// A move to a tier that is certainly better, where the tenant's mode allows one.

@@ -130,6 +130,8 @@ fn a_move_under_way_leaves_a_target_that_may_not_have_it_any_more() {
     assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", draining.clone())), elsewhere);
     let strangers = json!({"status": {"tenants": ["bank"]}});
     assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", strangers.clone())), elsewhere);
+    let deleted = json!({"metadata": {"deletionTimestamp": NOON}});
+    assert_eq!(after(&|fleet| fleet.cluster("bru-1", "be-bru", deleted.clone())), elsewhere);
     let taken = || Change::NamespaceTaken(name("bru-1"), name("shop"), true);
     assert_eq!(after(&|fleet| fleet.apply(taken())), elsewhere);
     assert_eq!(

@@ -228,6 +228,16 @@ fn a_missing_site_lifts_no_freeze() {
 }
 
 #[test]
+fn nothing_is_driven_out_of_a_place_that_may_be_frozen() {
+    let wish = after(|fleet| {
+        fleet.decide("f", "runs", "Frozen", json!({}));
+        fleet.cluster("ams-1", "nl-ams", json!({"spec": {"scheduling": "Draining"}}));
+        fleet.decide("r", "Tenant/shop", "Revoked", json!({})).apply(Change::Site(name("nl-ams"), None))
+    });
+    assert_eq!(wish, "hold", "its providers aren't known without the Site");
+}
+
+#[test]
 fn a_set_that_is_preferred_and_missing_makes_nothing_move() {
     let mut fleet = Fleet::placed();
     fleet.set("near", &["NL"]);

@@ -64,6 +64,8 @@ fn a_place_without_approval_is_left_by_what_isnt_asked_for() {
 fn nothing_leaves_a_place_that_is_frozen_or_may_be() {
     let seats = [("bru-1", "Active"), ("ams-1", "Active")];
     let decided = |verdict| count(1, &seats, |fleet| fleet.decide("d", "Site/nl-ams", verdict, json!({})));
+    let taken = Change::NamespaceTaken(name("ams-1"), name("shop"), true);
+    assert_eq!(count(1, &seats, |fleet| fleet.apply(taken)), "stay; hold", "nor what may be somebody else's");
     assert_eq!(decided("Frozen"), "stay; freeze");
     assert_eq!(decided("Suspended"), "stay; suspend");
     assert_eq!(count(1, &seats, |fleet| fleet.apply(Change::Site(name("nl-ams"), None))), "stay; hold");
