@@ -158,6 +158,6 @@ pub fn cron_job(name: &str) -> Value {
     let job = job(name);
     json!({
         "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name},
-        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": job["spec"]}},
+        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": job.get("spec")}},
     })
 }

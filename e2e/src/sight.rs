@@ -71,7 +71,7 @@ pub async fn managed(member: &Cluster) -> anyhow::Result<BTreeMap<String, Value>
         let root = if api_version == "v1" { "/api" } else { "/apis" };
         let path = format!("{root}/{api_version}/{plural}?labelSelector={}", keys::WORKLOAD_LABEL);
         let list = look(member, &path).await?.context("a kind isn't served")?;
-        for item in list["items"].as_array().into_iter().flatten() {
+        for item in list.get("items").and_then(Value::as_array).into_iter().flatten() {
             let text = |path: &str| item.pointer(path).and_then(Value::as_str).unwrap_or_default();
             // The Jobs that a CronJob makes are its own, though they have its labels.
             if item.pointer("/metadata/ownerReferences").is_none() {
@@ -124,7 +124,7 @@ impl Stage {
                 {
                     Ok(Some(message))
                 }
-                _ => bail!("its status is {}", object["status"]),
+                _ => bail!("its status is {}", object.get("status").unwrap_or(&Value::Null)),
             }
         })
         .await

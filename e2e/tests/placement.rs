@@ -2,7 +2,7 @@
 
 use domicile_e2e::stage::Stage;
 
-const FACTS: &str = r#"
+const FACTS: &str = r"
 apiVersion: domicile.dev/v1alpha1
 kind: HostingProvider
 metadata: {name: alpha}
@@ -41,9 +41,9 @@ spec:
   namespaces: [acme]
   residency: {allowed: [{countrySet: eu}]}
   migration: {mode: Automatic}
-"#;
+";
 
-const BETA_APPROVED: &str = r#"
+const BETA_APPROVED: &str = r"
 apiVersion: domicile.dev/v1alpha1
 kind: Decision
 metadata: {name: beta-approved}
@@ -54,9 +54,9 @@ spec:
   authority: compliance
   decidedBy: compliance
   reason: audited
-"#;
+";
 
-const ALPHA_REVOKED: &str = r#"
+const ALPHA_REVOKED: &str = r"
 apiVersion: domicile.dev/v1alpha1
 kind: Decision
 metadata: {name: alpha-revoked}
@@ -68,7 +68,7 @@ spec:
   decidedBy: compliance
   reason: sold
   supersedes: [alpha-approved]
-"#;
+";
 
 const WORKLOAD: &str = r#"
 apiVersion: domicile.dev/v1alpha1

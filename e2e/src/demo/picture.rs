@@ -150,7 +150,7 @@ impl Picture {
         let superseded: BTreeSet<&str> = self
             .decisions
             .values()
-            .flat_map(|decision| decision.spec.supersedes.iter().map(|name| name.as_str()))
+            .flat_map(|decision| decision.spec.supersedes.iter().map(domicile_crds::DecisionName::as_str))
             .collect();
         self.decisions
             .iter()
@@ -238,26 +238,26 @@ impl Picture {
         let wanted = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
         let ready = object.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
         let uid = object.metadata.uid.clone().unwrap_or_default();
-        self.see_copy(cluster, &object.metadata, (!gone).then_some(Copy::Deployment { ready, wanted, uid }));
+        self.see_copy(cluster, &object.metadata, (!gone).then_some(&Copy::Deployment { ready, wanted, uid }));
     }
 
     /// A CronJob as it is on a member now; `gone` if it was deleted.
     pub(super) fn see_cron_job(&mut self, cluster: &str, object: &CronJob, gone: bool) {
         let suspended = object.spec.suspend.unwrap_or(false);
         let uid = object.metadata.uid.clone().unwrap_or_default();
-        self.see_copy(cluster, &object.metadata, (!gone).then_some(Copy::CronJob { suspended, uid }));
+        self.see_copy(cluster, &object.metadata, (!gone).then_some(&Copy::CronJob { suspended, uid }));
     }
 
-    fn see_copy(&mut self, cluster: &str, metadata: &ObjectMeta, next: Option<Copy>) {
+    fn see_copy(&mut self, cluster: &str, metadata: &ObjectMeta, next: Option<&Copy>) {
         let labels = metadata.labels.as_ref();
         let workload = labels.and_then(|labels| labels.get(keys::WORKLOAD_LABEL)).map(String::as_str);
         let Some(key) = key_of(metadata, workload) else { return };
         let copies = self.copies.entry(key.clone()).or_default();
-        let old = match &next {
-            Some(copy) => copies.insert(cluster.to_owned(), copy.clone()),
+        let old = match next.cloned() {
+            Some(copy) => copies.insert(cluster.to_owned(), copy),
             None => copies.remove(cluster),
         };
-        if let Some((tone, text)) = self.change(&key, cluster, old.as_ref(), next.as_ref()) {
+        if let Some((tone, text)) = self.change(&key, cluster, old.as_ref(), next) {
             self.tell(tone, text);
         }
         self.keep_promises(&key, cluster);
@@ -273,7 +273,6 @@ impl Picture {
     ) -> Option<(Tone, String)> {
         let place = self.place(cluster);
         Some(match (old, new) {
-            (None, None) => return None,
             (None, Some(Copy::Deployment { .. })) => (Tone::Plain, format!("{key} starts on {place}")),
             (None, Some(Copy::CronJob { suspended: true, .. })) => {
                 (Tone::Plain, format!("{key} is put on {place}, suspended"))
@@ -289,7 +288,7 @@ impl Picture {
                 let text = format!("{key} is Ready on {place}: {ready} of {wanted}");
                 return (new?.works() && !old?.works()).then_some((Tone::Good, text));
             }
-            (Some(_), Some(_)) => return None,
+            (None, None) | (Some(_), Some(_)) => return None,
             (Some(_), None) => (Tone::Plain, format!("{key} is gone from {place}")),
         })
     }

@@ -72,7 +72,10 @@ impl Records {
     fn sighting(&self, cluster: &ClusterName, object: &Value) -> anyhow::Result<Sighting> {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str);
         let label = |name: &str| {
-            let label = object["metadata"]["labels"][name].as_str();
+            let label = object
+                .pointer("/metadata/labels")
+                .and_then(|labels| labels.get(name))
+                .and_then(|l| l.as_str());
             label.with_context(|| format!("it has no label {name}"))
         };
         let namespace = text("/metadata/namespace").context("it has no namespace")?;
@@ -94,7 +97,8 @@ impl Records {
             meta.namespace.as_deref() == Some(workload.namespace.as_str()) && name == workload.name.as_str()
         };
         let moving = self.migrations.iter().any(|m| {
-            let over = m.status.as_ref().and_then(|s| s.step).is_some_and(|step| step.is_final());
+            let over =
+                m.status.as_ref().and_then(|s| s.step).is_some_and(domicile_crds::MigrationStep::is_final);
             is_it(&m.metadata, m.spec.workload.as_str())
                 && m.spec.seat == ordinal
                 && !over

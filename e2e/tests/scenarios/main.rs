@@ -1,6 +1,7 @@
 //! What users and the world do to Domicile, acted out on real API servers with the operator as a real process.
 //!
 //! One binary, so that it is linked once; nextest runs each act in a process of its own.
+#![allow(clippy::indexing_slicing, reason = "a missing field fails the test, as it should")]
 
 mod audit;
 mod input;

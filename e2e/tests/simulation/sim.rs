@@ -187,7 +187,9 @@ impl Sim {
             }
             if was != reachable {
                 let keys: Vec<_> = self.workloads.keys().chain(self.assignments.keys()).cloned().collect();
-                keys.into_iter().for_each(|key| self.engine.touch(key));
+                for key in keys {
+                    self.engine.touch(key);
+                }
             }
         }
     }
@@ -202,7 +204,9 @@ impl Sim {
             self.observed.member_mut(name).verified.insert(NamespaceName::new(tenant).unwrap());
         }
         let keys: Vec<_> = self.workloads.keys().chain(self.assignments.keys()).cloned().collect();
-        keys.into_iter().for_each(|key| self.engine.touch(key));
+        for key in keys {
+            self.engine.touch(key);
+        }
     }
 
     fn tell_site(&mut self, name: &'static str, country: &str, provider: &str) {
@@ -435,7 +439,7 @@ impl Sim {
                 self.engine.apply(Change::Assignment(key.clone(), None), self.now);
             }
             Order::CreateMigration(name, spec) => {
-                self.write_migration(key, name, *spec, MigrationStatus::default())
+                self.write_migration(key, name, *spec, MigrationStatus::default());
             }
             Order::RetargetMigration(name, to, digest) => {
                 let old = self.migrations[&(key.clone(), name.clone())].clone();

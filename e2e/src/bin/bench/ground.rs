@@ -193,7 +193,7 @@ impl Ground {
 fn facts(wishes: Wishes) -> String {
     let mut text = String::new();
     for (_, site, provider, country) in MEMBERS {
-        text.push_str(&format!(
+        text += &format!(
             "---
 apiVersion: domicile.dev/v1alpha1
 kind: HostingProvider
@@ -206,11 +206,11 @@ metadata: {{name: {site}}}
 spec: {{operatedBy: {provider}, ownedBy: {provider}, country: {country}, state: Online}}
 {}",
             decision(&format!("{provider}-approved"), provider, "Approved", "[]")
-        ));
+        );
     }
     let preferences =
         wishes.preferred.map_or(String::from("[]"), |provider| format!("[{{provider: {provider}}}]"));
-    text.push_str(&format!(
+    text += &format!(
         "---
 apiVersion: domicile.dev/v1alpha1
 kind: Tenant
@@ -222,7 +222,7 @@ spec:
   migration: {{mode: Automatic, maxConcurrent: {}}}
 ",
         wishes.max_concurrent
-    ));
+    );
     text
 }
 

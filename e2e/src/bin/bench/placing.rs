@@ -17,7 +17,7 @@ use crate::{
 
 /// What the peer would need, and then some.
 pub(crate) fn patience(count: usize) -> Duration {
-    Duration::from_secs(60) + Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX)
+    Duration::from_mins(1) + Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Creates workloads and waits until all of them are applied and reported.

@@ -67,8 +67,11 @@ pub(crate) async fn restart(
     ground.start_operator()?;
     let names =
         place(ground, eyes, &format!("after-restart-of-{}", placed.len()), 1, Pace::InFlight(1)).await?;
-    let applied =
-        eyes.sights(&names).iter().flat_map(|sight| sight.copies.values().filter_map(|c| c.applied())).max();
+    let applied = eyes
+        .sights(&names)
+        .iter()
+        .flat_map(|sight| sight.copies.values().filter_map(super::eyes::Copy::applied))
+        .max();
     let first = applied.map(|at| at - begin).unwrap_or_default();
     let written = float(total(&writes, "hub") + total(&writes, "members"));
     let figures = vec![

@@ -54,7 +54,7 @@ impl Agent {
                         let fault =
                             Fault { certain: true, reason: "KubeconfigInvalid", message: chain(&error) };
                         self.send(MemberEvent::NotConnected(fault)).await;
-                        pending().await
+                        pending::<()>().await;
                     }
                 }
             };
