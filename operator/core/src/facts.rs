@@ -57,6 +57,8 @@ pub struct ClusterFact {
     pub ready: Tri,
     /// Since when it has been ready.
     pub ready_since: Option<Timestamp>,
+    /// Since when it is recorded that it can't be used.
+    pub away_since: Option<Timestamp>,
     /// Tenants that its owner has admitted; `None` if it was never observed.
     pub admitted: Option<HashSet<TenantName>>,
     /// Kinds that it doesn't serve, one bit each.
@@ -88,6 +90,7 @@ impl From<&MemberCluster> for ClusterFact {
             scheduling: object.spec.scheduling,
             ready: if leaving { Tri::Unknown } else { answer },
             ready_since: ready.filter(|_| answer == Tri::Yes).map(|c| c.last_transition_time.0),
+            away_since: ready.filter(|_| answer != Tri::Yes).map(|c| c.last_transition_time.0),
             admitted: observed.map(|s| s.tenants.iter().cloned().collect()),
             kinds_not_served: not_served,
             storage_classes: object.spec.classes.storage.clone(),
@@ -136,6 +139,8 @@ impl From<&TenantSpec> for TenantFact {
 pub struct WorkloadFact {
     /// Its uid.
     pub uid: Arc<str>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// Its generation.
     pub generation: i64,
     /// On how many clusters, and what keeps them apart.
@@ -165,6 +170,7 @@ impl From<&TenantWorkload> for WorkloadFact {
             spec.on_delete.unwrap_or(if keeps_data { OnDelete::Retain } else { OnDelete::Remove });
         Self {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
+            created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
             generation: object.metadata.generation.unwrap_or_default(),
             clusters: spec.clusters.clone(),
             residency: spec.residency.clone(),

@@ -17,7 +17,7 @@ use crate::{
     World,
     class::Classes,
     decide::{SeatVerdict, Verdict, Wish},
-    facts::WorkloadFact,
+    facts::{ClusterFact, WorkloadFact},
     manifests::{Kind, Manifests, ObjectRef},
     moves::{Memory, Wait, move_of},
     observed::Observed,
@@ -162,7 +162,7 @@ fn new_seat(workload: &WorkloadFact, ordinal: i32, cluster: &ClusterName) -> Sea
 /// A workload without an Assignment: it is new, or the hub was restored and has forgotten. Every known member is
 /// asked for objects of it first.
 fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact, out: &mut Outlook) {
-    if let Some(cluster) = cannot_rule_out(desk, verdict) {
+    if let Some(cluster) = cannot_rule_out(desk, verdict, workload) {
         out.placement_unknown = Some(cluster);
         return;
     }
@@ -181,7 +181,7 @@ fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact, out: &mut
 }
 
 /// A member that has something of the workload, or may have and can't be asked.
-fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict) -> Option<ClusterName> {
+fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact) -> Option<ClusterName> {
     if let Some(cluster) = desk.observed.members_with(&verdict.key).next() {
         return Some(cluster.clone());
     }
@@ -192,11 +192,22 @@ fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict) -> Option<ClusterName> {
         // A member that this tenant was never admitted to can't have anything of it.
         let possible = fact.admitted.as_ref().is_none_or(|tenants| tenants.contains(tenant));
         let asked = desk.observed.member(&row.name).is_some_and(|member| member.synced);
-        if possible && !asked {
+        if possible && !asked && !is_younger_than_outage(workload, fact) {
             return Some(row.name.clone());
         }
     }
     None
+}
+
+/// Whether a workload was made when the member was known to be away already, so that nothing of it can have gone there.
+///
+/// Without this, one dead member would hold up everything new after a restart. A hub restored from a backup that is
+/// older than the workload, with a member that is away, can still be deceived when a workload is made again under its
+/// old name: what must never run twice therefore waits for certainty.
+fn is_younger_than_outage(workload: &WorkloadFact, member: &ClusterFact) -> bool {
+    let keeps_data = workload.manifests.as_ref().is_ok_and(|manifests| manifests.has_volumes);
+    let made_since = member.away_since.zip(workload.created).is_some_and(|(away, made)| away <= made);
+    made_since && !keeps_data && !workload.breaks_before_make()
 }
 
 fn seat_orders(

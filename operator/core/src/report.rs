@@ -112,8 +112,9 @@ impl Situation<'_> {
         }
         if let Some(cluster) = &self.outlook.placement_unknown {
             let message = format!(
-                "MemberCluster/{cluster} has objects of this workload, or may have and can't be asked; \
-                 nothing is placed until that is certain"
+                "no record says where this workload is, and MemberCluster/{cluster} has objects of it, or may have \
+                 and can't be asked: restore its Assignment from a backup, or delete them there; nothing is placed \
+                 until that is certain"
             );
             return claim("Unknown", "PlacementUnknown", &message);
         }

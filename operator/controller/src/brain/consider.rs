@@ -8,11 +8,14 @@ use domicile_core::{
     moves::Wait,
     orders::{Desk, Order, Outlook, departure, orders},
 };
-use domicile_crds::{NamespaceName, Problem, WorkloadKey};
-use jiff::Timestamp;
+use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Brain, Slot};
 use crate::second::second_opinion;
+
+/// How often a member is asked again what it has of a workload that no record explains.
+const ASK_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
 impl Brain {
     /// Does what is next for a workload that exists.
@@ -38,10 +41,25 @@ impl Brain {
         if let Some(next) = outlook.next {
             self.look_again(key, next);
         }
+        if let Some(cluster) = &outlook.placement_unknown {
+            self.ask_again(key, cluster, now);
+        }
         for order in std::mem::take(&mut outlook.orders) {
             self.hand_out(key, order, now);
         }
         self.report(verdict, &outlook, now);
+    }
+
+    /// Lists again what a member has of a workload that no record explains: only a person takes that away, and not
+    /// every kind is watched.
+    fn ask_again(&mut self, key: &WorkloadKey, cluster: &ClusterName, now: Timestamp) {
+        self.look_again(key, now + ASK_EVERY);
+        let place = (cluster.clone(), key.namespace.clone());
+        let asked = self.verified.get(&place).is_some_and(|at| now.duration_since(*at) < ASK_EVERY);
+        if let (false, true, Some(tenant)) = (asked, self.observed.is_reachable(cluster), self.owner(key)) {
+            self.verified.insert(place, now);
+            self.verify_again(cluster.clone(), key.namespace.clone(), tenant);
+        }
     }
 
     /// Does what is next for a workload that was deleted.

@@ -76,7 +76,9 @@ impl Brain {
         let moving = verdict.seats.iter().any(|seat| matches!(seat.wish, Wish::Move { .. }))
             || self.engine.world().running_moves(key).next().is_some();
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
-        let settled = (ready && !moving) || stalled || waits || !next.problems.is_empty();
+        // After a start, members are still being asked.
+        let asking = outlook.placement_unknown.is_some();
+        let settled = !asking && ((ready && !moving) || stalled || waits || !next.problems.is_empty());
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
         let until = since + if moving { SETTLE_MOVING } else { SETTLE };
         if !settled && until > now {
