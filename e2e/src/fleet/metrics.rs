@@ -12,7 +12,7 @@ const WRITES: [&str; 6] = ["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOL
 
 /// Writes that happen without anybody wanting something, or that store nothing: leases and node
 /// heartbeats, events, and questions in the form of a POST.
-const BACKGROUND: [&str; 8] = [
+const BACKGROUND: [&str; 9] = [
     "leases",
     "events",
     "nodes",
@@ -21,6 +21,7 @@ const BACKGROUND: [&str; 8] = [
     "localsubjectaccessreviews",
     "selfsubjectaccessreviews",
     "selfsubjectreviews",
+    "selfsubjectrulesreviews",
 ];
 
 /// What was asked, and the answer's code.

@@ -5,4 +5,5 @@
 
 mod audit;
 mod input;
+mod outage;
 mod set;
