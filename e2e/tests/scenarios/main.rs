@@ -5,5 +5,6 @@
 
 mod audit;
 mod input;
+mod lease;
 mod outage;
 mod set;

@@ -4,7 +4,10 @@
 //! Whether a lease has run out is judged by how long it hasn't changed under our own eyes, not by comparing
 //! another machine's clock with ours (as client-go does).
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use k8s_openapi::{
@@ -14,6 +17,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
+    client::Body,
 };
 use tokio::time::Instant;
 
@@ -25,6 +29,41 @@ pub(crate) struct Held {
     api: Api<Lease>,
     lease: Lease,
     duration: Duration,
+    identity: String,
+    tenure: Tenure,
+}
+
+/// Until when writing is ours, by our own clock.
+///
+/// A process that was stopped and goes on (a paused machine, a long swap) has another leader by then, and doesn't know:
+/// what it had in hand must not be sent. That it ends a moment later is too late.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenure(Arc<Mutex<Instant>>);
+
+impl Tenure {
+    /// Whether the lease can't have run out yet.
+    fn is_held(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) > Instant::now()
+    }
+
+    fn extend(&self, until: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// A client that looks at any time, but sends a write only while the lease is held.
+    pub(crate) fn guard(&self, client: Client) -> Client {
+        let tenure = self.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let (client, tenure) = (client.clone(), tenure.clone());
+            async move {
+                if request.method() != http::Method::GET && !tenure.is_held() {
+                    return Err(tower::BoxError::from("the lease has run out: nothing is written any more"));
+                }
+                Ok::<_, tower::BoxError>(client.send(request).await?)
+            }
+        });
+        Client::new(service, "default")
+    }
 }
 
 /// What is needed to get a lease.
@@ -46,8 +85,18 @@ impl Candidate {
         let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
         let mut seen: Option<(String, Instant)> = None;
         loop {
+            let until = Instant::now() + self.duration * 4 / 5;
             match self.attempt(&api, &mut seen, &mut known).await {
-                Ok(Some(lease)) => return Held { api, lease, duration: self.duration },
+                Ok(Some(lease)) => {
+                    let (duration, identity) = (self.duration, self.identity.clone());
+                    return Held {
+                        api,
+                        lease,
+                        duration,
+                        identity,
+                        tenure: Tenure(Arc::new(Mutex::new(until))),
+                    };
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(error = %format!("{error:#}"), "cannot read or take the lease"),
             }
@@ -111,22 +160,31 @@ impl Candidate {
 }
 
 impl Held {
+    /// Until when writing is ours.
+    pub(crate) fn tenure(&self) -> Tenure {
+        self.tenure.clone()
+    }
+
     /// Renews until that fails for two thirds of the lease's duration, or somebody else holds it.
     ///
     /// # Errors
     ///
     /// Always, in the end: the process must then stop writing at once.
-    pub(crate) async fn keep(mut self, mut renewed: impl FnMut()) -> anyhow::Result<()> {
+    pub(crate) async fn keep(mut self) -> anyhow::Result<()> {
         let mut last = Instant::now();
         loop {
             tokio::time::sleep(self.duration / 5).await;
             let deadline = self.duration * 2 / 3;
+            // From before the request: whoever watches sees the renewal later than that.
+            let begun = Instant::now();
             match self.renew().await {
                 Ok(()) => {
-                    last = Instant::now();
-                    renewed();
+                    last = begun;
+                    self.tenure.extend(begun + self.duration * 4 / 5);
                 }
-                Err(error) if is_conflict(&error) => bail!("the lease was taken by another replica"),
+                Err(error) if is_conflict(&error) && !self.is_still_ours().await => {
+                    bail!("the lease was taken by another replica")
+                }
                 Err(error) if last.elapsed() > deadline => {
                     return Err(error).context("the lease could not be renewed in time");
                 }
@@ -135,6 +193,17 @@ impl Held {
                 }
             }
         }
+    }
+
+    /// After a conflict: a renewal whose answer was lost is ours all the same.
+    async fn is_still_ours(&mut self) -> bool {
+        let Ok(Some(lease)) = within(self.duration / 5, self.api.get_opt(LEASE_NAME)).await else {
+            return false;
+        };
+        let ours =
+            lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref()) == Some(self.identity.as_str());
+        self.lease = lease;
+        ours
     }
 
     async fn renew(&mut self) -> anyhow::Result<()> {

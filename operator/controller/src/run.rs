@@ -60,10 +60,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     tracing::info!(%identity, "holds the lease");
     let (inputs, taken) = mpsc::channel(INPUTS_MAX);
     let broken = hub::watch::start(&client, &inputs, &metrics);
-    let hands = Hands { client: client.clone(), namespace: settings.namespace.clone(), inputs, metrics };
+    let tenure = held.tenure();
+    let hands = Hands {
+        client: tenure.guard(client.clone()),
+        tenure,
+        namespace: settings.namespace.clone(),
+        inputs,
+        metrics,
+    };
     let brain = tokio::spawn(Brain::new(hands, health, broken).run(taken));
     let lost = tokio::select! {
-        kept = held.keep(|| ()) => kept,
+        kept = held.keep() => kept,
         ended = brain => ended.context("the brain ended"),
         _ = end.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),

@@ -112,6 +112,7 @@ impl Brain {
         let agent = Agent {
             name: name.clone(),
             hub: self.hands.client.clone(),
+            tenure: self.hands.tenure.clone(),
             namespace: self.hands.namespace.clone(),
             secret: object.spec.connection.kubeconfig_secret.clone(),
             inputs: self.hands.inputs.clone(),

@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 use crate::{
     http::Health,
     hub::{HubEvent, HubKind, watch::Broken},
+    lease::Tenure,
     member::MemberEvent,
     metrics::Metrics,
     retry::Failures,
@@ -72,6 +73,8 @@ pub(crate) enum Slot {
 pub(crate) struct Hands {
     /// The hub.
     pub(crate) client: Client,
+    /// Until when writing is ours.
+    pub(crate) tenure: Tenure,
     /// The operator's namespace.
     pub(crate) namespace: String,
     /// Where results go.

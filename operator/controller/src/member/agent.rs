@@ -7,7 +7,7 @@ use kube::Client;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{DEADLINE, Fault, Member, MemberEvent, kubeconfig, probe::probe, watch};
-use crate::{brain::Input, metrics::Metrics};
+use crate::{brain::Input, lease::Tenure, metrics::Metrics};
 
 /// How often a member is asked how it is. Three misses are half a minute, before it counts as not ready.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
@@ -21,6 +21,8 @@ pub(crate) struct Agent {
     pub(crate) name: ClusterName,
     /// The hub, to read the Secret.
     pub(crate) hub: Client,
+    /// Until when writing is ours.
+    pub(crate) tenure: Tenure,
     /// The operator's namespace.
     pub(crate) namespace: String,
     /// The Secret's name.
@@ -49,7 +51,7 @@ impl Agent {
             let attend = async {
                 let Some(found) = found else { return pending().await };
                 match kubeconfig::connect(&self.secret, found).await {
-                    Ok((client, server)) => self.attend(client, &server).await,
+                    Ok((client, server)) => self.attend(self.tenure.guard(client), &server).await,
                     Err(error) => {
                         let fault =
                             Fault { certain: true, reason: "KubeconfigInvalid", message: chain(&error) };

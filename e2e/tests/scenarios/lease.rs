@@ -1,0 +1,79 @@
+//! Two operators: only who holds the lease writes.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use domicile_e2e::{
+    fleet::{process::Signal, wait::eventually},
+    props::{config_map, decision, deployment, list, workload},
+    sight::look,
+    stage::{LEASE_SECONDS, OPERATOR_NAMESPACE, Stage},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    audit::nothing_is_forbidden,
+    set::{DE, NL, two_members},
+};
+
+async fn holder(stage: &Stage) -> anyhow::Result<String> {
+    let path =
+        format!("/apis/coordination.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/leases/domicile-operator");
+    let lease = look(stage.fleet.hub()?, &path).await?.unwrap_or_default();
+    Ok(lease.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// Another holder acts within the lease's time and five seconds.
+async fn takes_over(stage: &Stage, identity: &str) -> anyhow::Result<()> {
+    let within = Duration::from_secs(LEASE_SECONDS + 5);
+    eventually(within, &format!("{identity} to hold the lease"), || async {
+        let found = holder(stage).await?;
+        if found == identity { Ok(Some(())) } else { bail!("{found} holds it") }
+    })
+    .await
+}
+
+fn web(version: &str) -> Value {
+    workload("acme", "web", &[config_map("web", version), deployment("web", version)], json!({}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_holder_of_the_lease_writes() -> anyhow::Result<()> {
+    let stage = two_members(false).await?;
+    let first = holder(&stage).await?;
+    let second = stage.start_operator()?;
+    let third = stage.start_operator()?;
+    stage.apply(&web("1").to_string()).await?;
+    stage.wait_on(("acme", "web"), &[NL]).await?;
+    let written = stage.comes_to_rest().await?;
+    let applied = written[NL].filter(|key| key.verb == "APPLY" && key.resource == "deployments").total();
+    assert_eq!((applied, holder(&stage).await?), (1, first.clone()));
+
+    // The first dies: another goes on where it was.
+    stage.signal_operator(&first, Signal::KILL)?;
+    eventually(Duration::from_secs(LEASE_SECONDS + 5), "another holder", || async {
+        Ok((holder(&stage).await? != first).then_some(()))
+    })
+    .await?;
+    let leader = holder(&stage).await?;
+    let other = if leader == second { third } else { second };
+    stage.apply(&web("2").to_string()).await?;
+    let image = |found: &Value| found.pointer("/spec/template/spec/containers/0/image").cloned();
+    let new = Some(json!("example.invalid/web:2"));
+    stage.sees(NL, "acme/Deployment/web", "the new image", |found| image(found) == new).await?;
+
+    // The leader stands still, and the other moves everything. Then the leader wakes, with the old world in mind.
+    stage.signal_operator(&leader, Signal::STOP)?;
+    takes_over(&stage, &other).await?;
+    let approved = decision("beta-approved", "HostingProvider/beta", "Approved", &[]);
+    let revoked = decision("alpha-revoked", "HostingProvider/alpha", "Revoked", &["alpha-approved"]);
+    stage.apply(&list(&[approved, revoked])).await?;
+    stage.wait_on(("acme", "web"), &[DE]).await?;
+    stage.leaves(NL, "acme/Deployment/web").await?;
+    let rest = stage.comes_to_rest().await?;
+    stage.signal_operator(&leader, Signal::CONT)?;
+    stage.operator_ends(&leader).await?;
+    stage.stays_still(&rest).await?;
+    assert_eq!(holder(&stage).await?, other);
+    nothing_is_forbidden(&stage).await
+}
