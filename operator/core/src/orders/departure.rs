@@ -23,6 +23,13 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
             record.wanted.seats.retain(|other| other.ordinal != seat.ordinal);
             continue;
         }
+        if seat.ordinal < record.workload.clusters.count {
+            // It is wanted again before it has gone.
+            if let Some(again) = record.seat(seat.ordinal) {
+                again.phase = SeatPhase::Active;
+            }
+            continue;
+        }
         let tenant = record.recorded.tenant.as_ref();
         match obstacle(desk, tenant, &seat.cluster) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
