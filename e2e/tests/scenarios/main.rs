@@ -8,3 +8,4 @@ mod input;
 mod lease;
 mod outage;
 mod set;
+mod update;
