@@ -195,6 +195,8 @@ impl WorkloadFact {
 /// Where a workload's copies are.
 #[derive(Clone, Debug)]
 pub struct AssignmentFact {
+    /// The uid of the workload that it is about, if it says so.
+    pub owner: Option<Arc<str>>,
     /// The tenant to whom it was placed.
     pub tenant: Option<TenantName>,
     /// What was recorded.

@@ -40,6 +40,9 @@ pub enum Wait {
     /// The target takes nothing new at present.
     #[error("MemberCluster/{0} takes nothing new at present")]
     Closed(ClusterName),
+    /// It can't be told whether the target or the source is frozen.
+    #[error("the Site of MemberCluster/{0} doesn't exist, so that it can't be told whether it is frozen")]
+    SiteMissing(ClusterName),
     /// The target isn't ready yet.
     #[error("the copy on MemberCluster/{0} isn't ready yet")]
     NotReady(ClusterName),

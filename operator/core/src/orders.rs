@@ -28,7 +28,7 @@ use departure::leaving_orders;
 use migration::{migration_orders, propose};
 
 pub use copy::is_ready;
-pub use departure::{departure, frozen_at};
+pub use departure::{departure, kept_at};
 pub use order::{Apply, Because, Order, Removal, Remove};
 
 /// What to do next, and what is waited for.
@@ -69,7 +69,7 @@ pub fn orders(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
     let key = &verdict.key;
     let Some(workload) = desk.world.workloads.get(key).cloned() else { return out };
     match desk.world.assignments.get(key) {
-        Some(assignment) if assignment.deleting => return out,
+        Some(_) if desk.world.is_succeeding(key) => return out,
         Some(_) => {}
         None => {
             create(desk, verdict, &workload, &mut out);

@@ -20,6 +20,9 @@ use crate::{
     world::ClusterId,
 };
 
+/// The reason of a workload that waits until its predecessor's copies have gone.
+const SUCCEEDING: &str = "EarlierCopies";
+
 /// Everything that a status is made from.
 #[derive(Debug)]
 pub struct Situation<'a> {
@@ -92,6 +95,9 @@ impl Situation<'_> {
     }
 
     fn seats(&self) -> Vec<SeatStatus> {
+        if self.world.is_succeeding(self.key()) {
+            return Vec::new();
+        }
         let seats = self.world.active_seats(self.key()).into_iter();
         seats
             .map(|seat| SeatStatus {
@@ -109,6 +115,13 @@ impl Situation<'_> {
             |status, reason: &str, message: &str| Claim::new(condition::PLACED, status, reason, message);
         if let Some(blocked) = &self.verdict.blocked {
             return claim("False", blocked.name(), &blocked.to_string());
+        }
+        if self.world.is_succeeding(self.key()) {
+            let message = format!(
+                "what an earlier workload of this name has left is removed first: see Assignment/{}",
+                self.key().name
+            );
+            return claim("False", SUCCEEDING, &message);
         }
         if let Some(cluster) = &self.outlook.placement_unknown {
             let message = format!(
@@ -169,7 +182,8 @@ impl Situation<'_> {
     fn compliant(&self, row: Option<&ClassRow>) -> Claim {
         let claim =
             |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
-        let placed = || self.verdict.seats.iter().filter(|seat| seat.at.is_some());
+        let own = !self.world.is_succeeding(self.key());
+        let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
         for seat in placed() {
             let failing = seat.failing.intersection(RuleSet::LEGAL);
             if let Some(rule) = failing.first() {
@@ -200,6 +214,9 @@ impl Situation<'_> {
     }
 
     fn move_pending(&self) -> Option<Claim> {
+        if self.world.is_succeeding(self.key()) {
+            return None;
+        }
         self.verdict.seats.iter().find_map(|seat| {
             let running = crate::moves::move_of(self.world, self.key(), seat.ordinal);
             let wait = self.outlook.waits.iter().find(|(ordinal, _)| *ordinal == seat.ordinal);
@@ -224,6 +241,9 @@ impl Situation<'_> {
 
     fn stalled(&self, placed: &Claim) -> Option<Claim> {
         let claim = |reason: &str, message: &str| Claim::new(condition::STALLED, "True", reason, message);
+        if placed.reason == SUCCEEDING {
+            return None;
+        }
         if placed.status != "True" {
             return Some(claim(&placed.reason, &placed.message));
         }

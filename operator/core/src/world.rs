@@ -196,6 +196,15 @@ impl World {
         self.migrations.get(key).into_iter().flat_map(BTreeMap::values).filter(|m| !m.is_finished())
     }
 
+    /// Whether what is recorded under a workload's name is about an earlier one, which was deleted.
+    #[must_use]
+    pub fn is_succeeding(&self, key: &WorkloadKey) -> bool {
+        let (Some(workload), Some(record)) = (self.workloads.get(key), self.assignments.get(key)) else {
+            return false;
+        };
+        record.deleting || record.owner.as_ref().is_some_and(|owner| *owner != workload.uid)
+    }
+
     /// The clusters on which a workload has or is about to have something, each once per copy.
     pub(crate) fn clusters_used_by(&self, key: &WorkloadKey) -> Vec<ClusterName> {
         let mut used: Vec<ClusterName> = Vec::new();

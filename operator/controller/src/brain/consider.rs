@@ -8,14 +8,18 @@ use domicile_core::{
     moves::Wait,
     orders::{Desk, Order, Outlook, departure, orders},
 };
-use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey};
+use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey, keys};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource as _;
 
-use super::{Brain, Slot};
+use super::{Brain, Slot, status::warn};
 use crate::second::second_opinion;
 
 /// How often a member is asked again what it has of a workload that no record explains.
 const ASK_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// How often it is said again what a deleted workload has left: events last an hour.
+const TELL_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
 impl Brain {
     /// Does what is next for a workload that exists.
@@ -73,15 +77,71 @@ impl Brain {
             now,
         };
         let Some(outlook) = departure(&desk, key) else { return };
-        if !outlook.waits.is_empty() {
-            for (ordinal, wait) in &outlook.waits {
-                tracing::debug!(workload = %key, ordinal, %wait, "what a deleted workload left is still there");
-            }
-            self.look_again(key, now + jiff::SignedDuration::from_secs(10));
+        if outlook.waits.is_empty() {
+            self.stalled.remove(key);
+        } else {
+            self.stalled.insert(key.clone());
+            self.tell_what_is_left(key, &outlook, now);
+            self.look_again(key, now + SignedDuration::from_secs(10));
         }
         for order in outlook.orders {
+            if order == Order::ReleaseAssignment {
+                self.record_abandoned(key);
+            }
             self.hand_out(key, order, now);
         }
+    }
+
+    /// The workload is gone, so that its record is where a person learns why something is still there.
+    fn tell_what_is_left(&mut self, key: &WorkloadKey, outlook: &Outlook, now: Timestamp) {
+        let told = self.told.get(key).is_some_and(|at| now.duration_since(*at) < TELL_EVERY);
+        let (Some(assignment), Some((_, wait))) = (self.assignments.get(key), outlook.waits.first()) else {
+            return;
+        };
+        if told {
+            return;
+        }
+        let mut message = format!("{wait}: what the workload has there stays, and so does this record");
+        if let Wait::Unreachable(cluster) = wait {
+            message = format!(
+                "{message}. If that cluster is gone for good: kubectl -n {} annotate assignments.domicile.dev {} {}={cluster}",
+                key.namespace,
+                key.name,
+                keys::ABANDON_ANNOTATION
+            );
+        }
+        tracing::warn!(workload = %key, %wait, "what a deleted workload left is still there");
+        self.told.insert(key.clone(), now);
+        self.tell(assignment.object_ref(&()), "CleanupWaits", message);
+    }
+
+    /// That something was let go of is on record: in the log, and with the object as long as there are events.
+    fn record_abandoned(&mut self, key: &WorkloadKey) {
+        self.told.remove(key);
+        let (Some(fact), Some(assignment)) =
+            (self.engine.world().assignments.get(key), self.assignments.get(key))
+        else {
+            return;
+        };
+        let seats = fact.spec.seats.iter().filter(|seat| {
+            let gone = self.gone.contains(&(key.clone(), seat.ordinal, seat.cluster.clone()));
+            !gone && fact.abandoned.iter().any(|name| name == seat.cluster.as_str())
+        });
+        for seat in seats {
+            let message = format!(
+                "let go of what copy {} may still have on MemberCluster/{}, as the annotation {} says",
+                seat.ordinal,
+                seat.cluster,
+                keys::ABANDON_ANNOTATION
+            );
+            tracing::warn!(workload = %key, cluster = %seat.cluster, ordinal = seat.ordinal, "objects were abandoned");
+            self.tell(assignment.object_ref(&()), "Abandoned", message);
+        }
+    }
+
+    fn tell(&self, object: ObjectReference, reason: &str, message: String) {
+        let (hands, reason) = (self.hands.clone(), reason.to_owned());
+        tokio::spawn(async move { warn(&hands, &object, reason, message).await });
     }
 
     /// Gives an order to a task, unless one is at it already or it has failed just now.

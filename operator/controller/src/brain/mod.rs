@@ -121,6 +121,8 @@ pub(crate) struct Brain {
     inspected: HashMap<WorkloadKey, Timestamp>,
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
+    /// When it was said last what a deleted workload has left.
+    told: HashMap<WorkloadKey, Timestamp>,
     timers: BTreeMap<Timestamp, BTreeSet<WorkloadKey>>,
 }
 
@@ -158,6 +160,7 @@ impl Brain {
             inspected: HashMap::new(),
             unsettled: HashMap::new(),
             stalled: HashSet::new(),
+            told: HashMap::new(),
             timers: BTreeMap::new(),
         }
     }

@@ -13,11 +13,13 @@ use crate::{
 impl Brain {
     /// What a second opinion on a workload's orders rests on.
     pub(super) fn knowledge(&self, key: &WorkloadKey) -> Knowledge<'_> {
+        // What is cleaned up after a workload that was deleted isn't its successor's of the same name.
+        let workload = self.workloads.get(key).filter(|_| !self.engine.world().is_succeeding(key));
         Knowledge {
             facts: &self.facts,
             world: self.engine.world(),
             observed: &self.observed,
-            workload: self.workloads.get(key).map(AsRef::as_ref),
+            workload: workload.map(AsRef::as_ref),
             assignment: self.assignments.get(key).map(AsRef::as_ref),
         }
     }

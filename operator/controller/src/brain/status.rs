@@ -267,6 +267,7 @@ fn waits_for_somebody(wait: &Wait) -> bool {
         | Wait::Paused(_)
         | Wait::Unreachable(_)
         | Wait::Frozen(_)
+        | Wait::SiteMissing(_)
         | Wait::Closed(_)
         | Wait::Retry(_) => true,
         Wait::Budget(_) | Wait::NotReady(_) | Wait::NotIdle(_) | Wait::Draining(_) => false,

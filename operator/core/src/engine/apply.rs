@@ -322,7 +322,11 @@ fn set<K, V>(table: &mut impl Table<K, V>, key: K, value: Option<V>) {
 fn assignment_fact(object: &Assignment) -> AssignmentFact {
     let meta = &object.metadata;
     let abandoned = meta.annotations.as_ref().and_then(|a| a.get(keys::ABANDON_ANNOTATION));
+    let owners = meta.owner_references.iter().flatten();
+    let owner =
+        owners.filter(|owner| owner.kind == "TenantWorkload").map(|owner| owner.uid.as_str().into()).next();
     AssignmentFact {
+        owner,
         tenant: object.spec.tenant.clone(),
         spec: Arc::new(object.spec.clone()),
         deleting: meta.deletion_timestamp.is_some(),

@@ -31,7 +31,7 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
             continue;
         }
         let tenant = record.recorded.tenant.as_ref();
-        match obstacle(desk, tenant, &seat.cluster) {
+        match obstacle(desk, key, tenant, &seat.cluster) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
             None => out.orders.push(removal(desk, key, &seat, (true, Removal::SeatDropped))),
         }
@@ -61,7 +61,7 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
             continue;
         }
         left = true;
-        match obstacle(desk, assignment.spec.tenant.as_ref(), &seat.cluster) {
+        match obstacle(desk, key, assignment.spec.tenant.as_ref(), &seat.cluster) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
             None => out.orders.push(removal(desk, key, seat, (retain, Removal::WorkloadDeleted))),
         }
@@ -101,30 +101,43 @@ fn removal(
     })
 }
 
-fn obstacle(desk: &Desk<'_>, tenant: Option<&TenantName>, cluster: &ClusterName) -> Option<Wait> {
-    if tenant.is_some_and(|tenant| frozen_at(desk.world, tenant, cluster, desk.now)) {
-        return Some(Wait::Frozen(cluster.clone()));
-    }
-    (!desk.observed.is_reachable(cluster)).then(|| Wait::Unreachable(cluster.clone()))
+fn obstacle(
+    desk: &Desk<'_>,
+    key: &WorkloadKey,
+    tenant: Option<&TenantName>,
+    cluster: &ClusterName,
+) -> Option<Wait> {
+    let kept = tenant.and_then(|tenant| kept_at(desk.world, key, (tenant, cluster), desk.now));
+    kept.or_else(|| (!desk.observed.is_reachable(cluster)).then(|| Wait::Unreachable(cluster.clone())))
 }
 
-/// Whether a decision freezes or suspends the tenant at a member, so that nothing may be deleted there.
+/// Why nothing of a workload may be deleted at a member, if so: a decision freezes or suspends it there, or that
+/// can't be told.
 #[must_use]
-pub fn frozen_at(world: &World, tenant: &TenantName, cluster: &ClusterName, now: Timestamp) -> bool {
-    let Some((name, site)) = world.find_cluster(cluster).and_then(|id| world.site_of(id)) else {
-        return false;
+pub fn kept_at(
+    world: &World,
+    key: &WorkloadKey,
+    (tenant, cluster): (&TenantName, &ClusterName),
+    now: Timestamp,
+) -> Option<Wait> {
+    let id = world.find_cluster(cluster)?;
+    let Some((name, site)) = world.site_of(id) else {
+        // Without the member, nothing reaches it anyway.
+        let exists = world.cluster(id).is_some_and(|row| row.fact.is_some());
+        return exists.then(|| Wait::SiteMissing(cluster.clone()));
     };
     let at = Circumstances { site: name, country: site.country, tenant };
     let subjects = [
-        (SubjectKind::HostingProvider, site.operated_by.as_str()),
-        (SubjectKind::HostingProvider, site.owned_by.as_str()),
-        (SubjectKind::Site, name.as_str()),
-        (SubjectKind::Tenant, tenant.as_str()),
+        (SubjectKind::HostingProvider, site.operated_by.to_string()),
+        (SubjectKind::HostingProvider, site.owned_by.to_string()),
+        (SubjectKind::Site, name.to_string()),
+        (SubjectKind::Tenant, tenant.to_string()),
+        (SubjectKind::TenantWorkload, key.to_string()),
     ];
     let mut horizon = Horizon::new(now);
-    subjects.into_iter().any(|(kind, name)| {
-        let subject = Subject { kind, name: name.to_owned() };
-        let standing = world.decisions.standing(&subject, &at, &mut horizon);
+    let frozen = subjects.into_iter().any(|(kind, name)| {
+        let standing = world.decisions.standing(&Subject { kind, name }, &at, &mut horizon);
         matches!(standing, Standing::Decided(Verdict::Frozen | Verdict::Suspended))
-    })
+    });
+    frozen.then(|| Wait::Frozen(cluster.clone()))
 }

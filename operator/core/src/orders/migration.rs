@@ -4,7 +4,7 @@ use domicile_crds::{ClusterName, MigrationStep, Seat};
 use jiff::Timestamp;
 
 use super::{
-    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, apply, frozen_at, inventory, keep_orders,
+    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, apply, inventory, keep_orders, kept_at,
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -222,8 +222,8 @@ fn finish_orders(
     if !desk.is_ready(copy, copy.seat, Mode::Running) {
         return out.waits.push((spec.seat, Wait::NotReady(spec.to.clone())));
     }
-    if frozen_at(desk.world, &spec.tenant, &spec.from, desk.now) {
-        return out.waits.push((spec.seat, Wait::Frozen(spec.from.clone())));
+    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.from), desk.now) {
+        return out.waits.push((spec.seat, wait));
     }
     let drain = jiff::SignedDuration::from_secs(i64::from(copy.workload.drain_seconds));
     if let Ok(drained) = switched.checked_add(drain)
@@ -261,8 +261,8 @@ fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, wh
             format!("{why}; the copy stays on {}", spec.from),
         ));
     }
-    if frozen_at(desk.world, &spec.tenant, &spec.to, desk.now) {
-        return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
+    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {
+        return out.waits.push((spec.seat, wait));
     }
     if !desk.observed.is_reachable(&spec.to) {
         return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
