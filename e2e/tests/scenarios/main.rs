@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a missing field fails the test, as it should")]
 
 mod audit;
+mod end;
 mod input;
 mod lease;
 mod outage;

@@ -1,0 +1,177 @@
+//! Deletion: what a workload leaves behind, what waits for a member or a decision, and what never deletes anything.
+
+use anyhow::{Context as _, bail};
+use domicile_e2e::{
+    fleet::wait::eventually,
+    props::{claim, config_map, decision, deployment, list, place, tenant, workload},
+    sight::{domicile, look, managed, tenants},
+    stage::{PATIENCE, Stage},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    audit::nothing_is_forbidden,
+    set::{DE, NL, members_like, only},
+};
+
+fn app(name: &str, country: &str) -> Value {
+    workload("acme", name, &[config_map(name, "a"), deployment(name, "1")], only(country))
+}
+
+async fn delete(stage: &Stage, name: &str) -> anyhow::Result<()> {
+    stage.fleet.hub()?.kubectl(["-n", "acme", "delete", "tenantworkloads.domicile.dev", name]).text().await?;
+    Ok(())
+}
+
+async fn record_goes(stage: &Stage, name: &str) -> anyhow::Result<()> {
+    let path = domicile(&format!("assignments/acme/{name}"));
+    eventually(PATIENCE, &format!("the Assignment of {name} to go"), || async {
+        Ok(look(stage.fleet.hub()?, &path).await?.is_none().then_some(()))
+    })
+    .await
+    .with_context(|| stage.log_tail())
+}
+
+/// The message of an event about the Assignment of a workload that is gone.
+async fn event(stage: &Stage, name: &str, reason: &str) -> anyhow::Result<String> {
+    eventually(PATIENCE, &format!("an event {reason} about {name}"), || async {
+        let events = look(stage.fleet.hub()?, "/apis/events.k8s.io/v1/namespaces/acme/events").await?;
+        let events = events.unwrap_or_default();
+        let about = |e: &&Value| {
+            e["reason"] == reason && e["regarding"]["name"] == name && e["regarding"]["kind"] == "Assignment"
+        };
+        match events["items"].as_array().into_iter().flatten().find(about) {
+            Some(event) => Ok(Some(event["note"].as_str().unwrap_or_default().to_owned())),
+            None => bail!("events are {events}"),
+        }
+    })
+    .await
+    .with_context(|| stage.log_tail())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_goes_and_nothing_else() -> anyhow::Result<()> {
+    let members = [(NL, Stage::member_options(NL).volumes(4)), (DE, Stage::member_options(DE))];
+    let stage = members_like(&members, true).await?;
+    claims(&stage).await?;
+    made_again(&stage).await?;
+    frozen(&stage).await?;
+    facts_come_and_go(&stage).await?;
+    nothing_is_forbidden(&stage).await?;
+    gone_for_good(&stage).await
+}
+
+/// A claim outlives its workload unless that says otherwise.
+async fn claims(stage: &Stage) -> anyhow::Result<()> {
+    let nl = stage.fleet.member(NL)?;
+    let mounting = |name: &str| {
+        let mut deployment = deployment(name, "1");
+        deployment["spec"]["template"]["spec"]["volumes"] =
+            json!([{"name": "data", "persistentVolumeClaim": {"claimName": name}}]);
+        deployment
+    };
+    let keeps = workload("acme", "keeps", &[claim("keeps"), mounting("keeps")], only("NL"));
+    let mut more = only("NL");
+    more["onDelete"] = json!("Remove");
+    let erases = workload("acme", "erases", &[claim("erases"), mounting("erases")], more);
+    stage.apply(&list(&[keeps, erases])).await?;
+    for name in ["keeps", "erases"] {
+        stage.wait_on(("acme", name), &[NL]).await?;
+        delete(stage, name).await?;
+    }
+    stage.leaves(NL, "acme/Deployment/keeps").await?;
+    stage.leaves(NL, "acme/Deployment/erases").await?;
+    stage.leaves(NL, "acme/PersistentVolumeClaim/erases").await?;
+    record_goes(stage, "keeps").await?;
+    record_goes(stage, "erases").await?;
+    let kept = look(nl, &tenants("acme/PersistentVolumeClaim/keeps")?).await?.context("the claim is gone")?;
+    assert_eq!(kept["metadata"]["labels"]["domicile.dev/retained"], "keeps");
+    assert!(kept["metadata"]["labels"]["domicile.dev/workload"].is_null());
+    assert!(kept["metadata"]["deletionTimestamp"].is_null());
+    Ok(())
+}
+
+/// Deleted and made again at once: the new one is placed when the old one has gone.
+async fn made_again(stage: &Stage) -> anyhow::Result<()> {
+    stage.apply(&app("again", "NL").to_string()).await?;
+    stage.wait_on(("acme", "again"), &[NL]).await?;
+    let args = ["-n", "acme", "delete", "tenantworkloads.domicile.dev", "again", "--wait=false"];
+    stage.fleet.hub()?.kubectl(args).text().await?;
+    stage.apply(&app("again", "DE").to_string()).await?;
+    stage.wait_on(("acme", "again"), &[DE]).await?;
+    stage.leaves(NL, "acme/Deployment/again").await
+}
+
+/// Nothing of a frozen tenant or workload is deleted until that is lifted; where it is, somebody says so.
+async fn frozen(stage: &Stage) -> anyhow::Result<()> {
+    let subjects = [("tenant-frozen", "Tenant/acme"), ("workload-frozen", "TenantWorkload/acme/cold")];
+    for (name, subject) in subjects {
+        stage.apply(&app("cold", "NL").to_string()).await?;
+        stage.wait_on(("acme", "cold"), &[NL]).await?;
+        stage.apply(&decision(name, subject, "Frozen", &[]).to_string()).await?;
+        stage.says("tenantworkloads/acme/cold", "Compliant", "False", "ApprovalFrozen").await?;
+        delete(stage, "cold").await?;
+        let message = event(stage, "cold", "CleanupWaits").await?;
+        assert!(message.contains(NL) && message.contains("frozen"), "{message}");
+        let before = stage.comes_to_rest().await?;
+        assert!(look(stage.fleet.member(NL)?, &tenants("acme/Deployment/cold")?).await?.is_some());
+        assert!(look(stage.fleet.hub()?, &domicile("assignments/acme/cold")).await?.is_some());
+        assert!(stage.written(&before).await?.is_empty());
+        stage.apply(&decision(&format!("{name}-lifted"), subject, "Approved", &[name]).to_string()).await?;
+        stage.leaves(NL, "acme/Deployment/cold").await?;
+        record_goes(stage, "cold").await?;
+        stage.fleet.hub()?.kubectl(["-n", "acme", "delete", "events", "--all"]).text().await?;
+    }
+    Ok(())
+}
+
+/// That a fact isn't there is no decision: nothing goes, and nothing moves.
+async fn facts_come_and_go(stage: &Stage) -> anyhow::Result<()> {
+    stage.apply(&app("stays", "NL").to_string()).await?;
+    stage.wait_on(("acme", "stays"), &[NL]).await?;
+    let before = managed(stage.fleet.member(NL)?).await?;
+    let hub = stage.fleet.hub()?;
+    let facts = [
+        "decisions.domicile.dev/alpha-approved",
+        "hostingproviders.domicile.dev/alpha",
+        "sites.domicile.dev/nl-ams",
+        "countrysets.domicile.dev/eu",
+        "memberclusters.domicile.dev/nl-ams-1",
+        "tenants.domicile.dev/acme",
+    ];
+    for fact in facts {
+        hub.kubectl(["delete", fact]).text().await?;
+    }
+    stage.says("tenantworkloads/acme/stays", "Placed", "False", "NamespaceTaken").await?;
+    stage.comes_to_rest().await?;
+    let now = managed(stage.fleet.member(NL)?).await?;
+    assert_eq!(now, before, "what runs was touched");
+    let moves = look(hub, "/apis/domicile.dev/v1alpha1/migrations").await?.unwrap_or_default();
+    assert_eq!(moves["items"], json!([]));
+
+    stage.apply(&list(&[place("alpha", "nl-ams", "NL"), vec![tenant("acme")]].concat())).await?;
+    stage.apply_file("charts/domicile/countrysets").await?;
+    stage.join(NL, "nl-ams", &["acme"]).await?;
+    stage.says("tenantworkloads/acme/stays", "Compliant", "True", "").await?;
+    stage.wait_on(("acme", "stays"), &[NL]).await?;
+    stage.comes_to_rest().await?;
+    assert_eq!(managed(stage.fleet.member(NL)?).await?, before);
+    Ok(())
+}
+
+/// A member that never returns: its record stays and says so until a person lets go.
+async fn gone_for_good(stage: &Stage) -> anyhow::Result<()> {
+    stage.fleet.member(NL)?.kill_apiserver();
+    delete(stage, "stays").await?;
+    let message = event(stage, "stays", "CleanupWaits").await?;
+    let command = "kubectl -n acme annotate assignments.domicile.dev stays domicile.dev/abandon=nl-ams-1";
+    assert!(message.contains(command), "{message}");
+    assert!(look(stage.fleet.hub()?, &domicile("assignments/acme/stays")).await?.is_some());
+    let args =
+        ["-n", "acme", "annotate", "assignments.domicile.dev", "stays", "domicile.dev/abandon=nl-ams-1"];
+    stage.fleet.hub()?.kubectl(args).text().await?;
+    record_goes(stage, "stays").await?;
+    let message = event(stage, "stays", "Abandoned").await?;
+    assert!(message.contains(NL), "{message}");
+    Ok(())
+}
