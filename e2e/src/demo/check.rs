@@ -103,6 +103,21 @@ pub(super) async fn tenants_on(member: &Cluster) -> anyhow::Result<Vec<String>> 
     Ok(found.items.iter().map(ResourceExt::name_any).collect())
 }
 
+/// A CronJob can't run on two members. Asked of the members themselves.
+pub(super) async fn runs_once(fleet: &Fleet, key: &WorkloadKey) -> anyhow::Result<()> {
+    let mut running = Vec::new();
+    for member in fleet.members() {
+        let api: Api<CronJob> = Api::namespaced(member.client(), key.namespace.as_str());
+        let ours = format!("{}={}", keys::WORKLOAD_LABEL, key.name);
+        let found = api.list(&ListParams::default().labels(&ours)).await?;
+        if found.items.iter().any(|it| it.spec.suspend != Some(true)) {
+            running.push(member.name());
+        }
+    }
+    ensure!(running.len() < 2, "the CronJob of {key} could run on {running:?} at once");
+    Ok(())
+}
+
 /// A value in a ConfigMap on a member.
 pub(super) async fn config(member: &Cluster, key: &WorkloadKey, entry: &str) -> anyhow::Result<String> {
     let api: Api<ConfigMap> = Api::namespaced(member.client(), key.namespace.as_str());

@@ -113,6 +113,9 @@ pub(super) struct Picture {
     pub news: Vec<News>,
     /// Promises that were broken.
     pub broken: Vec<String>,
+    /// CronJobs that looked as if they could run on two members at once. Only the members can tell: of two watches
+    /// one may be late.
+    pub doubts: Vec<WorkloadKey>,
     /// Workloads that have worked: from then on they always must.
     worked: BTreeSet<WorkloadKey>,
 }
@@ -313,7 +316,7 @@ impl Picture {
             }
         }
         if running > 1 {
-            broken.push(format!("{key} is a CronJob and could run on {running} clusters at once"));
+            self.doubts.push(key.clone());
         }
         let is_cron_job = copies.is_some_and(|c| c.values().any(|c| matches!(c, Copy::CronJob { .. })));
         if copies.is_some_and(|copies| copies.values().any(Copy::works)) {
@@ -335,3 +338,6 @@ impl Picture {
 fn key_of(metadata: &ObjectMeta, workload: Option<&str>) -> Option<WorkloadKey> {
     WorkloadKey::new(metadata.namespace.as_deref()?, workload?).ok()
 }
+
+#[cfg(test)]
+mod tests;

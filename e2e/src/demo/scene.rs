@@ -13,8 +13,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
+    check::runs_once,
     picture::Picture,
-    screen::{Screen, Tone},
+    screen::{Line, Screen, Tone},
     steps,
     table::{CLUSTERS, table},
     watches::Watches,
@@ -74,8 +75,10 @@ pub(super) struct Scene {
     step: String,
     /// How much of the news was told.
     told: usize,
+    /// How many of the doubts were resolved.
+    asked: usize,
     /// A member whose settling is counted down under the picture.
-    pub settling: Option<&'static str>,
+    settling: Option<&'static str>,
     /// What was seen, for the end.
     pub seen: Vec<String>,
     begin: Instant,
@@ -102,7 +105,7 @@ impl Scene {
         let step = "Setting the stage".to_owned();
         let seen = Vec::new();
         let mut scene =
-            Self { stage, watches, screen, compliance, step, told: 0, settling: None, seen, begin };
+            Self { stage, watches, screen, compliance, step, told: 0, asked: 0, settling: None, seen, begin };
         scene.apply(Who::Engineer, "00-installation.yaml", "where the hub stands").await?;
         scene
             .apply(Who::Engineer, "01-providers.yaml", "who owns and operates machines; none is approved")
@@ -173,6 +176,17 @@ impl Scene {
         Ok(begin)
     }
 
+    /// Counts down under the picture until what only prefers a member may move there. Says so once where nothing
+    /// is drawn.
+    pub(super) fn count_down(&mut self, cluster: &'static str) -> anyhow::Result<()> {
+        self.settling = Some(cluster);
+        let words = settling(&self.watches.now(), cluster);
+        match words.filter(|_| !self.screen.is_live()) {
+            Some(words) => self.event(Tone::Waiting, &words),
+            None => Ok(()),
+        }
+    }
+
     /// The picture as it is now.
     pub(super) fn picture(&self) -> tokio::sync::watch::Ref<'_, Picture> {
         self.watches.now()
@@ -187,7 +201,7 @@ impl Scene {
     ) -> anyhow::Result<()> {
         let begin = Instant::now();
         loop {
-            self.refresh()?;
+            self.look().await?;
             let Err(found) = looks_right(&self.watches.now()) else { return Ok(()) };
             tracing::debug!(%found, "waits");
             if begin.elapsed() > Duration::from_secs(seconds) {
@@ -208,7 +222,7 @@ impl Scene {
     ) -> anyhow::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(seconds) {
-            self.refresh()?;
+            self.look().await?;
             if let Err(found) = looks_right(&self.watches.now()) {
                 bail!("wanted for {seconds} s: {wanted}; found: {found}");
             }
@@ -216,6 +230,17 @@ impl Scene {
                 ended?;
             }
         }
+        Ok(())
+    }
+
+    /// Shows what is new, and asks the members where the picture leaves a doubt.
+    async fn look(&mut self) -> anyhow::Result<()> {
+        self.refresh()?;
+        let doubts: Vec<_> = self.watches.now().doubts.iter().skip(self.asked).cloned().collect();
+        for key in &doubts {
+            runs_once(&self.stage.fleet, key).await?;
+        }
+        self.asked += doubts.len();
         Ok(())
     }
 
@@ -229,7 +254,7 @@ impl Scene {
         if self.screen.is_live() && !picture.workloads.is_empty() {
             let mut lines = table(&picture);
             if let Some(words) = self.settling.and_then(|name| settling(&picture, name)) {
-                lines.push(vec![(Tone::Waiting, words)]);
+                lines.extend([Line::new(), vec![(Tone::Waiting, format!("  {words}"))]]);
             }
             self.screen.draw(&lines)?;
         }
@@ -324,6 +349,6 @@ fn settling(picture: &Picture, cluster: &str) -> Option<String> {
     let since = picture.ready_since(cluster)?;
     let seconds = jiff::Timestamp::now().duration_since(since).as_secs();
     (seconds < 60).then(|| {
-        format!("  {cluster} has been Ready for {seconds} s; what only prefers it moves there after 60 s")
+        format!("{cluster} has been Ready for {seconds} s; what only prefers it moves there after 60 s")
     })
 }

@@ -279,7 +279,7 @@ async fn switzerland(scene: &mut Scene) -> anyhow::Result<()> {
     scene.say(
         "webshop prefers Switzerland and lets Domicile move it; archive prefers it and wants to be asked",
     )?;
-    scene.settling = Some(CH);
+    scene.count_down(CH)?;
     scene
         .until(
             PATIENCE,
@@ -290,7 +290,6 @@ async fn switzerland(scene: &mut Scene) -> anyhow::Result<()> {
             },
         )
         .await?;
-    scene.settling = None;
     let took = seconds(began);
     let answered = answer(scene, &records).await?;
     scene

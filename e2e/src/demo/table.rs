@@ -18,7 +18,6 @@ const LAWFUL_WIDTH: usize = 9;
 pub(super) fn table(picture: &Picture) -> Vec<Line> {
     let mut lines = header(picture);
     lines.extend(picture.workloads.keys().map(|key| row(picture, key)));
-    lines.push(Line::new());
     lines
 }
 
