@@ -78,7 +78,9 @@ impl Brain {
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
         // After a start, members are still being asked.
         let asking = outlook.placement_unknown.is_some();
-        let settled = !asking && ((ready && !moving) || stalled || waits || !next.problems.is_empty());
+        // What is held stays so until somebody decides.
+        let final_for_now = (ready && !moving) || stalled || waits || outlook.update_held;
+        let settled = !asking && (final_for_now || !next.problems.is_empty());
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
         let until = since + if moving { SETTLE_MOVING } else { SETTLE };
         if !settled && until > now {
