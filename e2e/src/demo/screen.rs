@@ -76,7 +76,15 @@ impl Screen {
     /// Prints when and what happened.
     pub(super) fn event(&mut self, at: Instant, tone: Tone, text: &str) -> io::Result<()> {
         let seconds = at.saturating_duration_since(self.begin).as_secs_f32();
-        self.print(&[vec![(Tone::Faint, format!("{seconds:>7.1} s  ")), (tone, text.to_owned())]])
+        let time = format!("{seconds:>7.1} s  ");
+        let room = self.live.map_or(usize::MAX, |width| width.saturating_sub(time.len()).max(time.len()));
+        let mut head = (Tone::Faint, time);
+        let mut lines = Vec::new();
+        for words in wrapped(text, room) {
+            let next = (Tone::Plain, " ".repeat(head.1.len()));
+            lines.push(vec![std::mem::replace(&mut head, next), (tone, words)]);
+        }
+        self.print(&lines)
     }
 
     /// Draws the picture over the one before. Elsewhere than on a terminal, events say it all.
@@ -120,6 +128,22 @@ impl Screen {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
+}
+
+/// A text in lines of at most `width` characters, unless a word is longer.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn code(tone: Tone) -> &'static str {
@@ -172,6 +196,15 @@ mod tests {
             screen.print(&[line("this stays")]).unwrap();
         });
         assert_eq!(text, "one\ntoo\n\x1b[2A\x1b[Jtwo\n\x1b[1A\x1b[Jthis stays\n");
+    }
+
+    #[test]
+    fn a_long_event_is_wrapped_at_words_beside_its_time() {
+        let text = written(false, Some(24), |screen| {
+            screen.event(screen.begin, Tone::Plain, "one two three four").unwrap();
+        });
+        assert_eq!(text, "    0.0 s  one two three\n           four\n");
+        assert_eq!(wrapped("one two", usize::MAX), ["one two"]);
     }
 
     #[test]

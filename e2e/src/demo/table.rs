@@ -90,8 +90,12 @@ fn words(copy: &Copy) -> String {
     }
 }
 
-/// What the workload's own status says.
+/// What the workload's own status says. A move costs it one write, at the end, so that while one that must be made
+/// goes on, the status still speaks of what was before.
 fn lawful(picture: &Picture, key: &WorkloadKey) -> (Tone, &'static str) {
+    if picture.move_of(key).is_some_and(|it| it.compulsory) {
+        return (Tone::Waiting, "leaving");
+    }
     let workload = picture.workloads.get(key);
     match workload.and_then(|it| it.condition(keys::condition::COMPLIANT)).map(|(status, ..)| status) {
         Some("True") => (Tone::Good, "yes"),
@@ -130,6 +134,6 @@ fn move_waits_for(picture: &Picture, key: &WorkloadKey, it: &Move) -> String {
         (Some(Copy::CronJob { suspended: false, .. }), _) => format!("its stop on {}", it.from),
         (_, Some(copy)) if !copy.works() => format!("its copy on {}", it.to),
         (Some(_), _) => format!("its end on {}", it.from),
-        (None, _) => format!("the record that it has left {}", it.from),
+        (None, _) => "the record of it".to_owned(),
     }
 }
