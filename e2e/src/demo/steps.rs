@@ -180,7 +180,8 @@ async fn vendor_revoked(scene: &mut Scene) -> anyhow::Result<()> {
         .until(PATIENCE, "claims/intake runs on us-va-1 and says that it must not", |picture| {
             same_copy(picture, &intake, US, &uid)?;
             says(picture, &intake, condition::COMPLIANT, "False", "ApprovalRevoked")?;
-            says(picture, &intake, condition::STALLED, "True", "NoLawfulPlace")
+            says(picture, &intake, condition::STALLED, "True", "NoLawfulPlace")?;
+            turned_down(picture, &intake, &[("ApprovalRevoked", 1), ("CountryNotAllowed", 3)])
         })
         .await?;
     untouched(&before, &fingerprint(scene.stage.fleet.member(US)?, "claims").await?)?;
@@ -205,6 +206,14 @@ fn says(picture: &Picture, key: &WorkloadKey, kind: &str, status: &str, reason: 
         Some((is, why, _)) if is == status && why == reason => Ok(()),
         other => Err(format!("{key} says {kind}={other:?}")),
     }
+}
+
+/// Its status says for which reasons how many clusters can't have it.
+fn turned_down(picture: &Picture, key: &WorkloadKey, wanted: &[(&str, i32)]) -> Result<(), String> {
+    let candidates = picture.workloads.get(key).map(|it| it.status.candidates.clone()).unwrap_or_default();
+    let mut found: Vec<_> = candidates.iter().map(|it| (it.reason.as_str(), it.count)).collect();
+    found.sort_unstable();
+    if found == wanted { Ok(()) } else { Err(format!("{key} says of its candidates: {found:?}")) }
 }
 
 async fn frozen_and_reinstated(scene: &mut Scene) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::{
     Rule, RuleSet, World,
     class::{ClassRow, Classes},
-    decide::{SeatVerdict, Verdict, Wish},
+    decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::{Finding, explain, judge},
     observed::Observed,
     orders::{Outlook, is_ready},
@@ -75,7 +75,10 @@ impl Situation<'_> {
         let pending = self.move_pending();
         let ready = self.ready(&seats, &placed, stalled.as_ref());
         let claims = [Some(ready), Some(placed), Some(compliant), pending, stalled];
-        let unplaced = self.verdict.seats.iter().any(|seat| seat.wish == Wish::Wait);
+        let homeless = |seat: &SeatVerdict| {
+            matches!(seat.wish, Wish::Wait | Wish::Stuck { obstacle: Obstacle::NoLawfulPlace, .. })
+        };
+        let unplaced = self.verdict.seats.iter().any(homeless);
         let mut problems = self.problems.to_vec();
         problems.sort();
         problems.truncate(PROBLEMS_MAX);
