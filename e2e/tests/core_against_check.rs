@@ -2,6 +2,13 @@
 //! page (docs/rules.md) without looking at it.
 //!
 //! Left out is what only one of them knows: how full a cluster is with others, and labels of namespaces on the hub.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is all one test: what is missing fails it"
+)]
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -60,7 +67,7 @@ impl Both {
         let facts = &mut self.facts;
         match change {
             Change::CountrySet(name, Some(spec)) => {
-                facts.country_set(Arc::new(CountrySet::new(name.as_str(), spec)))
+                facts.country_set(Arc::new(CountrySet::new(name.as_str(), spec)));
             }
             Change::CountrySet(name, None) => facts.remove_country_set(name.as_str()),
             Change::Provider(name, true) => facts.provider(Arc::new(provider(name.as_str()))),

@@ -235,7 +235,7 @@ async fn a_hub_that_has_forgotten_asks_before_it_places() -> anyhow::Result<()> 
     hub.kubectl(["-n", "acme", "delete", "tenantworkloads.domicile.dev", "half"]).text().await?;
     stage.leaves(NL, "acme/Deployment/half").await?;
     stage.leaves(NL, "acme/ConfigMap/half").await?;
-    eventually(Duration::from_secs(60), "the record to go", || async {
+    eventually(Duration::from_mins(1), "the record to go", || async {
         Ok(look(hub, &domicile("assignments/acme/half")).await?.is_none().then_some(()))
     })
     .await?;

@@ -116,7 +116,7 @@ async fn drift(stage: &Stage) -> anyhow::Result<()> {
 
 /// Replicas are left alone where an autoscaler sets them, or nobody does.
 async fn autoscaler(stage: &Stage) -> anyhow::Result<()> {
-    let scaler = json!({
+    let hpa = json!({
         "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaled"},
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}, "minReplicas": 1, "maxReplicas": 5,
@@ -125,7 +125,7 @@ async fn autoscaler(stage: &Stage) -> anyhow::Result<()> {
     });
     let free = with(deployment("free", "1"), json!({"spec": {"replicas": null}}));
     let scaled = |version: &str| {
-        workload("acme", "scaled", &[deployment("scaled", version), free.clone(), scaler.clone()], only("NL"))
+        workload("acme", "scaled", &[deployment("scaled", version), free.clone(), hpa.clone()], only("NL"))
             .to_string()
     };
     stage.apply(&scaled("1")).await?;
