@@ -210,6 +210,14 @@ fn is_younger_than_outage(workload: &WorkloadFact, member: &ClusterFact) -> bool
     made_since && !keeps_data && !workload.breaks_before_make()
 }
 
+/// Looks at a copy that is left as it is: reading is always allowed, and after a restart nothing could be said of it
+/// otherwise.
+fn ask(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {
+    if !desk.observed.is_known(&copy.seat.cluster, &copy.key.namespace) {
+        out.orders.push(Order::Verify(copy.seat.cluster.clone()));
+    }
+}
+
 fn seat_orders(
     desk: &mut Desk<'_>,
     (key, workload): (&WorkloadKey, &WorkloadFact),
@@ -239,11 +247,14 @@ fn seat_orders(
         Wish::Move { to, cause, compulsory } => {
             propose(desk, &copy, (to, cause, *compulsory), out);
             // Until it has gone, it is looked after where it is, if it may be.
-            if !compulsory {
+            if *compulsory {
+                ask(desk, &copy, out);
+            } else {
                 keep_orders(desk, &copy, record, out);
             }
         }
         Wish::Hold | Wish::Freeze | Wish::Stuck { .. } => {
+            ask(desk, &copy, out);
             out.update_held |= seat.generation != workload.generation;
         }
         Wish::Suspend | Wish::Place(_) | Wish::Wait => {}

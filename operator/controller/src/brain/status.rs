@@ -77,7 +77,9 @@ impl Brain {
             || self.engine.world().running_moves(key).next().is_some();
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
         // After a start, members are still being asked.
-        let asking = outlook.placement_unknown.is_some();
+        let seats = self.engine.world().active_seats(key);
+        let asking = outlook.placement_unknown.is_some()
+            || seats.iter().any(|seat| !self.observed.is_known(&seat.cluster, &key.namespace));
         // What is held stays so until somebody decides.
         let final_for_now = (ready && !moving) || stalled || waits || outlook.update_held;
         let settled = !asking && (final_for_now || !next.problems.is_empty());
