@@ -16,7 +16,7 @@ use rustix::process::{Pid, kill_process};
 const DEADLINE: Duration = Duration::from_mins(10);
 
 /// What is printed, in this order, among much else.
-const STORY: [&str; 17] = [
+const STORY: [&str; 18] = [
     "Setting the stage",
     "  apply 03-clusters.yaml",
     "Step 1: a vendor runs its customers on machines of its own, in the United States",
@@ -30,6 +30,7 @@ const STORY: [&str; 17] = [
     "claims/intake says Stalled=True: NoLawfulPlace",
     "Step 4: a ministry bars the vendor as a precaution, and reconsiders",
     "still serves Release 41",
+    "Meanwhile: the operator is killed, and another one takes over",
     "Step 5: a Swiss data centre comes online",
     "archive/records stays on",
     "What you just saw",

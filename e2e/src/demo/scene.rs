@@ -16,14 +16,11 @@ use super::{
     check::runs_once,
     picture::Picture,
     screen::{Line, Screen, Tone},
-    steps,
+    steps::{self, TENANTS},
     table::{CLUSTERS, table},
     watches::Watches,
 };
 use crate::{fleet::Program, stage::Stage};
-
-/// The tenants of the story.
-const TENANTS: [&str; 5] = ["hospital", "webshop", "archive", "claims", "meridian"];
 
 /// How often a live picture is drawn although nothing has changed: it has a clock in it.
 const REDRAW: Duration = Duration::from_millis(500);
