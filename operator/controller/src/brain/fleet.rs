@@ -21,7 +21,7 @@ use k8s_openapi::{
 use kube::{Api, api::PostParams};
 use tokio::task::AbortHandle;
 
-use super::{Brain, Done, Input, carry_out::Outcome};
+use super::{Brain, Done, Input, outcome::Outcome};
 use crate::{
     hub::write::apply_status,
     member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject, verify::Inventory},

@@ -7,6 +7,7 @@ mod consider;
 mod facts;
 mod fleet;
 mod intake;
+mod outcome;
 mod second;
 mod status;
 
@@ -34,8 +35,8 @@ use crate::{
     metrics::Metrics,
     retry::Failures,
 };
-pub(crate) use carry_out::Done;
 use fleet::MemberState;
+pub(crate) use outcome::Done;
 
 /// Most inputs that are taken in before what follows from them is derived.
 const BATCH_MAX: usize = 512;

@@ -19,7 +19,7 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use super::{Brain, Hands, Slot, carry_out::Outcome};
+use super::{Brain, Hands, Slot, outcome::Outcome};
 use crate::{
     hub::write::{WriteError, apply_status, migration_status},
     retry::Retry,

@@ -1,0 +1,273 @@
+//! What came of orders: results are taken as any other input is, and what failed is tried again later.
+
+use domicile_core::{Change, manifests::ObjectRef};
+use domicile_crds::{
+    Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkload, WorkloadKey,
+};
+use jiff::Timestamp;
+
+use super::{Brain, Slot, status::Inspection};
+use crate::{
+    hub::{HubKind, write::WriteError},
+    member::{act::Applied, error::MemberError, verify::Inventory},
+    metrics::OrderLabel,
+    retry::{Failures, Retry},
+};
+
+/// Something was carried out.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// For a workload.
+    Workload(WorkloadKey, Slot, Box<Outcome>),
+    /// In the background, for nobody in particular.
+    Background(Outcome),
+    /// A member's status was written.
+    Member(ClusterName, Result<Box<MemberCluster>, WriteError>),
+    /// A fact's status was written, or wasn't: kind and name.
+    Fact(String, String),
+    /// A namespace was made on the hub, or wasn't.
+    Namespace(NamespaceName),
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Assignment(Result<Box<Assignment>, WriteError>),
+    Migration { given_up: bool, ended: bool, written: Result<Box<Migration>, WriteError> },
+    Status(Result<Box<TenantWorkload>, WriteError>),
+    MoveStatus(Result<Box<Migration>, WriteError>),
+    Applied { ordinal: i32, applied: Applied },
+    Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },
+    Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
+    Inspected(Inspection),
+}
+
+/// Whether this was the last version of an object: it is being deleted, and nothing holds it.
+fn is_gone(object: &Assignment) -> bool {
+    let held = object.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
+    object.metadata.deletion_timestamp.is_some() && !held
+}
+
+impl Brain {
+    pub(super) fn take_done(&mut self, done: Done, now: Timestamp) {
+        match done {
+            Done::Workload(key, slot, outcome) => {
+                self.busy.remove(&(key.clone(), slot.clone()));
+                let failed = self.take_outcome(&key, &slot, *outcome, now);
+                let place = (key.clone(), slot);
+                match failed {
+                    None => {
+                        self.failures.remove(&place);
+                    }
+                    Some(retry) => {
+                        let salt = domicile_core::manifests::fnv1a(key.to_string().as_bytes());
+                        let (failures, until) =
+                            self.failures.entry(place).or_insert((Failures::default(), now));
+                        let pause = failures.again(retry, salt);
+                        *until = now + jiff::SignedDuration::try_from(pause).unwrap_or_default();
+                    }
+                }
+                self.engine.touch(key);
+            }
+            Done::Background(Outcome::Verified { cluster, namespace, found }) => match found {
+                Ok(found) => self.verified(&cluster, &namespace, found, now),
+                Err(error) => tracing::debug!(%cluster, %namespace, %error, "a namespace was not listed"),
+            },
+            Done::Background(_) => {}
+            Done::Member(cluster, written) => self.member_written(&cluster, written, now),
+            Done::Fact(kind, name) => self.fact_written(kind, name),
+            Done::Namespace(namespace) => {
+                self.making.remove(&namespace);
+            }
+        }
+    }
+
+    /// Takes a result. Answers when to try again if it failed.
+    fn take_outcome(
+        &mut self,
+        key: &WorkloadKey,
+        slot: &Slot,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Option<Retry> {
+        match outcome {
+            Outcome::Assignment(Ok(mut object)) => {
+                object.metadata.managed_fields = None;
+                if is_gone(&object) {
+                    self.not_there(HubKind::Assignment, Some(key.namespace.as_str()), key.name.as_str(), now);
+                } else {
+                    self.assignment_there(*object, now);
+                }
+                self.count("record", true)
+            }
+            Outcome::Migration { given_up, ended, written: Ok(mut object) } => {
+                object.metadata.managed_fields = None;
+                if ended {
+                    self.memory.end(key, object.spec.seat, given_up, now);
+                    self.touch_waiting();
+                }
+                self.migration_there(*object, now);
+                self.count("migration", true)
+            }
+            Outcome::Status(written) => self.status_written(key, written),
+            Outcome::MoveStatus(written) => {
+                let failed = written.as_ref().err().map(WriteError::retry);
+                if let Ok(mut object) = written {
+                    object.metadata.managed_fields = None;
+                    self.migration_there(*object, now);
+                }
+                failed
+            }
+            Outcome::Assignment(Err(error)) | Outcome::Migration { written: Err(error), .. } => {
+                let retry = error.retry();
+                let error = crate::member::chain(&error);
+                tracing::warn!(workload = %key, %error, "a record was not written");
+                self.count("record", false);
+                Some(retry)
+            }
+            Outcome::Applied { ordinal, applied } => self.applied(key, slot, ordinal, applied),
+            Outcome::Removed { ordinal, all, objects, left } => {
+                self.removed(key, slot, (ordinal, all, objects), left)
+            }
+            Outcome::Verified { cluster, namespace, found } => {
+                self.listed_for(key, (cluster, namespace), found, now)
+            }
+            Outcome::Inspected(inspection) => {
+                self.inspected(key, inspection, now);
+                None
+            }
+        }
+    }
+
+    fn count(&self, order: &'static str, done: bool) -> Option<Retry> {
+        let outcome = if done { "done" } else { "failed" };
+        self.hands.metrics.orders.get_or_create(&OrderLabel { order, outcome }).inc();
+        None
+    }
+
+    /// A place in a budget became free: whoever waits for one looks again.
+    fn touch_waiting(&mut self) {
+        for key in std::mem::take(&mut self.queued) {
+            self.engine.touch(key);
+        }
+    }
+
+    fn applied(&mut self, key: &WorkloadKey, slot: &Slot, ordinal: i32, applied: Applied) -> Option<Retry> {
+        let Slot::Member(cluster) = slot else { return None };
+        for (object, view, generation) in applied.done {
+            let place = (cluster.clone(), key.clone(), ordinal, object.clone());
+            let seen = self.observed.seat(cluster, key, ordinal).get(&object);
+            // The watch may have been faster than the rest of the job: what it showed is newer than our answer.
+            let newer = self.generations.get(&place).is_some_and(|last| *last > generation);
+            if newer || seen.is_some_and(|seen| seen.digest == view.digest && object.kind.runs_pods()) {
+                continue;
+            }
+            self.generations.insert(place, generation);
+            self.observed.member_mut(cluster).note(key, ordinal, object, Some(view));
+        }
+        let failed = applied.failed.map(|(object, error)| match object {
+            Some(object) => self.object_refused(key, cluster, &object, &error),
+            None => self.member_failed(key, cluster, "Namespace", &error),
+        });
+        if failed.is_none() {
+            self.clear_problem(key, cluster, "apply");
+        }
+        self.count("apply", failed.is_none());
+        failed
+    }
+
+    /// Says of an object that wasn't applied which manifest it is.
+    fn object_refused(
+        &mut self,
+        key: &WorkloadKey,
+        cluster: &ClusterName,
+        object: &ObjectRef,
+        error: &MemberError,
+    ) -> Retry {
+        let name = format!("{}/{}", object.kind.name(), object.name);
+        let retry = self.member_failed(key, cluster, &name, error);
+        let workload = self.engine.world().workloads.get(key);
+        let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
+        let index = manifests.and_then(|m| m.objects.iter().find(|f| f.object == *object)?.index);
+        let problems = self.problems.get_mut(key).and_then(|all| all.get_mut(&(cluster.clone(), "apply")));
+        if let (MemberError::Refused { .. }, Some(index), Some(problems)) = (error, index, problems) {
+            for problem in problems {
+                let message = format!("spec.manifests[{index}]: {}", problem.message);
+                problem.message = domicile_core::text::shorten(&message);
+            }
+        }
+        retry
+    }
+
+    fn member_failed(
+        &mut self,
+        key: &WorkloadKey,
+        cluster: &ClusterName,
+        object: &str,
+        error: &MemberError,
+    ) -> Retry {
+        let words = crate::member::chain(error);
+        tracing::warn!(workload = %key, %cluster, %object, error = %words, "a member refused, or didn't answer");
+        if error.reason() == "NamespaceTaken" {
+            let change = Change::NamespaceTaken(cluster.clone(), key.namespace.clone(), true);
+            self.engine.apply(change, Timestamp::now());
+        }
+        let problem = error.problem(cluster.as_str(), object);
+        self.problems.entry(key.clone()).or_default().insert((cluster.clone(), "apply"), vec![problem]);
+        error.retry()
+    }
+
+    pub(super) fn clear_problem(&mut self, key: &WorkloadKey, cluster: &ClusterName, kind: &'static str) {
+        if let Some(problems) = self.problems.get_mut(key) {
+            problems.remove(&(cluster.clone(), kind));
+            if problems.is_empty() {
+                self.problems.remove(key);
+            }
+        }
+    }
+
+    fn removed(
+        &mut self,
+        key: &WorkloadKey,
+        slot: &Slot,
+        (ordinal, all, objects): (i32, bool, Vec<ObjectRef>),
+        left: Result<usize, MemberError>,
+    ) -> Option<Retry> {
+        let Slot::Member(cluster) = slot else { return None };
+        self.count("remove", left.is_ok());
+        match left {
+            Ok(0) => {
+                if all {
+                    self.gone.insert((key.clone(), ordinal, cluster.clone()));
+                }
+                let view = self.observed.member_mut(cluster);
+                for object in objects {
+                    view.note(key, ordinal, object, None);
+                }
+                self.clear_problem(key, cluster, "apply");
+                None
+            }
+            // Some are still going; ask again soon.
+            Ok(_) => Some(Retry::Backoff),
+            Err(error) => Some(self.member_failed(key, cluster, "objects to remove", &error)),
+        }
+    }
+
+    fn listed_for(
+        &mut self,
+        key: &WorkloadKey,
+        place: (ClusterName, NamespaceName),
+        found: Result<Inventory, MemberError>,
+        now: Timestamp,
+    ) -> Option<Retry> {
+        self.listing.remove(&place);
+        let (cluster, namespace) = place;
+        match found {
+            Ok(found) => {
+                self.verified(&cluster, &namespace, found, now);
+                None
+            }
+            Err(error) => Some(self.member_failed(key, &cluster, "Namespace", &error)),
+        }
+    }
+}
