@@ -13,6 +13,7 @@ mod decision;
 mod hosting_provider;
 mod installation;
 pub mod keys;
+pub mod kubeconfig;
 mod member_cluster;
 mod migration;
 mod names;

@@ -1,10 +1,11 @@
-//! YAML in and out: the only place that knows the YAML libraries.
-//!
-//! Two, because serde_yaml writes `NO` and `yes` without quotes, which is right in YAML 1.2, while kubectl
-//! reads YAML 1.1, where both are booleans: Norway vanished from the enum of countries.
+//! YAML in and out: the only place that knows the YAML library, which reads. What is written is [`write`]'s.
+
+mod write;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+
+pub use self::write::{document, stream};
 
 /// YAML couldn't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum YamlError {
     },
     /// A value can't be written as YAML.
     #[error("could not be written as YAML")]
-    Write(#[source] serde_saphyr::ser::Error),
+    Write(#[source] serde_json::Error),
 }
 
 /// Reads a stream of documents; empty ones are left out.
@@ -54,11 +55,9 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
 ///
 /// # Errors
 ///
-/// If the value has no YAML form.
+/// If the value has no JSON form.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, YamlError> {
-    // Without folding: a folded line is read back with its spaces changed where it was broken.
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
-    serde_saphyr::to_string_with_options(value, options).map_err(YamlError::Write)
+    Ok(document(&serde_json::to_value(value).map_err(YamlError::Write)?))
 }
 
 #[cfg(test)]

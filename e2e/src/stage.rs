@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use domicile_crds::{TenantName, yaml};
+use domicile_crds::{
+    TenantName,
+    kubeconfig::{Credential, Kubeconfig},
+    yaml,
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kubectl_domicile::member::{Impersonation, admission, manifests, token};
@@ -164,7 +168,7 @@ impl Stage {
             self.admit(name, tenant).await?;
         }
         let token = hub_token(member).await?;
-        let kubeconfig = member_kubeconfig(member, &token)?;
+        let kubeconfig = member_kubeconfig(member, token)?;
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": format!("member-{name}"), "namespace": OPERATOR_NAMESPACE},
@@ -356,12 +360,8 @@ impl Stage {
 }
 
 async fn apply_all(cluster: &Cluster, objects: &[Value]) -> anyhow::Result<()> {
-    let mut text = String::new();
-    for object in objects {
-        text.push_str("---\n");
-        text.push_str(&yaml::to_string(object)?);
-    }
-    cluster.kubectl(["apply", "--server-side", "-f", "-"]).stdin(&text).text().await?;
+    let apply = ["apply", "--server-side", "-f", "-"];
+    cluster.kubectl(apply).stdin(yaml::stream(objects)).text().await?;
     Ok(())
 }
 
@@ -376,9 +376,7 @@ async fn hub_token(member: &Cluster) -> anyhow::Result<String> {
 }
 
 /// The hub's kubeconfig for a member: the member's server and authority, with a token.
-fn member_kubeconfig(member: &Cluster, token: &str) -> anyhow::Result<String> {
-    let mut file: Value = yaml::from_str(&std::fs::read_to_string(member.kubeconfig_path())?)?;
-    let user = file.pointer_mut("/users/0/user").context("the kubeconfig has no user")?;
-    *user = json!({"token": token});
-    Ok(yaml::to_string(&file)?)
+fn member_kubeconfig(member: &Cluster, token: String) -> anyhow::Result<String> {
+    let of_admin = Kubeconfig::parse(&std::fs::read_to_string(member.kubeconfig_path())?)?;
+    Ok(Kubeconfig { credential: Credential::Token(token), ..of_admin }.to_yaml(member.name()))
 }

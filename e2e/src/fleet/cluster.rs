@@ -119,7 +119,7 @@ impl Cluster {
     }
 
     fn kubeconfig_text(&self, user: &str, groups: &[&str]) -> anyhow::Result<String> {
-        kubeconfig::text(&self.name, &self.endpoint, &self.pki, &self.pki.client(user, groups)?)
+        Ok(kubeconfig::text(&self.name, &self.endpoint, &self.pki, &self.pki.client(user, groups)?))
     }
 
     /// A kubectl command on this cluster.

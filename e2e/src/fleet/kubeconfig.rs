@@ -6,31 +6,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
-use k8s_openapi::ByteString;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use domicile_crds::kubeconfig::{Credential, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
 use kube::{Client, Config};
-use serde_json::json;
 
 use super::pki::{Identity, Pki};
 
 /// The text of a kubeconfig for `identity` at `endpoint`.
-pub(crate) fn text(cluster: &str, endpoint: &str, pki: &Pki, identity: &Identity) -> anyhow::Result<String> {
-    let base64 = |pem: &str| ByteString(pem.as_bytes().to_vec());
-    let config = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": cluster, "cluster": {
-            "server": endpoint,
-            "certificate-authority-data": base64(&pki.authority()),
-        }}],
-        "users": [{"name": "user", "user": {
-            "client-certificate-data": base64(&identity.certificate),
-            "client-key-data": base64(&identity.key),
-        }}],
-        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": "user"}}],
-        "current-context": cluster,
-    });
-    Ok(serde_yaml::to_string(&config)?)
+pub(crate) fn text(cluster: &str, endpoint: &str, pki: &Pki, identity: &Identity) -> String {
+    let credential =
+        Credential::Certificate { certificate: identity.certificate.clone(), key: identity.key.clone() };
+    let kubeconfig = Kubeconfig {
+        server: endpoint.to_owned(),
+        authority: pki.authority(),
+        tls_server_name: None,
+        credential,
+    };
+    kubeconfig.to_yaml(cluster)
 }
 
 /// Writes a kubeconfig that only its owner can read: it holds a key.
@@ -52,7 +44,7 @@ pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 pub(crate) async fn client(text: &str) -> anyhow::Result<Client> {
     // Fails when the program has chosen a provider already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = Kubeconfig::from_yaml(text)?;
+    let config = KubeKubeconfig::from_yaml(text)?;
     let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }

@@ -81,7 +81,7 @@ async fn start_once(
     let [store, peer, api] = ports.each_ref().map(Port::number);
     let pki = Pki::create(&dir.join("pki"), name)?;
     let endpoint = format!("https://127.0.0.1:{api}");
-    let admin = kubeconfig::text(name, &endpoint, &pki, &pki.client("admin", &["system:masters"])?)?;
+    let admin = kubeconfig::text(name, &endpoint, &pki, &pki.client("admin", &["system:masters"])?);
     kubeconfig::write(&admin_kubeconfig(dir), &admin)?;
     let client = kubeconfig::client(&admin).await?;
     let plan = Plan { name, options, dir, binaries, pki: &pki };
@@ -232,7 +232,7 @@ impl Plan<'_> {
     fn kubeconfig(&self, endpoint: &str, user: &str) -> anyhow::Result<String> {
         let identity = self.pki.client(user, &[])?;
         let path = self.dir.join("kubeconfigs").join(format!("{}.yaml", user.replace(':', "-")));
-        kubeconfig::write(&path, &kubeconfig::text(self.name, endpoint, self.pki, &identity)?)?;
+        kubeconfig::write(&path, &kubeconfig::text(self.name, endpoint, self.pki, &identity))?;
         Ok(path.display().to_string())
     }
 

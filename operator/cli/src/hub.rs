@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use domicile_crds::kubeconfig::Kubeconfig;
 use domicile_crds::{Assignment, ClusterName, MemberCluster, NamespaceName, Site, SiteName};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
@@ -11,7 +12,6 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::cluster::{Cluster, ClusterError};
-use crate::kubeconfig::Kubeconfig;
 
 /// Label on the Secrets that this program makes on the hub.
 pub const MANAGED_LABEL: &str = "app.kubernetes.io/managed-by";

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use domicile_crds::kubeconfig::{Credential, Kubeconfig, KubeconfigError};
 use domicile_crds::{ClusterName, NamespaceName, SiteName, TenantName};
 use k8s_openapi::ByteString;
 use kube::Config;
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 use crate::args::{HubArgs, JoinArgs};
 use crate::cluster::{Cluster, ClusterError, Target};
 use crate::hub::{self, HubError};
-use crate::kubeconfig::{Credential, Kubeconfig, KubeconfigError};
 use crate::member::probe::{self, Found, ProbeError};
 use crate::member::setup::{self, SetupError};
 use crate::member::{self, Impersonation};

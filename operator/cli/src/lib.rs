@@ -9,7 +9,6 @@ pub mod cluster;
 pub mod completion;
 pub mod hub;
 pub mod join;
-pub mod kubeconfig;
 pub mod leave;
 pub mod map;
 pub mod member;
@@ -19,6 +18,5 @@ pub mod status;
 pub mod switch;
 pub mod table;
 pub mod wrap;
-pub mod yaml;
 
 pub use run::{Outcome, run};

@@ -4,9 +4,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use domicile_crds::yaml;
 use serde::Serialize;
-
-use crate::yaml;
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

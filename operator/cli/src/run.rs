@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use domicile_crds::Scheduling;
+use domicile_crds::{Scheduling, yaml};
 
 use crate::args::{Cli, Command, FileFormat, WrapArgs};
 use crate::wrap::{self, Input};
-use crate::{admit, completion, join, leave, map, output, status, switch, yaml};
+use crate::{admit, completion, join, leave, map, output, status, switch};
 
 /// The exit code of an error.
 const FAILED: u8 = 1;

@@ -1,10 +1,10 @@
 //! Whole inputs in, whole outputs compared.
 
+use domicile_crds::yaml;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::yaml;
 
 const CHART: &str = include_str!("../../tests/data/chart.yaml");
 const HOOKS: &str = include_str!("../../tests/data/hooks.yaml");
@@ -159,7 +159,7 @@ fn size_is_warned_of_and_then_refused() {
 proptest! {
     #[test]
     fn the_order_of_the_input_does_not_matter(order in Just((0..11).collect::<Vec<_>>()).prop_shuffle(), cut in 0..12_usize) {
-        let objects = domicile_crds::yaml::documents(CHART).unwrap();
+        let objects = yaml::documents(CHART).unwrap();
         prop_assert_eq!(objects.len(), 11);
         let mut shuffled: Vec<_> = order.into_iter().filter_map(|i: usize| objects.get(i).cloned()).collect();
         let rest = shuffled.split_off(cut.min(shuffled.len()));

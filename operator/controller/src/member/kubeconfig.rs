@@ -1,12 +1,13 @@
-//! A member's kubeconfig: what is taken from it, and what is refused.
+//! A member's kubeconfig: from the Secret to a client.
 
 use std::{pin::pin, time::Duration};
 
+use domicile_crds::kubeconfig::{Kubeconfig, KubeconfigError as Refusal};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig},
     runtime::{WatchStreamExt as _, watcher::watch_object},
 };
 use tokio::sync::watch;
@@ -41,14 +42,9 @@ pub(super) enum KubeconfigError {
     /// The Secret couldn't be read.
     #[error("Secret {0} could not be read: {1}")]
     Unreadable(String, String),
-    /// It isn't a kubeconfig.
+    /// It isn't a kubeconfig, or does more than name a server and a credential.
     #[error("the kubeconfig in Secret {0} is broken: {1}; `kubectl domicile join` makes another")]
     Broken(String, String),
-    /// It names something that we don't do for somebody else's file.
-    #[error(
-        "the kubeconfig in Secret {0} has {1}, which is refused: it needs a server, certificate-authority-data and a token or client certificate, nothing else"
-    )]
-    Refused(String, &'static str),
 }
 
 /// Tells what is in the Secret, now and whenever that changes. A person who puts it right is heard at once.
@@ -84,61 +80,21 @@ pub(super) async fn connect(secret: &str, found: Found) -> Result<(Client, Strin
         Found::Unreadable(why) => return Err(KubeconfigError::Unreadable(secret.to_owned(), why)),
         Found::Text(text) => text,
     };
-    let broken =
-        |error: &dyn std::fmt::Display| KubeconfigError::Broken(secret.to_owned(), error.to_string());
-    let parsed = Kubeconfig::from_yaml(&text).map_err(|e| broken(&e))?;
-    if let Some(what) = refused(&parsed) {
-        return Err(KubeconfigError::Refused(secret.to_owned(), what));
-    }
+    let broken = |why: String| KubeconfigError::Broken(secret.to_owned(), why);
+    let allowed = Kubeconfig::parse(&text).map_err(|refusal| match refusal {
+        Refusal::Refused(wrong) => broken(wrong.join(", ")),
+        Refusal::Read(_) => broken(chain(&refusal)),
+    })?;
+    // Not the file itself: what it could do beside naming these was refused or is left out.
+    let parsed = KubeKubeconfig::from_yaml(&allowed.to_yaml(secret)).map_err(|e| broken(chain(&e)))?;
     let mut config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
         .await
-        .map_err(|e| broken(&e))?;
+        .map_err(|e| broken(chain(&e)))?;
     config.connect_timeout = Some(Duration::from_secs(5));
     // With kube's own retries, one 503 holds a call for minutes; ours are per object.
     config.default_retry = false;
     config.proxy_url = None;
     let server = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|e| broken(&e))?;
+    let client = Client::try_from(config).map_err(|e| broken(chain(&e)))?;
     Ok((client, server))
-}
-
-/// What in a kubeconfig would run a program, read a file, go elsewhere or trust anybody.
-fn refused(kubeconfig: &Kubeconfig) -> Option<&'static str> {
-    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
-    for cluster in clusters {
-        if cluster.insecure_skip_tls_verify == Some(true) {
-            return Some("insecure-skip-tls-verify");
-        }
-        if cluster.proxy_url.is_some() {
-            return Some("proxy-url");
-        }
-        if cluster.certificate_authority.is_some() {
-            return Some("certificate-authority (a file path)");
-        }
-        if cluster.certificate_authority_data.is_none() {
-            return Some("no certificate-authority-data");
-        }
-        if !cluster.server.as_deref().is_some_and(|server| server.starts_with("https://")) {
-            return Some("a server that isn't https");
-        }
-    }
-    let users = kubeconfig.auth_infos.iter().filter_map(|named| named.auth_info.as_ref());
-    for user in users {
-        if user.exec.is_some() {
-            return Some("exec");
-        }
-        if user.auth_provider.is_some() {
-            return Some("auth-provider");
-        }
-        if user.token_file.is_some() || user.client_certificate.is_some() || user.client_key.is_some() {
-            return Some("a file path");
-        }
-        if user.username.is_some() || user.password.is_some() {
-            return Some("a password");
-        }
-        if user.impersonate.is_some() || user.impersonate_groups.is_some() {
-            return Some("impersonation");
-        }
-    }
-    None
 }

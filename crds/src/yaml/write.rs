@@ -1,7 +1,7 @@
 //! YAML that every reader reads alike.
 //!
-//! kubectl reads YAML 1.1, in which `yes` is a boolean, `1_000` a number and `2001-01-01` a time. The
-//! library behind [`domicile_crds::yaml`] writes for YAML 1.2 and leaves all three unquoted, so that a
+//! kubectl reads YAML 1.1, in which `NO` and `yes` are booleans, `1_000` is a number and `2001-01-01` a time.
+//! Libraries that write for YAML 1.2 leave them unquoted: Norway vanished from the enum of countries, and a
 //! ConfigMap's text would arrive as something else. This writer quotes whatever could be misread.
 
 use std::fmt::Write;
@@ -235,7 +235,7 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(value in any_value()) {
             let text = document(&json!([value]));
-            prop_assert_eq!(domicile_crds::yaml::documents(&text).unwrap(), [json!([value])], "{}", text);
+            prop_assert_eq!(crate::yaml::documents(&text).unwrap(), [json!([value])], "{}", text);
         }
     }
 }

@@ -7,9 +7,10 @@
 
 use std::fmt;
 
-use domicile_crds::yaml;
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
+
+use crate::yaml;
 
 /// A server, whom to trust there, and who one is. Nothing else.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Kubeconfig {
         }
     }
 
-    /// The text to store. `name` is what its cluster and context are called.
+    /// The text to store. `name` is what its cluster, context and user are called.
     #[must_use]
     pub fn to_yaml(&self, name: &str) -> String {
         let base64 = |pem: &str| ByteString(pem.as_bytes().to_vec());
@@ -104,12 +105,12 @@ impl Kubeconfig {
                 json!({"client-certificate-data": base64(certificate), "client-key-data": base64(key)})
             }
         };
-        crate::yaml::document(&json!({
+        yaml::document(&json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": "hub", "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": "hub"}}],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
             "current-context": name,
         }))
     }

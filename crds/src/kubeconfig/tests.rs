@@ -111,7 +111,6 @@ fn only_what_is_needed_is_stored() {
         let stored = kubeconfig.to_yaml("nl-ams-1");
         assert_eq!(Kubeconfig::parse(&stored).unwrap(), kubeconfig);
         assert!(!stored.contains("extensions") && !stored.contains("rm"), "{stored}");
-        assert!(kube::config::Kubeconfig::from_yaml(&stored).is_ok());
         assert!(!format!("{kubeconfig:?}").contains("credential"));
     }
 }
