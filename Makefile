@@ -1,4 +1,4 @@
-# Everything here needs Rust, Go and make, and nothing else: tools and Kubernetes binaries are
+# Everything here needs what CONTRIBUTING.md names, and nothing else: tools and Kubernetes binaries are
 # fetched or built once, into ~/.cache/domicile.
 
 .DEFAULT_GOAL := help

@@ -3,7 +3,7 @@
 //! The cache is addressed by what goes into the programs, so that a change of a version builds
 //! anew and going back to the old one costs nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -14,7 +14,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::binaries::{self, Program, STAGES};
-use super::{process, state};
+use super::{cache, process, state};
 
 /// A Go module and what is built from it.
 struct Module {
@@ -69,26 +69,8 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(15);
 /// The folder in the cache that has all programs, built if need be.
 pub(crate) fn cached() -> anyhow::Result<PathBuf> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("controlplane");
-    let cache = state::cache_dir()?.join("controlplane");
-    let key = key(&sources)?;
-    let folder = cache.join(&key);
-    let bin = folder.join("bin");
-    if bin.is_dir() {
-        return Ok(bin);
-    }
-    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
-    let _lock = lock(&cache.join(format!("{key}.lock")))?;
-    if bin.is_dir() {
-        return Ok(bin);
-    }
-    // Ours alone while we hold the lock; what is in it was left by a build that was killed.
-    let unfinished = cache.join(format!("{key}.unfinished"));
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)?;
-    }
-    build_all(&sources, &unfinished.join("bin"))?;
-    fs::rename(&unfinished, &folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    Ok(bin)
+    let build = |folder: &Path| build_all(&sources, &folder.join("bin"));
+    Ok(cache::once("controlplane", &key(&sources)?, build)?.join("bin"))
 }
 
 /// A hash of all that goes into the programs.
@@ -108,16 +90,6 @@ fn key(sources: &Path) -> anyhow::Result<String> {
     }
     hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?} {STAGE_FILES:?}"));
     Ok(state::short_hex(&hash.finalize()))
-}
-
-/// Two test runs that start together must not both build.
-fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    if file.try_lock().is_err() {
-        say("another process is building the control plane; waiting for it");
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
 }
 
 fn build_all(sources: &Path, bin: &Path) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@
 //!
 //! Linux with `setpriv` (util-linux), and the binaries that [`Binaries::locate`] finds or builds.
 
+pub mod cache;
 pub mod ports;
 pub mod process;
 pub mod wait;
