@@ -1,4 +1,4 @@
-//! YAML in and out: the only place that knows the YAML library, which reads. What is written is [`write`]'s.
+//! YAML in and out: the only place that knows the YAML library, which reads. [`mod@write`] writes.
 
 mod write;
 
