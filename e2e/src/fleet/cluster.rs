@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 
 use super::binaries::{Binaries, Program};
+use super::faulty::FaultyServer;
 use super::kubeconfig;
 use super::kubectl::Kubectl;
 use super::metrics::RequestCounts;
@@ -182,6 +183,16 @@ impl Cluster {
         // Dropping a process kills it.
         let apiserver = self.running().remove(&Program::Apiserver);
         drop(apiserver);
+    }
+
+    /// Puts a server in the place of the killed API server that answers 500 to everything, until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the API server still runs.
+    pub fn answer_with_errors(&self) -> anyhow::Result<FaultyServer> {
+        let address = self.endpoint.trim_start_matches("https://").parse()?;
+        FaultyServer::start(address, &self.dir.join("pki"))
     }
 
     /// Starts the API server again, on the same port with the same data, and waits until it is

@@ -21,6 +21,7 @@ pub mod wait;
 mod binaries;
 mod build;
 mod cluster;
+mod faulty;
 mod fleet_type;
 mod kubeconfig;
 mod kubectl;
@@ -33,6 +34,7 @@ mod state;
 
 pub use binaries::{Binaries, Program};
 pub use cluster::Cluster;
+pub use faulty::FaultyServer;
 pub use fleet_type::{Fleet, FleetBuilder};
 pub use kubectl::Kubectl;
 pub use metrics::{RequestCounts, RequestKey};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, bail};
 use domicile_e2e::{
-    fleet::{process::Signal, wait::eventually},
+    fleet::{Cluster, RequestCounts, process::Signal, wait::eventually},
     props::{config_map, decision, deployment, list, workload},
     sight::{domicile, look, managed, tenants},
     stage::Stage,
@@ -42,19 +42,9 @@ async fn a_dead_member_delays_nobody_and_loses_nothing() -> anyhow::Result<()> {
     for (name, at) in [("here", NL), ("gone", NL), ("there", DE)] {
         stage.wait_on(("acme", name), &[at]).await?;
     }
-    let before = stage.comes_to_rest().await?;
     let objects = managed(nl).await?;
-
-    // It hangs: connections are accepted, and nobody answers.
-    nl.pause()?;
-    served_soon(&stage, "hangs").await?;
-    stage.wait_on(("acme", "here"), &[NL]).await?;
-    nl.resume()?;
-    stage.comes_to_rest().await?;
-    // Its own controllers note in statuses that nodes were away.
-    let written =
-        stage.counts().await?[NL].since(&before[NL]).writes().filter(|key| key.subresource != "status");
-    assert_eq!(written.total(), 0, "a member that returned was written to: {written:?}");
+    hangs(&stage, nl).await?;
+    answers_with_errors(&stage, nl).await?;
 
     // It refuses. Meanwhile a workload there changes, one is deleted, and the operator is restarted.
     nl.kill_apiserver();
@@ -87,6 +77,40 @@ async fn a_dead_member_delays_nobody_and_loses_nothing() -> anyhow::Result<()> {
     assert_eq!(uid(&now, "acme/Deployment/here"), uid(&objects, "acme/Deployment/here"));
     assert!(look(stage.fleet.hub()?, &domicile("assignments/acme/gone")).await?.is_none());
     nothing_is_forbidden(&stage).await
+}
+
+/// Connections are accepted, and nobody answers.
+async fn hangs(stage: &Stage, member: &Cluster) -> anyhow::Result<()> {
+    let before = stage.comes_to_rest().await?;
+    member.pause()?;
+    served_soon(stage, "hangs").await?;
+    stage.wait_on(("acme", "here"), &[NL]).await?;
+    member.resume()?;
+    returns_untouched(stage, &before).await
+}
+
+/// Whatever it is asked, it answers 500.
+async fn answers_with_errors(stage: &Stage, member: &Cluster) -> anyhow::Result<()> {
+    let before = stage.comes_to_rest().await?;
+    member.kill_apiserver();
+    let errors = member.answer_with_errors()?;
+    served_soon(stage, "errors").await?;
+    let unknown = ("Ready", "Unknown", "");
+    stage.wait_until_said(&format!("memberclusters/{NL}"), unknown, "Out of order").await?;
+    stage.wait_on(("acme", "here"), &[NL]).await?;
+    drop(errors);
+    member.restart_apiserver().await?;
+    stage.says(&format!("memberclusters/{NL}"), "Ready", "True", "").await?;
+    returns_untouched(stage, &before).await
+}
+
+async fn returns_untouched(stage: &Stage, before: &BTreeMap<String, RequestCounts>) -> anyhow::Result<()> {
+    stage.comes_to_rest().await?;
+    // Its own controllers note in statuses that nodes were away.
+    let written =
+        stage.counts().await?[NL].since(&before[NL]).writes().filter(|key| key.subresource != "status");
+    assert_eq!(written.total(), 0, "a member that returned was written to: {written:?}");
+    Ok(())
 }
 
 fn uid(objects: &BTreeMap<String, Value>, name: &str) -> Option<Value> {
@@ -130,7 +154,7 @@ async fn restart_operator(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn deletes(counts: &BTreeMap<String, domicile_e2e::fleet::RequestCounts>, cluster: &str) -> u64 {
+fn deletes(counts: &BTreeMap<String, RequestCounts>, cluster: &str) -> u64 {
     counts.get(cluster).map_or(0, |c| c.writes().filter(|key| key.verb.starts_with("DELETE")).total())
 }
 
