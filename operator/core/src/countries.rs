@@ -44,8 +44,7 @@ pub fn any_contains(
     horizon: &mut Horizon,
 ) -> Tri {
     // Every entry is looked at, so that each instant at which one of them changes is noted.
-    let answers: Vec<Tri> = entries.iter().map(|entry| contains(sets, entry, country, horizon)).collect();
-    Tri::any(answers)
+    Tri::any(entries.iter().map(|entry| contains(sets, entry, country, horizon)))
 }
 
 /// What a tenant's and a workload's residency say of a country.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     RuleSet, World,
-    class::Classes,
+    class::{ClassRow, Classes},
     facts::WorkloadFact,
     manifests::ManifestError,
     quantity::Resources,
@@ -184,7 +184,7 @@ pub fn decide_all<'a>(
     let mut overlay = Overlay::default();
     let mut verdicts = Vec::new();
     for key in keys {
-        let Some(decided) = decided(world, classes, key, &overlay, now) else { continue };
+        let Some(decided) = decided(world, classes.of(key), key, &overlay, now) else { continue };
         decided.chosen.iter().for_each(|id| overlay.promise(*id, decided.demand));
         verdicts.push(decided.verdict);
     }
@@ -195,14 +195,16 @@ pub fn decide_all<'a>(
 /// piece must always equal this.
 #[must_use]
 pub fn decide(world: &World, now: Timestamp) -> Vec<Verdict> {
+    let mut keys: Vec<&WorkloadKey> = world.workloads.keys().collect();
+    keys.sort_unstable();
     let mut classes = Classes::default();
-    for key in world.workloads.keys() {
+    for key in &keys {
         classes.classify(world, key);
     }
     for id in classes.ids() {
         classes.refresh(world, id, std::iter::empty(), now);
     }
-    decide_all(world, &classes, world.workloads.keys(), now)
+    decide_all(world, &classes, keys, now)
 }
 
 /// Decides for one workload. `None` if there is no such workload.
@@ -214,18 +216,19 @@ pub fn decide_one(
     overlay: &Overlay,
     now: Timestamp,
 ) -> Option<Verdict> {
-    decided(world, classes, key, overlay, now).map(|decided| decided.verdict)
+    decided(world, classes.of(key), key, overlay, now).map(|decided| decided.verdict)
 }
 
+/// Decides for one workload of the class `row`, if it is of one.
 pub(crate) fn decided(
     world: &World,
-    classes: &Classes,
+    row: Option<&ClassRow>,
     key: &WorkloadKey,
     overlay: &Overlay,
     now: Timestamp,
 ) -> Option<Decided> {
     let workload = world.workloads.get(key)?;
-    let case = Case::open(world, classes, (key, workload), overlay, now);
+    let case = row.and_then(|row| Case::open(world, row, (key, workload), overlay, now));
     Some(case.map_or_else(|| blocked(world, key, workload), Case::decide))
 }
 

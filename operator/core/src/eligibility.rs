@@ -105,9 +105,10 @@ impl Cell {
 /// Judges a cluster for a class: all rules but those that need the workload itself (its own decisions and its size).
 #[must_use]
 pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Cell {
+    let Some(scene) = Scene::of(world, &class.tenant, id) else { return Cell::UNJUDGED };
     let mut cell = Cell { unknown: RuleSet::EMPTY, ..Cell::UNJUDGED };
     let mut horizon = Horizon::new(now);
-    examine(world, class, id, &mut horizon, &mut |rule, certain, object| {
+    scene.examine(class, &mut horizon, &mut |rule, certain, object| {
         if !certain {
             return cell.unknown.insert(rule);
         }
@@ -118,11 +119,10 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
         }
         cell.failing.insert(rule);
     });
-    let row = world.cluster(id);
-    let draining = row.and_then(|r| r.fact.as_ref()).is_some_and(|f| f.scheduling == Scheduling::Draining);
-    let closing = world.site_of(id).is_some_and(|(_, site)| site.state == SiteState::Closing);
+    let draining = scene.fact().is_some_and(|fact| fact.scheduling == Scheduling::Draining);
+    let closing = scene.site.is_some_and(|site| site.state == SiteState::Closing);
     cell.evacuating = draining || closing;
-    (cell.tier, cell.tier_at_best) = tiers(world, class, id, &mut horizon);
+    (cell.tier, cell.tier_at_best) = scene.tiers(class, &mut horizon);
     cell.next = horizon.next();
     cell
 }
@@ -130,8 +130,11 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
 /// The same as [`judge`], told in findings.
 #[must_use]
 pub fn explain(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Vec<Finding> {
+    let Some(scene) = Scene::of(world, &class.tenant, id) else {
+        return vec![Finding { rule: Rule::ClusterNotReady, certain: false, object: String::new() }];
+    };
     let mut findings = Vec::new();
-    examine(world, class, id, &mut Horizon::new(now), &mut |rule, certain, object| {
+    scene.examine(class, &mut Horizon::new(now), &mut |rule, certain, object| {
         findings.push(Finding { rule, certain, object: object.name(world, &class.tenant, id) });
     });
     findings.sort_by_key(|f| f.rule);
@@ -145,96 +148,175 @@ type Sink<'a> = dyn FnMut(Rule, bool, Object) + 'a;
 const NEEDS_SITE: [Rule; 4] =
     [Rule::CountryDenied, Rule::CountryNotAllowed, Rule::NotApproved, Rule::SiteNotOnline];
 
-fn examine(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon, out: &mut Sink<'_>) {
-    let Some(row) = world.cluster(id) else { return out(Rule::ClusterNotReady, false, Object::Member) };
-    let view = viewpoint(world, &class.tenant, row);
-    if let Some(site) = view.site.and_then(|site| world.sites.get(site)) {
-        examine_site(world, class, site, (&view, horizon), out);
-    } else {
-        for rule in NEEDS_SITE {
-            out(rule, false, Object::Site);
-        }
-    }
-    if let Some(site) = view.site {
-        let site = (SubjectKind::Site, site.as_str(), Object::Site);
-        examine_restrictions(world, site, (&view, horizon), out);
-    }
-    let tenant = (SubjectKind::Tenant, class.tenant.as_str(), Object::Tenant);
-    examine_restrictions(world, tenant, (&view, horizon), out);
-    examine_member(class, row, out);
+/// A cluster with what is known of its place.
+struct Scene<'a> {
+    world: &'a World,
+    row: &'a ClusterRow,
+    site: Option<&'a SiteFact>,
+    /// From where decisions are looked at.
+    view: Viewpoint<'a>,
 }
 
-/// From where decisions are looked at: what is known of a cluster's place.
-fn viewpoint<'a>(world: &'a World, tenant: &'a TenantName, row: &'a ClusterRow) -> Viewpoint<'a> {
-    let site = row.fact.as_ref().map(|fact| &fact.site);
-    let country = site.and_then(|site| world.sites.get(site)).map(|site| site.country);
-    Viewpoint { site, country, tenant }
-}
+impl<'a> Scene<'a> {
+    fn of(world: &'a World, tenant: &'a TenantName, id: ClusterId) -> Option<Self> {
+        let row = world.cluster(id)?;
+        let name = row.fact.as_ref().map(|fact| &fact.site);
+        let site = name.and_then(|name| world.sites.get(name));
+        let view = Viewpoint { site: name, country: site.map(|site| site.country), tenant };
+        Some(Self { world, row, site, view })
+    }
 
-/// A viewpoint and the horizon seen from there.
-type Sight<'a> = (&'a Viewpoint<'a>, &'a mut Horizon);
+    fn fact(&self) -> Option<&ClusterFact> {
+        self.row.fact.as_ref()
+    }
 
-fn examine_site(
-    world: &World,
-    class: &PolicyClass,
-    site: &SiteFact,
-    (view, horizon): Sight<'_>,
-    out: &mut Sink<'_>,
-) {
-    let residency =
-        judge_residency(&world.sets, &class.tenant_residency, &class.residency, site.country, horizon);
-    if residency.denied != Tri::No {
-        out(Rule::CountryDenied, residency.denied == Tri::Yes, Object::Site);
-    }
-    if residency.allowed != Tri::Yes {
-        out(Rule::CountryNotAllowed, residency.allowed == Tri::No, Object::Site);
-    }
-    examine_provider(world, (&site.operated_by, Object::Operator), (view, horizon), out);
-    if site.owned_by != site.operated_by {
-        examine_provider(world, (&site.owned_by, Object::Owner), (view, horizon), out);
-    }
-    let begun = horizon.has_begun(site.online_from);
-    if site.state != SiteState::Online || !begun {
-        out(Rule::SiteNotOnline, true, Object::Site);
-    }
-}
-
-fn examine_provider(
-    world: &World,
-    (provider, object): (&ProviderName, Object),
-    (view, horizon): Sight<'_>,
-    out: &mut Sink<'_>,
-) {
-    if !world.providers.contains(provider) {
-        out(Rule::NotApproved, false, object);
-        // What restricts it still counts: deleting the object must not lift a freeze.
-        let subject = (SubjectKind::HostingProvider, provider.as_str(), object);
-        return examine_restrictions(world, subject, (view, horizon), out);
-    }
-    let decisions = world.decisions.about_name(SubjectKind::HostingProvider, provider.as_str());
-    match world.decisions.standing_of(decisions, view, horizon) {
-        Standing::Decided(verdict) => {
-            if let Some(rule) = restriction(verdict) {
-                out(rule, true, object);
+    fn examine(&self, class: &PolicyClass, horizon: &mut Horizon, out: &mut Sink<'_>) {
+        if let Some(site) = self.site {
+            self.examine_site(class, site, horizon, out);
+        } else {
+            for rule in NEEDS_SITE {
+                out(rule, false, Object::Site);
             }
         }
-        Standing::Expired => out(Rule::ApprovalExpired, true, object),
-        Standing::OutOfScope => out(Rule::ApprovalOutOfScope, true, object),
-        Standing::Undecided => out(Rule::NotApproved, true, object),
+        if let Some(site) = self.view.site {
+            self.examine_restrictions((SubjectKind::Site, site.as_str(), Object::Site), horizon, out);
+        }
+        let tenant = (SubjectKind::Tenant, class.tenant.as_str(), Object::Tenant);
+        self.examine_restrictions(tenant, horizon, out);
+        self.examine_member(class, out);
     }
-}
 
-fn examine_restrictions(
-    world: &World,
-    (kind, name, object): (SubjectKind, &str, Object),
-    (view, horizon): Sight<'_>,
-    out: &mut Sink<'_>,
-) {
-    let decisions = world.decisions.about_name(kind, name);
-    if let Standing::Decided(verdict) = world.decisions.standing_of(decisions, view, horizon)
-        && let Some(rule) = restriction(verdict)
-    {
-        out(rule, true, object);
+    fn examine_site(&self, class: &PolicyClass, site: &SiteFact, horizon: &mut Horizon, out: &mut Sink<'_>) {
+        let (tenants, own) = (&class.tenant_residency, &class.residency);
+        let residency = judge_residency(&self.world.sets, tenants, own, site.country, horizon);
+        if residency.denied != Tri::No {
+            out(Rule::CountryDenied, residency.denied == Tri::Yes, Object::Site);
+        }
+        if residency.allowed != Tri::Yes {
+            out(Rule::CountryNotAllowed, residency.allowed == Tri::No, Object::Site);
+        }
+        self.examine_provider(&site.operated_by, Object::Operator, horizon, out);
+        if site.owned_by != site.operated_by {
+            self.examine_provider(&site.owned_by, Object::Owner, horizon, out);
+        }
+        let begun = horizon.has_begun(site.online_from);
+        if site.state != SiteState::Online || !begun {
+            out(Rule::SiteNotOnline, true, Object::Site);
+        }
+    }
+
+    fn examine_provider(
+        &self,
+        provider: &ProviderName,
+        object: Object,
+        horizon: &mut Horizon,
+        out: &mut Sink<'_>,
+    ) {
+        if !self.world.providers.contains(provider) {
+            out(Rule::NotApproved, false, object);
+            // What restricts it still counts: deleting the object must not lift a freeze.
+            let subject = (SubjectKind::HostingProvider, provider.as_str(), object);
+            return self.examine_restrictions(subject, horizon, out);
+        }
+        match self.standing(SubjectKind::HostingProvider, provider.as_str(), horizon) {
+            Standing::Decided(verdict) => {
+                if let Some(rule) = restriction(verdict) {
+                    out(rule, true, object);
+                }
+            }
+            Standing::Expired => out(Rule::ApprovalExpired, true, object),
+            Standing::OutOfScope => out(Rule::ApprovalOutOfScope, true, object),
+            Standing::Undecided => out(Rule::NotApproved, true, object),
+        }
+    }
+
+    fn examine_restrictions(
+        &self,
+        (kind, name, object): (SubjectKind, &str, Object),
+        horizon: &mut Horizon,
+        out: &mut Sink<'_>,
+    ) {
+        if let Standing::Decided(verdict) = self.standing(kind, name, horizon)
+            && let Some(rule) = restriction(verdict)
+        {
+            out(rule, true, object);
+        }
+    }
+
+    fn standing(&self, kind: SubjectKind, name: &str, horizon: &mut Horizon) -> Standing {
+        let decisions = &self.world.decisions;
+        decisions.standing_of(decisions.about_name(kind, name), &self.view, horizon)
+    }
+
+    fn examine_member(&self, class: &PolicyClass, out: &mut Sink<'_>) {
+        let object = Object::Member;
+        if self.row.taken.contains(&class.namespace) {
+            out(Rule::NamespaceTaken, true, object);
+        }
+        let Some(fact) = self.fact() else {
+            for rule in [Rule::TenantNotAdmitted, Rule::KindNotServed, Rule::Cordoned, Rule::ClusterNotReady]
+            {
+                out(rule, false, object);
+            }
+            if !class.classes.is_empty() {
+                out(Rule::ClassNotServed, false, object);
+            }
+            return;
+        };
+        match &fact.admitted {
+            None => {
+                out(Rule::TenantNotAdmitted, false, object);
+                out(Rule::KindNotServed, false, object);
+            }
+            Some(admitted) => {
+                if !admitted.contains(&class.tenant) {
+                    out(Rule::TenantNotAdmitted, true, object);
+                }
+                if fact.kinds_not_served & class.kinds != 0 {
+                    out(Rule::KindNotServed, true, object);
+                }
+            }
+        }
+        let served = |class: &ClassUse| match class {
+            ClassUse::Storage(name) => fact.storage_classes.contains_key(name),
+            ClassUse::Ingress(name) => fact.ingress_classes.contains_key(name),
+        };
+        if !class.classes.iter().all(served) {
+            out(Rule::ClassNotServed, true, object);
+        }
+        if fact.scheduling != Scheduling::Open {
+            out(Rule::Cordoned, true, object);
+        }
+        if fact.ready != Tri::Yes {
+            out(Rule::ClusterNotReady, fact.ready == Tri::No, object);
+        }
+    }
+
+    /// The preference tiers of a cluster: the first preference that certainly contains it, and the first that may; one
+    /// worse than all if none does.
+    fn tiers(&self, class: &PolicyClass, horizon: &mut Horizon) -> (u16, u16) {
+        let last = u16::try_from(class.preferences.len()).unwrap_or(u16::MAX);
+        let (Some(site), Some(name)) = (self.site, self.view.site) else { return (last, 0) };
+        let (mut certain, mut possible) = (last, last);
+        // All are looked at, so that each instant at which one changes is noted.
+        for (tier, place) in (0..last).zip(class.preferences.iter()).rev() {
+            let contains = match place {
+                PlaceRef { country: Some(country), .. } => (*country == site.country).into(),
+                PlaceRef { country_set: Some(set), .. } => {
+                    set_contains(&self.world.sets, set, &[], site.country, horizon)
+                }
+                PlaceRef { site: Some(site), .. } => (site == name).into(),
+                PlaceRef { provider: Some(provider), .. } => (*provider == site.operated_by).into(),
+                _ => Tri::No,
+            };
+            if contains != Tri::No {
+                possible = tier;
+            }
+            if contains == Tri::Yes {
+                certain = tier;
+            }
+        }
+        (certain, possible)
     }
 }
 
@@ -245,76 +327,6 @@ fn restriction(verdict: Verdict) -> Option<Rule> {
         Verdict::Suspended => Some(Rule::ApprovalSuspended),
         Verdict::Revoked => Some(Rule::ApprovalRevoked),
     }
-}
-
-fn examine_member(class: &PolicyClass, row: &ClusterRow, out: &mut Sink<'_>) {
-    let object = Object::Member;
-    if row.taken.contains(&class.namespace) {
-        out(Rule::NamespaceTaken, true, object);
-    }
-    let Some(fact) = &row.fact else {
-        for rule in [Rule::TenantNotAdmitted, Rule::KindNotServed, Rule::Cordoned, Rule::ClusterNotReady] {
-            out(rule, false, object);
-        }
-        if !class.classes.is_empty() {
-            out(Rule::ClassNotServed, false, object);
-        }
-        return;
-    };
-    match &fact.admitted {
-        None => {
-            out(Rule::TenantNotAdmitted, false, object);
-            out(Rule::KindNotServed, false, object);
-        }
-        Some(admitted) => {
-            if !admitted.contains(&class.tenant) {
-                out(Rule::TenantNotAdmitted, true, object);
-            }
-            if fact.kinds_not_served & class.kinds != 0 {
-                out(Rule::KindNotServed, true, object);
-            }
-        }
-    }
-    let served = |class: &ClassUse| match class {
-        ClassUse::Storage(name) => fact.storage_classes.contains_key(name),
-        ClassUse::Ingress(name) => fact.ingress_classes.contains_key(name),
-    };
-    if !class.classes.iter().all(served) {
-        out(Rule::ClassNotServed, true, object);
-    }
-    if fact.scheduling != Scheduling::Open {
-        out(Rule::Cordoned, true, object);
-    }
-    if fact.ready != Tri::Yes {
-        out(Rule::ClusterNotReady, fact.ready == Tri::No, object);
-    }
-}
-
-/// The preference tiers of a cluster: the first preference that certainly contains it, and the first that may; one
-/// worse than all if none does.
-fn tiers(world: &World, class: &PolicyClass, id: ClusterId, horizon: &mut Horizon) -> (u16, u16) {
-    let last = u16::try_from(class.preferences.len()).unwrap_or(u16::MAX);
-    let Some((name, site)) = world.site_of(id) else { return (last, 0) };
-    let (mut certain, mut possible) = (last, last);
-    // All are looked at, so that each instant at which one changes is noted.
-    for (tier, place) in (0..last).zip(class.preferences.iter()).rev() {
-        let contains = match place {
-            PlaceRef { country: Some(country), .. } => (*country == site.country).into(),
-            PlaceRef { country_set: Some(set), .. } => {
-                set_contains(&world.sets, set, &[], site.country, horizon)
-            }
-            PlaceRef { site: Some(site), .. } => (site == name).into(),
-            PlaceRef { provider: Some(provider), .. } => (*provider == site.operated_by).into(),
-            _ => Tri::No,
-        };
-        if contains != Tri::No {
-            possible = tier;
-        }
-        if contains == Tri::Yes {
-            certain = tier;
-        }
-    }
-    (certain, possible)
 }
 
 /// What decisions about the workload itself bar, which few workloads have.
@@ -336,8 +348,11 @@ pub(crate) fn judge_own(
     id: ClusterId,
     horizon: &mut Horizon,
 ) -> RuleSet {
-    let Some(row) = world.cluster(id).filter(|_| !own.is_empty()) else { return RuleSet::EMPTY };
-    match world.decisions.standing_of(own, &viewpoint(world, tenant, row), horizon) {
+    if own.is_empty() {
+        return RuleSet::EMPTY;
+    }
+    let Some(scene) = Scene::of(world, tenant, id) else { return RuleSet::EMPTY };
+    match world.decisions.standing_of(own, &scene.view, horizon) {
         Standing::Decided(verdict) => restriction(verdict).into_iter().collect(),
         _ => RuleSet::EMPTY,
     }

@@ -18,7 +18,7 @@ mod apply;
 mod pending;
 mod upkeep;
 
-use pending::Pending;
+use pending::{News, Pending};
 
 /// Something was observed. `None` means that the object is gone.
 #[derive(Clone, Debug)]
@@ -63,6 +63,7 @@ pub enum Change {
 pub struct Engine {
     world: World,
     classes: Classes,
+    in_namespace: HashMap<NamespaceName, BTreeSet<WorkloadKey>>,
     on_cluster: HashMap<ClusterId, BTreeSet<WorkloadKey>>,
     used_by: HashMap<WorkloadKey, Vec<ClusterId>>,
     reserved: HashMap<WorkloadKey, Resources>,
@@ -86,8 +87,8 @@ struct Touched {
     tenants: BTreeSet<TenantName>,
     /// May be chosen now for another reason than their answer.
     reopened: BTreeSet<ClusterId>,
-    /// May have more room than before.
-    freed: BTreeSet<ClusterId>,
+    /// What concerns those that are pending.
+    news: News,
 }
 
 impl Touched {
@@ -96,7 +97,7 @@ impl Touched {
             && self.sets.is_empty()
             && self.tenants.is_empty()
             && self.reopened.is_empty()
-            && self.freed.is_empty()
+            && self.news.is_empty()
     }
 }
 

@@ -73,7 +73,7 @@ pub struct World {
     /// Whom a namespace of the hub belongs to by its label; `None` for one without a label.
     pub labelled: HashMap<NamespaceName, Option<TenantName>>,
     /// Workloads.
-    pub workloads: BTreeMap<WorkloadKey, Arc<WorkloadFact>>,
+    pub workloads: HashMap<WorkloadKey, Arc<WorkloadFact>>,
     /// Where their copies are.
     pub assignments: HashMap<WorkloadKey, AssignmentFact>,
     /// Their moves, by the Migration's name.

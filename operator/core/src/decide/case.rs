@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Decided, Obstacle, Overlay, SeatVerdict, Verdict, Wish};
 use crate::{
     Horizon, Rule, RuleSet, World,
-    class::{ClassRow, Classes},
+    class::ClassRow,
     decisions::DecisionFact,
     eligibility::{Cell, Object, judge_own},
     facts::{MigrationFact, TenantFact, WorkloadFact},
@@ -35,21 +35,20 @@ pub(super) struct Case<'a> {
     pub(super) horizon: Horizon,
     /// What is its own.
     wake: Horizon,
-    /// Clusters that one of its copies has or gets.
+    /// Clusters that one of its copies has, and then those that one gets.
     pub(super) taken: Vec<ClusterId>,
     pub(super) short: bool,
 }
 
 impl<'a> Case<'a> {
-    /// `None` if it is nobody's or can't be run.
+    /// `None` if it can't be run.
     pub(super) fn open(
         world: &'a World,
-        classes: &'a Classes,
+        row: &'a ClassRow,
         (key, workload): (&'a WorkloadKey, &'a WorkloadFact),
         overlay: &'a Overlay,
         now: Timestamp,
     ) -> Option<Self> {
-        let row = classes.of(key)?;
         let seats = world.assignments.get(key).map_or(&[][..], |a| &a.spec.seats);
         let moves: Vec<_> = world.running_moves(key).collect();
         let targets = moves.iter().flat_map(|m| [&m.spec.from, &m.spec.to]);
@@ -76,7 +75,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn decide(mut self) -> Decided {
-        let on_record = self.taken.clone();
+        let on_record = self.taken.len();
         let mut seats: Vec<SeatVerdict> = Vec::new();
         for seat in self.seats.iter().filter(|seat| seat.phase == domicile_crds::SeatPhase::Active) {
             seats.push(self.seat(seat.ordinal, &seat.cluster));
@@ -92,7 +91,7 @@ impl<'a> Case<'a> {
         let wake = self.wake.next();
         self.note(wake);
         let verdict = Verdict { key: self.key.clone(), seats, blocked: None, next: self.horizon.next() };
-        let chosen = self.taken.iter().filter(|id| !on_record.contains(id)).copied().collect();
+        let chosen = self.taken.split_off(on_record);
         Decided { verdict, chosen, demand: self.manifests.demand, short: self.short, wake }
     }
 

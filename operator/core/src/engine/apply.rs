@@ -84,8 +84,8 @@ impl Engine {
         let (before, after) = (old.as_ref(), new.as_ref());
         self.touched.clusters.insert(id);
         if before.map(|fact| fact.limit) != after.map(|fact| fact.limit) {
-            self.touched.freed.insert(id);
-            self.dirty.extend(self.pending.aimed_at(id).cloned());
+            self.touched.news.freed.insert(id);
+            self.touched.news.closed.insert(id);
         }
         if before.map(|fact| fact.ready_since) != after.map(|fact| fact.ready_since) {
             self.touched.reopened.insert(id);
@@ -128,7 +128,7 @@ impl Engine {
     /// A site, its country or its providers are others now, which no answer need show: copies are kept apart by
     /// them, causes name them, and the scopes of decisions about workloads are judged by them.
     fn places_differ(&mut self) {
-        self.dirty.extend(self.pending.all_open().cloned());
+        self.touched.news.places = true;
         self.dirty.extend(self.world.decisions.workloads().filter_map(key_of_subject));
     }
 
@@ -136,6 +136,7 @@ impl Engine {
         let key = match change {
             Change::Workload(key, object) => {
                 let fact = object.as_deref().map(|object| Arc::new(WorkloadFact::from(object)));
+                self.list_in_namespace(&key, fact.is_some());
                 set(&mut self.world.workloads, key.clone(), fact);
                 self.classes.classify(&self.world, &key);
                 key
@@ -157,6 +158,17 @@ impl Engine {
         };
         self.reindex(&key);
         self.dirty.insert(key);
+    }
+
+    fn list_in_namespace(&mut self, key: &WorkloadKey, exists: bool) {
+        if exists {
+            self.in_namespace.entry(key.namespace.clone()).or_default().insert(key.clone());
+        } else if let Some(there) = self.in_namespace.get_mut(&key.namespace) {
+            there.remove(key);
+            if there.is_empty() {
+                self.in_namespace.remove(&key.namespace);
+            }
+        }
     }
 
     fn apply_relocation(&mut self, name: &RelocationName, object: Option<&Relocation>) {
@@ -227,26 +239,16 @@ impl Engine {
 
     /// Puts the workloads of these namespaces into their classes anew.
     fn reclassify(&mut self, namespaces: &BTreeSet<NamespaceName>) {
-        for namespace in namespaces {
-            let from = WorkloadKey { namespace: namespace.clone(), name: first_name() };
-            let keys: Vec<WorkloadKey> = self
-                .world
-                .workloads
-                .range(from..)
-                .map(|(key, _)| key.clone())
-                .take_while(|key| key.namespace == *namespace)
-                .collect();
-            for key in keys {
-                self.classes.classify(&self.world, &key);
-                self.dirty.insert(key);
-            }
+        for key in namespaces.iter().filter_map(|namespace| self.in_namespace.get(namespace)).flatten() {
+            self.classes.classify(&self.world, key);
+            self.dirty.insert(key.clone());
         }
     }
 
     /// Keeps the index of who uses which cluster, and what is used of it.
     fn reindex(&mut self, key: &WorkloadKey) {
         // What was promised is on record now, or will be decided anew.
-        self.touched.freed.extend(self.pending.forget(key));
+        self.touched.news.freed.extend(self.pending.forget(key));
         let demand = self.reserved.remove(key).unwrap_or_default();
         for id in self.used_by.remove(key).unwrap_or_default() {
             if let Some(keys) = self.on_cluster.get_mut(&id) {
@@ -255,7 +257,7 @@ impl Engine {
             if let Some(row) = self.world.cluster_mut(id) {
                 row.used -= demand;
             }
-            self.touched.freed.insert(id);
+            self.touched.news.freed.insert(id);
         }
         let names = self.world.clusters_used_by(key);
         if names.is_empty() {
@@ -278,12 +280,6 @@ impl Engine {
 fn key_of_subject(subject: &str) -> Option<WorkloadKey> {
     let (namespace, name) = subject.split_once('/')?;
     WorkloadKey::new(namespace, name).ok()
-}
-
-fn first_name() -> domicile_crds::WorkloadName {
-    // "0" sorts before every other DNS-1123 label, and is one.
-    #[expect(clippy::expect_used, reason = "a constant that the names' own test accepts")]
-    domicile_crds::WorkloadName::new("0").expect("0 is a name")
 }
 
 /// Maps that have an insert and a remove.

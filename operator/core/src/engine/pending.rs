@@ -17,24 +17,42 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     entries: HashMap<WorkloadKey, Entry>,
-    /// Those with a copy that has yet to find a place or to leave: whatever opens or closes concerns them.
-    by_class: HashMap<ClassId, HashSet<WorkloadKey>>,
-    /// Those that were given a cluster that isn't on record yet.
-    aimed: HashMap<ClusterId, HashSet<WorkloadKey>>,
-    /// Those that passed over a cluster without room: room that becomes free may be theirs.
-    short: BTreeSet<WorkloadKey>,
     /// When one has to be looked at again for a reason of its own.
     wakes: BTreeSet<(Timestamp, WorkloadKey)>,
     /// What is promised and not on record.
     promised: Overlay,
+    /// Those that passed over a cluster without room: room that becomes free may be theirs.
+    short: HashSet<WorkloadKey>,
 }
 
 #[derive(Debug)]
 struct Entry {
     class: Option<ClassId>,
+    /// A copy has yet to find a place, or to leave for one.
+    open: bool,
+    /// Clusters that it was given and that aren't on record yet.
     chosen: Vec<ClusterId>,
     demand: Resources,
     wake: Option<Timestamp>,
+}
+
+/// What happened that can concern workloads wherever they are.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Classes for which a cluster opened, closed or is preferred otherwise.
+    pub(super) classes: BTreeSet<ClassId>,
+    /// Clusters that may not be chosen any more, for another reason than their answer.
+    pub(super) closed: BTreeSet<ClusterId>,
+    /// Clusters that may have more room than before.
+    pub(super) freed: BTreeSet<ClusterId>,
+    /// Sites differ, by which copies are kept apart and causes are named.
+    pub(super) places: bool,
+}
+
+impl News {
+    pub(super) fn is_empty(&self) -> bool {
+        self.classes.is_empty() && self.closed.is_empty() && self.freed.is_empty() && !self.places
+    }
 }
 
 impl Pending {
@@ -45,36 +63,26 @@ impl Pending {
 
     /// Takes note of a verdict, the last one being forgotten.
     pub(super) fn note(&mut self, class: Option<ClassId>, decided: &Decided) {
+        let Decided { verdict, chosen, demand, short, wake } = decided;
         let open = decided.is_open();
-        if !open && !decided.short && decided.wake.is_none() {
+        if !open && !short && wake.is_none() {
             return;
         }
-        let key = &decided.verdict.key;
-        if let Some(class) = class.filter(|_| open) {
-            self.by_class.entry(class).or_default().insert(key.clone());
+        for id in chosen {
+            self.promised.promise(*id, *demand);
         }
-        for id in &decided.chosen {
-            self.aimed.entry(*id).or_default().insert(key.clone());
-            self.promised.promise(*id, decided.demand);
+        if *short {
+            self.short.insert(verdict.key.clone());
         }
-        if decided.short {
-            self.short.insert(key.clone());
-        }
-        if let Some(at) = decided.wake {
-            self.wakes.insert((at, key.clone()));
-        }
-        let (chosen, demand, wake) = (decided.chosen.clone(), decided.demand, decided.wake);
-        self.entries.insert(key.clone(), Entry { class, chosen, demand, wake });
+        self.wakes.extend(wake.map(|at| (at, verdict.key.clone())));
+        let entry = Entry { class, open, chosen: chosen.clone(), demand: *demand, wake: *wake };
+        self.entries.insert(verdict.key.clone(), entry);
     }
 
     /// Forgets the last verdict. Answers the clusters where it was promised room.
     pub(super) fn forget(&mut self, key: &WorkloadKey) -> Vec<ClusterId> {
         let Some(entry) = self.entries.remove(key) else { return Vec::new() };
-        if let Some(class) = entry.class {
-            drop_from(&mut self.by_class, &class, key);
-        }
         for id in &entry.chosen {
-            drop_from(&mut self.aimed, id, key);
             self.promised.take_back(*id, entry.demand);
         }
         self.short.remove(key);
@@ -84,32 +92,32 @@ impl Pending {
         entry.chosen
     }
 
-    pub(super) fn of_class(&self, class: ClassId) -> impl Iterator<Item = &WorkloadKey> {
-        self.by_class.get(&class).into_iter().flatten()
-    }
-
-    pub(super) fn aimed_at(&self, id: ClusterId) -> impl Iterator<Item = &WorkloadKey> {
-        self.aimed.get(&id).into_iter().flatten()
-    }
-
-    /// Those with a copy that has yet to find a place or to leave.
-    pub(super) fn all_open(&self) -> impl Iterator<Item = &WorkloadKey> {
-        self.by_class.values().flatten()
-    }
-
-    /// Those for whom there is room at one of `freed`, which they may have passed over.
-    pub(super) fn who_fits<'a>(
+    /// Whom news concern. Only a change of facts makes it look at all of them; room that becomes free doesn't.
+    pub(super) fn concerned<'a>(
         &'a self,
         world: &'a World,
         classes: &'a Classes,
-        freed: &'a BTreeSet<ClusterId>,
+        news: &'a News,
     ) -> impl Iterator<Item = &'a WorkloadKey> {
-        self.short.iter().filter(move |key| {
-            let Some(row) = classes.of(key) else { return true };
-            let manifests = world.workloads.get(*key).and_then(|w| w.manifests.as_ref().ok());
-            let demand = manifests.map(|m| m.demand).unwrap_or_default();
-            freed.iter().any(|id| row.cell(*id).is_open() && self.promised.has_room(world, *id, demand))
-        })
+        let everywhere = news.places || !news.classes.is_empty() || !news.closed.is_empty();
+        let entries = everywhere.then_some(&self.entries).into_iter().flatten();
+        let shaken = entries.filter(move |(_, entry)| {
+            let reopened = entry.class.is_some_and(|class| news.classes.contains(&class));
+            (entry.open && (news.places || reopened))
+                || entry.chosen.iter().any(|id| news.closed.contains(id))
+        });
+        let short = (!news.freed.is_empty()).then_some(&self.short).into_iter().flatten();
+        let fitting = short.filter(move |key| self.fits(world, classes, key, news));
+        shaken.map(|(key, _)| key).chain(fitting)
+    }
+
+    /// Whether a workload fits where room became free.
+    fn fits(&self, world: &World, classes: &Classes, key: &WorkloadKey, news: &News) -> bool {
+        let Some(row) = classes.of(key) else { return true };
+        let manifests = world.workloads.get(key).and_then(|w| w.manifests.as_ref().ok());
+        let demand = manifests.map(|m| m.demand).unwrap_or_default();
+        let mut freed = news.freed.iter();
+        freed.any(|id| row.cell(*id).is_open() && self.promised.has_room(world, *id, demand))
     }
 
     /// Those whose time has come.
@@ -125,18 +133,5 @@ impl Pending {
     /// Whether any passed over a cluster without room.
     pub(super) fn lacks_room(&self) -> bool {
         !self.short.is_empty()
-    }
-}
-
-fn drop_from<K: std::hash::Hash + Eq>(
-    index: &mut HashMap<K, HashSet<WorkloadKey>>,
-    at: &K,
-    key: &WorkloadKey,
-) {
-    if let Some(keys) = index.get_mut(at) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(at);
-        }
     }
 }

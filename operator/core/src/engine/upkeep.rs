@@ -25,10 +25,8 @@ impl Engine {
         self.age(now);
         self.dirty.extend(self.pending.due(now).cloned());
         self.judge(now);
-        let freed = std::mem::take(&mut self.touched.freed);
-        if !freed.is_empty() && self.pending.lacks_room() {
-            self.dirty.extend(self.pending.who_fits(&self.world, &self.classes, &freed).cloned());
-        }
+        let news = std::mem::take(&mut self.touched.news);
+        self.dirty.extend(self.pending.concerned(&self.world, &self.classes, &news).cloned());
     }
 
     /// When [`advance`](Self::advance) has something to do next: in the past if it has already.
@@ -52,17 +50,19 @@ impl Engine {
         let mut verdicts = Vec::with_capacity(keys.len());
         for key in keys {
             let promised = self.pending.forget(key);
-            let decided = decided(&self.world, &self.classes, key, self.pending.promised(), now);
+            let class = self.classes.id_of(key);
+            let row = class.and_then(|class| self.classes.row(class));
+            let decided = decided(&self.world, row, key, self.pending.promised(), now);
             let kept = decided.as_ref().map_or(&[][..], |decided| &decided.chosen);
             let freed = promised.into_iter().filter(|id| !kept.contains(id));
-            self.touched.freed.extend(freed);
+            self.touched.news.freed.extend(freed);
             if let Some(decided) = decided {
-                self.pending.note(self.classes.id_of(key), &decided);
+                self.pending.note(class, &decided);
                 verdicts.push(decided.verdict);
             }
         }
         if !self.pending.lacks_room() {
-            self.touched.freed.clear();
+            self.touched.news.freed.clear();
         }
         verdicts
     }
@@ -84,7 +84,7 @@ impl Engine {
     /// Looks again at whoever is on a cluster or was given it.
     pub(super) fn concerns(&mut self, id: ClusterId) {
         self.dirty.extend(self.on_cluster.get(&id).into_iter().flatten().cloned());
-        self.dirty.extend(self.pending.aimed_at(id).cloned());
+        self.touched.news.closed.insert(id);
     }
 
     /// Judges clusters again for each class, and notes whom the differences concern.
@@ -142,7 +142,7 @@ impl Engine {
         if !any {
             return;
         }
-        self.dirty.extend(self.pending.of_class(class).cloned());
+        self.touched.news.classes.insert(class);
         let tenant = self.world.tenants.get(&row.class.tenant);
         let attracts = tenant.is_some_and(|tenant| tenant.migration.mode != MigrationMode::Manual);
         let less_preferred = |id: &ClusterId| row.cell(*id).tier_at_best > best;
