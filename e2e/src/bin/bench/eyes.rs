@@ -297,7 +297,8 @@ impl Eyes {
     }
 }
 
-async fn write_ready(client: &Client, name: &str, generation: i64) -> anyhow::Result<()> {
+/// Writes that a Deployment of one replica is Ready.
+pub(crate) async fn write_ready(client: &Client, name: &str, generation: i64) -> anyhow::Result<()> {
     let status = json!({"status": {
         "observedGeneration": generation,
         "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,

@@ -77,7 +77,7 @@ async fn create_one(client: &Client, eyes: &Eyes, name: &str) -> anyhow::Result<
     Ok(())
 }
 
-fn workload(name: &str) -> serde_json::Value {
+pub(crate) fn workload(name: &str) -> serde_json::Value {
     let labels = json!({"app": name});
     json!({
         "apiVersion": "domicile.dev/v1alpha1",

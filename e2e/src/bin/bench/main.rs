@@ -6,6 +6,7 @@
 
 mod evacuation;
 mod eyes;
+mod floor;
 mod ground;
 mod load;
 mod machine;
@@ -68,6 +69,8 @@ enum Scenario {
     Idle,
     /// The operator restarted; implies `create16`.
     Restart,
+    /// The writes of a placement without an operator; implies `create16`.
+    Floor,
     /// The provider that hosts everything revoked.
     Evacuate,
 }
@@ -109,7 +112,10 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     let mut bench = Bench { cli, report: Report { machine, sections: Vec::new() } };
     report::print_machine(&bench.report.machine)?;
     for &count in &cli.workloads {
-        if [Scenario::Create16, Scenario::Idle, Scenario::Restart].iter().any(|it| cli.wants(*it)) {
+        if [Scenario::Create16, Scenario::Idle, Scenario::Restart, Scenario::Floor]
+            .iter()
+            .any(|it| cli.wants(*it))
+        {
             bench.steady(count).await?;
         }
         if cli.wants(Scenario::Create64) {
@@ -149,7 +155,12 @@ impl Bench<'_> {
             let placed: Vec<String> = (0..count).map(|index| format!("a-{index}")).collect();
             self.add(still::restart(&mut ground, &open.eyes, &placed).await?)?;
         }
-        check(&open.eyes)
+        check(&open.eyes)?;
+        drop(open);
+        if self.cli.wants(Scenario::Floor) {
+            self.add(floor::measure(&mut ground, "a-0", count).await?)?;
+        }
+        Ok(())
     }
 
     /// 64 in flight, then some each second.
