@@ -163,11 +163,11 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
-    /// Whether a copy has yet to find a place, or to leave for one.
+    /// Whether a copy has yet to find a place, or to leave: what its verdict says is also about other places than
+    /// its cell, such as the site that the cause names.
     pub(crate) fn is_open(&self) -> bool {
         let open = |wish: &Wish| match wish {
-            Wish::Place(_) | Wish::Wait | Wish::Move { .. } => true,
-            Wish::Stuck { obstacle, .. } => *obstacle == Obstacle::NoLawfulPlace,
+            Wish::Place(_) | Wish::Wait | Wish::Move { .. } | Wish::Stuck { .. } => true,
             Wish::Stay | Wish::Hold | Wish::Suspend | Wish::Freeze | Wish::Leave => false,
         };
         self.verdict.seats.iter().any(|seat| open(&seat.wish))

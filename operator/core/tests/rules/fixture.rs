@@ -250,6 +250,15 @@ impl Fleet {
         verdict.seats.iter().map(|seat| in_words(&seat.wish)).collect::<Vec<_>>().join("; ")
     }
 
+    /// The wishes of the workloads that the engine looks at again.
+    pub(crate) fn decided_anew(&mut self) -> String {
+        self.engine.advance(self.now);
+        let keys = self.engine.take_dirty();
+        let verdicts = self.engine.decide(&keys, self.now);
+        let wishes = verdicts.iter().flat_map(|v| &v.seats).map(|seat| in_words(&seat.wish));
+        wishes.collect::<Vec<_>>().join("; ")
+    }
+
     /// The wishes of all workloads, in the order of their names.
     pub(crate) fn wishes(&mut self) -> String {
         self.engine.advance(self.now);

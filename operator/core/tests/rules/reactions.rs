@@ -261,3 +261,15 @@ fn manifests_that_cant_be_run_leave_what_runs_alone() {
     let wish = after(|fleet| fleet.workload(json!({"manifests": [{"kind": "Secret"}]})));
     assert!(wish.starts_with("blocked: spec.manifests[0] is `Secret`"), "{wish}");
 }
+
+#[test]
+fn a_copy_that_must_leave_and_cant_is_looked_at_again_when_its_place_is_another() {
+    let mut fleet = Fleet::placed();
+    fleet.site("nl-rtm", "NL", json!({})).workload(json!({"manifests": [claim()]}));
+    fleet.tenant(json!({"residency": {"denied": [{"country": "NL"}]}}));
+    assert_eq!(fleet.decided_anew(), "stuck, ResidencyChanged Site/nl-ams, VolumesNotMovable");
+    // Every rule answers the same there, but the cause names the site.
+    fleet.cluster("ams-1", "nl-rtm", json!({}));
+    assert_eq!(fleet.decided_anew(), "stuck, ResidencyChanged Site/nl-rtm, VolumesNotMovable");
+    assert_eq!(fleet.decided_anew(), "");
+}
