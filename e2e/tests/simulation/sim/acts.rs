@@ -1,0 +1,192 @@
+//! What the simulated operator does, and what becomes of it on hub and members.
+
+use std::sync::Arc;
+
+use domicile_core::{
+    Change,
+    manifests::ObjectRef,
+    observed::ObjectView,
+    orders::{Apply, Because, Order, Outlook, Removal, Remove, object},
+    render::Target,
+};
+use domicile_crds::{
+    Assignment, AssignmentSpec, Migration, MigrationSpec, MigrationStatus, TenantName, WorkloadKey,
+};
+use domicile_operator::second::{Knowledge, second_opinion};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+use super::{Sim, There};
+
+impl Sim {
+    pub(super) fn carry_out(&mut self, key: &WorkloadKey, outlook: Outlook) -> usize {
+        let count = outlook.orders.len();
+        for order in outlook.orders {
+            let known = Knowledge {
+                facts: &self.facts,
+                world: self.engine.world(),
+                observed: &self.observed,
+                workload: self.workloads.get(key).map(AsRef::as_ref),
+                assignment: self.assignments.get(key).map(AsRef::as_ref),
+            };
+            if let Err(violations) = second_opinion(&known, key, &order, self.now) {
+                let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
+                self.fail(&format!("the second opinion refuses {order:?} for {key}: {}", said.join("; ")));
+            }
+            if self.chance(12) {
+                continue;
+            }
+            self.note(format!("{key}: {order:?}"));
+            self.execute(key, order);
+            self.engine.touch(key.clone());
+        }
+        count
+    }
+
+    pub(super) fn execute(&mut self, key: &WorkloadKey, order: Order) {
+        match order {
+            Order::CreateAssignment(spec) => {
+                assert!(!self.assignments.contains_key(key), "an Assignment is made twice");
+                self.write_assignment(key, *spec);
+            }
+            Order::UpdateAssignment(spec) => self.write_assignment(key, *spec),
+            Order::ReleaseAssignment => {
+                self.assignments.remove(key);
+                self.gone.retain(|(other, ..)| other != key);
+                self.engine.apply(Change::Assignment(key.clone(), None), self.now);
+            }
+            Order::CreateMigration(name, spec) => {
+                self.write_migration(key, name, *spec, MigrationStatus::default());
+            }
+            Order::RetargetMigration(name, to, digest) => {
+                let old = self.migrations[&(key.clone(), name.clone())].clone();
+                let spec = MigrationSpec { to, digest, ..old.spec };
+                self.write_migration(key, name, spec, old.status.unwrap_or_default());
+            }
+            Order::FinishMigration(name, step, message) => {
+                let old = self.migrations[&(key.clone(), name.clone())].clone();
+                let given_up = step == domicile_crds::MigrationStep::RolledBack;
+                self.memory.end(key, old.spec.seat, given_up, self.now);
+                let status = MigrationStatus {
+                    step: Some(step),
+                    message: Some(message),
+                    ..MigrationStatus::default()
+                };
+                self.write_migration(key, name, old.spec, status);
+            }
+            Order::Verify(name) => {
+                if !self.unreachable.contains(&name) {
+                    self.read_member(&name);
+                }
+            }
+            Order::Apply(apply) => self.apply(key, &apply),
+            Order::Remove(remove) => self.remove(key, &remove),
+        }
+    }
+
+    pub(super) fn write_assignment(&mut self, key: &WorkloadKey, spec: AssignmentSpec) {
+        let old = self.assignments.get(key).map(|a| a.metadata.clone());
+        let owner = OwnerReference {
+            uid: format!("uid-{}-{}", key.namespace, key.name),
+            ..OwnerReference::default()
+        };
+        let metadata = old.unwrap_or(ObjectMeta {
+            name: Some(key.name.to_string()),
+            namespace: Some(key.namespace.to_string()),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        });
+        let object = Assignment { metadata, spec };
+        self.assignments.insert(key.clone(), Arc::new(object.clone()));
+        self.engine.apply(Change::Assignment(key.clone(), Some(Box::new(object))), self.now);
+    }
+
+    pub(super) fn write_migration(
+        &mut self,
+        key: &WorkloadKey,
+        name: String,
+        spec: MigrationSpec,
+        status: MigrationStatus,
+    ) {
+        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+        let object = Migration { metadata, spec, status: Some(status) };
+        self.migrations.insert((key.clone(), name.clone()), object.clone());
+        self.engine.apply(Change::Migration(key.clone(), name, Some(Box::new(object))), self.now);
+    }
+
+    pub(super) fn apply(&mut self, key: &WorkloadKey, apply: &Apply) {
+        if self.unreachable.contains(&apply.cluster) {
+            self.fail(&format!("{key} is applied on {}, which doesn't answer", apply.cluster));
+        }
+        let fact = self.engine.world().workloads[key].clone();
+        let manifests = fact.manifests.as_ref().unwrap();
+        let tenant = TenantName::new(key.namespace.as_str()).unwrap();
+        let world = self.engine.world();
+        let id = world.find_cluster(&apply.cluster).unwrap();
+        let target = Target {
+            tenant: &tenant,
+            key,
+            ordinal: apply.ordinal,
+            epoch: apply.epoch,
+            mode: apply.mode,
+            all_exclusive: fact.overlap == domicile_crds::Overlap::Forbid,
+            completed_jobs: &apply.completed_jobs,
+            cluster: world.cluster(id).unwrap().fact.as_ref(),
+        };
+        let mut written = Vec::new();
+        for spec in manifests.objects.iter().filter(|o| apply.objects.contains(&o.object)) {
+            let pods = spec.object.kind.runs_pods();
+            let runs = pods && !target.is_off(spec);
+            let view = ObjectView {
+                digest: target.digest(spec),
+                epoch: apply.epoch,
+                ready: !pods,
+                idle: !pods,
+                completed: false,
+                terminating: false,
+            };
+            written.push((
+                spec.object.clone(),
+                There { view, runs, exclusive: spec.exclusive, since: self.now },
+            ));
+        }
+        self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
+        for (object, there) in written {
+            self.members
+                .get_mut(&apply.cluster)
+                .unwrap()
+                .insert((key.clone(), apply.ordinal, object.clone()), there);
+            self.observed.member_mut(&apply.cluster).note(key, apply.ordinal, object, Some(there.view));
+        }
+        if apply.because == Because::Moving {
+            self.never_twice(key);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &WorkloadKey, remove: &Remove) {
+        if let Removal::Moved { to } = &remove.because {
+            let there = self.members[to]
+                .iter()
+                .filter(|((other, ordinal, _), _)| other == key && *ordinal == remove.ordinal);
+            let (mut any, mut ready) = (false, true);
+            for (_, there) in there {
+                any = true;
+                ready &= there.view.ready;
+            }
+            if !(any && ready) {
+                self.fail(&format!("{key} is removed from {} before it is ready on {to}", remove.cluster));
+            }
+        }
+        let objects: Vec<ObjectRef> = remove.objects.iter().filter_map(object).collect();
+        for object in objects {
+            self.members.get_mut(&remove.cluster).unwrap().remove(&(
+                key.clone(),
+                remove.ordinal,
+                object.clone(),
+            ));
+            self.observed.member_mut(&remove.cluster).note(key, remove.ordinal, object, None);
+        }
+        if remove.because != Removal::Pruned {
+            self.gone.insert((key.clone(), remove.ordinal, remove.cluster.clone()));
+        }
+    }
+}

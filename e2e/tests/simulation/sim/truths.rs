@@ -1,0 +1,114 @@
+//! What must always be true, and what in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domicile_core::manifests::ObjectRef;
+use domicile_crds::{ClusterName, WorkloadKey};
+use jiff::SignedDuration;
+
+use super::{super::world, Sim};
+
+impl Sim {
+    /// What must never run twice has pods at one place only.
+    pub(super) fn never_twice(&self, key: &WorkloadKey) {
+        let mut places: BTreeMap<(i32, ObjectRef), Vec<&ClusterName>> = BTreeMap::new();
+        for (name, member) in &self.members {
+            for ((other, ordinal, object), there) in member {
+                if other == key && there.exclusive && there.runs {
+                    places.entry((*ordinal, object.clone())).or_default().push(name);
+                }
+            }
+        }
+        if let Some((what, places)) = places.iter().find(|(_, places)| places.len() > 1) {
+            self.fail(&format!("{key}: {what:?} runs at {places:?}"));
+        }
+    }
+
+    /// What must hold at every moment.
+    pub(crate) fn look(&self) {
+        for key in self.shapes.keys() {
+            self.never_twice(key);
+        }
+        for (key, assignment) in &self.assignments {
+            let mut used = BTreeSet::new();
+            for seat in &assignment.spec.seats {
+                if !used.insert(&seat.cluster) {
+                    self.fail(&format!("{key} has two copies on {}", seat.cluster));
+                }
+            }
+        }
+        for (name, member) in &self.members {
+            for ((key, ordinal, _), there) in member {
+                let known = self.assignments.contains_key(key);
+                if !known {
+                    self.fail(&format!(
+                        "{key}/{ordinal} is on {name} since {} without a record",
+                        there.since
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Everything becomes lawful and answers again.
+    pub(crate) fn calm(&mut self) {
+        self.note("calm".to_owned());
+        self.unreachable.clear();
+        for provider in world::PROVIDERS {
+            self.decide("HostingProvider", provider, "Approved", true);
+        }
+        self.decide("Tenant", world::TENANTS[0], "Approved", true);
+        for (name, site, country, operator) in world::MEMBERS {
+            self.sites.insert(site, "Online");
+            self.scheduling.insert(name, "Open");
+            self.tell_site(site, country, operator);
+            self.tell_member(name, site);
+        }
+        self.beat();
+    }
+
+    /// In the end nothing is left to do, and everything is where it should be.
+    pub(crate) fn rest(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..400 {
+            self.now += SignedDuration::from_secs(10);
+            self.beat();
+            self.kubelets();
+            quiet = if self.round() == 0 { quiet + 1 } else { 0 };
+            self.look();
+            // A move that was given up is tried again after five minutes: rest must outlast that.
+            if quiet > 40 {
+                break;
+            }
+        }
+        if quiet <= 40 {
+            self.fail("it doesn't come to rest");
+        }
+        for (key, workload) in &self.workloads {
+            let Some(assignment) = self.assignments.get(key) else {
+                self.fail(&format!("{key} has no place"))
+            };
+            let count = usize::try_from(workload.spec.clusters.count).unwrap();
+            if assignment.spec.seats.len() != count {
+                self.fail(&format!("{key} has {} copies instead of {count}", assignment.spec.seats.len()));
+            }
+            for seat in &assignment.spec.seats {
+                if !domicile_core::orders::is_ready(self.engine.world(), &self.observed, key, seat) {
+                    self.fail(&format!("{key} isn't ready on {}", seat.cluster));
+                }
+            }
+            let places: BTreeSet<&ClusterName> =
+                assignment.spec.seats.iter().map(|seat| &seat.cluster).collect();
+            let strays = self.members.iter().filter(|(name, member)| {
+                !places.contains(name) && member.keys().any(|(other, ..)| other == key)
+            });
+            if let Some((stray, _)) = strays.into_iter().next() {
+                self.fail(&format!("something of {key} was left on {stray}"));
+            }
+        }
+        let left = self.assignments.keys().find(|key| !self.workloads.contains_key(*key));
+        if let Some(key) = left {
+            self.fail(&format!("the record of {key} was left behind"));
+        }
+    }
+}
