@@ -1,5 +1,6 @@
 //! Members join, are held to what their owner grants, and leave, on real API servers.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -67,10 +68,21 @@ impl Ground {
         Ok(path)
     }
 
-    /// kubectl on the member with the hub's credential; with `tenant`, acting as it.
+    /// kubectl on the member with the hub's credential; with `tenant`, acting as it, as the operator does.
     async fn as_hub(&self, tenant: Option<&str>, args: &str, stdin: &str) -> anyhow::Result<Ran> {
+        self.acting(tenant, &["--as-group=domicile:tenants"], args, stdin).await
+    }
+
+    /// The same with other groups, or none: whoever has the credential chooses them.
+    async fn acting(
+        &self,
+        tenant: Option<&str>,
+        groups: &[&str],
+        args: &str,
+        stdin: &str,
+    ) -> anyhow::Result<Ran> {
         let user = tenant.map(|tenant| format!("--as=domicile:tenant:{tenant}"));
-        let acting = user.iter().flat_map(|user| [user.as_str(), "--as-group=domicile:tenants"]);
+        let acting = user.iter().flat_map(|user| iter::once(user.as_str()).chain(groups.iter().copied()));
         let args = args.split_whitespace().chain(acting);
         let kubectl = self.member()?.kubectl(args).kubeconfig(self.credential().await?).stdin(stdin);
         Ok(kubectl.output().await?.into())
@@ -83,14 +95,30 @@ impl Ground {
     }
 
     async fn refuses(&self, tenant: Option<&str>, object: &str, why: &str) -> anyhow::Result<()> {
-        let done = self.as_hub(tenant, APPLY, object).await?;
-        ensure!(done.code != Some(0) && done.err.contains(why), "wanted `{why}` for {object}: {done:?}");
-        Ok(())
+        self.must_fail(tenant, APPLY, object, why).await
     }
 
     async fn refused(&self, tenant: Option<&str>, args: &str, why: &str) -> anyhow::Result<()> {
-        let done = self.as_hub(tenant, args, "").await?;
-        ensure!(done.code != Some(0) && done.err.contains(why), "wanted `{why}` for {args}: {done:?}");
+        self.must_fail(tenant, args, "", why).await
+    }
+
+    /// With the group that the operator names, and without: neither may do more than the other.
+    async fn must_fail(
+        &self,
+        tenant: Option<&str>,
+        args: &str,
+        stdin: &str,
+        why: &str,
+    ) -> anyhow::Result<()> {
+        let tries: &[&[&str]] =
+            if tenant.is_some() { &[&["--as-group=domicile:tenants"], &[]] } else { &[&[]] };
+        for groups in tries {
+            let done = self.acting(tenant, groups, args, stdin).await?;
+            ensure!(
+                done.code != Some(0) && done.err.contains(why),
+                "wanted `{why}` for {args} {stdin} with {groups:?}: {done:?}"
+            );
+        }
         Ok(())
     }
 }
