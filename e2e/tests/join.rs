@@ -207,7 +207,67 @@ async fn the_hub_is_held_to_tenants_namespaces(ground: &Ground) -> anyhow::Resul
     ground.applies(None, &policy("domicile-egress", "acme", "policyTypes: [Egress]")).await?;
     ground.refuses(None, &quota("quota", "acme"), HUB_GUARD).await?;
     ground.refuses(None, &quota("domicile-quota", "kube-system"), HUB_GUARD).await?;
-    ground.refuses(None, &policy("domicile-egress", "default", "policyTypes: [Egress]"), HUB_GUARD).await
+    ground.refuses(None, &policy("domicile-egress", "default", "policyTypes: [Egress]"), HUB_GUARD).await?;
+    the_hub_deletes_nothing_by_other_ways(ground).await
+}
+
+/// What the hub may change has nothing by which Kubernetes deletes it, or doesn't let go of it.
+async fn the_hub_deletes_nothing_by_other_ways(ground: &Ground) -> anyhow::Result<()> {
+    let orphaned = r#"{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Namespace","name":"nothing","uid":"00000000-0000-0000-0000-000000000000"}]}}"#;
+    let held = r#"{"metadata":{"finalizers":["example.com/held"]}}"#;
+    for object in [
+        "namespace acme",
+        "rolebinding domicile-tenant",
+        "resourcequota domicile-quota",
+        "networkpolicy domicile-egress",
+    ] {
+        for patch in [orphaned, held] {
+            let args = format!("-n acme patch {object} --type=merge -p {patch}");
+            ground.refused(None, &args, HUB_GUARD).await?;
+        }
+    }
+    let finalizers = "metadata: {name: held, finalizers: [example.com/held]";
+    for object in [
+        namespace("held", LABELS).replace("metadata: {name: held", finalizers),
+        policy("domicile-held", "acme", "policyTypes: [Egress]")
+            .replace("name: domicile-held", "name: domicile-held, finalizers: [example.com/held]"),
+    ] {
+        ground.refuses(None, &object, HUB_GUARD).await?;
+    }
+    // What its owner has put there stays, and is in nobody's way.
+    let member = ground.member()?;
+    member.kubectl(["patch", "namespace", "acme", "--type=merge", "-p", held]).text().await?;
+    ground.applies(None, &namespace("acme", LABELS)).await?;
+    let let_go = r#"{"metadata":{"finalizers":[]}}"#;
+    ground.refused(None, &format!("patch namespace acme --type=merge -p {let_go}"), HUB_GUARD).await?;
+    member.kubectl(["patch", "namespace", "acme", "--type=merge", "-p", let_go]).text().await?;
+    Ok(())
+}
+
+/// The owner's word on a namespace: whose it may be, by which labels tools find it, how strict it is.
+async fn the_owners_namespaces_are_the_owners(ground: &Ground) -> anyhow::Result<()> {
+    let pruned = format!("{LABELS}, app.kubernetes.io/instance: ingress");
+    let warned = format!("{LABELS}, pod-security.kubernetes.io/warn: privileged");
+    for labels in [&pruned, &warned] {
+        ground.refuses(None, &namespace("acme", labels), HUB_GUARD).await?;
+    }
+    let strict = LABELS.replace("baseline", "restricted");
+    let theirs = LABELS.replace("acme", "never-admitted");
+    let apply = async |name: &str, labels: &str| {
+        let object = namespace(name, labels);
+        ground.member()?.kubectl(["apply", "--server-side", "-f", "-"]).stdin(object).text().await
+    };
+    apply("strict", &strict).await?;
+    ground.applies(None, &namespace("strict", &strict)).await?;
+    ground
+        .refuses(None, &namespace("strict", LABELS), "may not be lowered from restricted to baseline")
+        .await?;
+    apply("theirs", &theirs).await?;
+    let admitted = "has not admitted tenant never-admitted";
+    ground.refuses(None, &namespace("theirs", &theirs), admitted).await?;
+    ground.refuses(None, &namespace("new", &theirs), admitted).await?;
+    let theirs = binding("domicile-tenant", "theirs", "domicile-tenant", "never-admitted");
+    ground.refuses(None, &theirs, admitted).await
 }
 
 /// What the hub can and can't do as a tenant.
@@ -275,6 +335,7 @@ async fn a_member_joins_is_held_and_leaves() -> anyhow::Result<()> {
     ground.refuses(Some("acme"), &config_map("a", "acme"), "cannot impersonate").await?;
     ground.owner(&["admit", "acme", "--member", MEMBER])?;
     the_hub_is_held_to_tenants_namespaces(&ground).await?;
+    the_owners_namespaces_are_the_owners(&ground).await?;
     a_tenant_is_held_to_its_own(&ground).await?;
 
     // Once more: nothing is lost, and the old token is replaced.
@@ -403,5 +464,6 @@ async fn a_member_without_constrained_impersonation_gets_the_legacy_kind() -> an
     let names = names_of_ours(ground.member()?).await?;
     assert!(!names.contains("domicile-acting") && !names.contains("domicile-probe"), "{names}");
     the_hub_is_held_to_tenants_namespaces(&ground).await?;
+    the_owners_namespaces_are_the_owners(&ground).await?;
     a_tenant_is_held_to_its_own(&ground).await
 }

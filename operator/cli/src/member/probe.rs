@@ -79,7 +79,7 @@ pub async fn examine(hub: &Cluster) -> Result<Found, ProbeError> {
         Ok(rules) => judge_rules(&rules, &mut wrong),
         Err(error) => return Err(error.into()),
     };
-    wrong.extend(guard(hub).await?);
+    wrong.extend(guard(hub, found.tenants.first()).await);
     if wrong.is_empty() { Ok(found) } else { Err(ProbeError::Wrong(wrong)) }
 }
 
@@ -277,7 +277,7 @@ fn judge_rules(rules: &[ResourceRule], wrong: &mut Vec<String>) -> Found {
 }
 
 /// Tries, as a dry run, what the guard must refuse and what it must let pass.
-async fn guard(hub: &Cluster) -> Result<Vec<String>, ClusterError> {
+async fn guard(hub: &Cluster, admitted: Option<&TenantName>) -> Vec<String> {
     const NAME: &str = "join-probe-of-domicile";
     let namespaces = Api::<Namespace>::all(hub.client.clone());
     let bindings = Api::<RoleBinding>::namespaced(hub.client.clone(), "kube-system");
@@ -288,34 +288,48 @@ async fn guard(hub: &Cluster) -> Result<Vec<String>, ClusterError> {
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": super::NOBODY}],
     });
     let plain = namespace(json!({}));
-    let proper =
-        namespace(json!({keys::TENANT_LABEL: "probe", "pod-security.kubernetes.io/enforce": "baseline"}));
+    let of = |tenant: &str| {
+        namespace(json!({keys::TENANT_LABEL: tenant, "pod-security.kubernetes.io/enforce": "baseline"}))
+    };
     let mut wrong = Vec::new();
     let unguarded =
         "it isn't held to tenants' namespaces: the policy domicile-hub-guard or its binding is missing";
-    if !refused_in_time(&namespaces, &plain).await {
+    if !in_time(&namespaces, &plain, is_refusal).await {
         wrong.push(format!("{unguarded} (it can create a namespace without a tenant)"));
     }
-    if !refused_in_time(&bindings, &binding).await {
+    if !in_time(&bindings, &binding, is_refusal).await {
         wrong.push(format!("{unguarded} (it can give a tenant rights in kube-system)"));
     }
-    if let Err(said) = dry_run(&namespaces, &proper).await {
-        wrong.push(format!("it can't create a tenant's namespace: {said}"));
+    let strangers = format!("{NAME}-{}", std::process::id());
+    if !in_time(&namespaces, &of(&strangers), is_refusal).await {
+        wrong.push(format!("{unguarded} (it can create a namespace of a tenant that isn't admitted)"));
     }
-    Ok(wrong)
+    let Some(tenant) = admitted else { return wrong };
+    if !in_time(&namespaces, &of(tenant.as_str()), Result::is_ok).await {
+        let said = dry_run(&namespaces, &of(tenant.as_str())).await.err().unwrap_or_default();
+        wrong.push(format!("it can't create a namespace of the admitted tenant {tenant}: {said}"));
+    }
+    wrong
 }
 
-async fn refused_in_time<K>(api: &Api<K>, object: &Value) -> bool
+fn is_refusal(answer: &Result<(), String>) -> bool {
+    answer.as_ref().is_err_and(|said| said.contains(GUARD))
+}
+
+/// Whether a dry run is answered as wanted before long.
+async fn in_time<K>(api: &Api<K>, object: &Value, wanted: impl Fn(&Result<(), String>) -> bool) -> bool
 where
     K: Clone + fmt::Debug + serde::de::DeserializeOwned + serde::Serialize,
 {
     let end = Instant::now() + GUARD_WITHIN;
     loop {
-        match dry_run(api, object).await {
-            Err(said) if said.contains(GUARD) => return true,
-            _ if Instant::now() >= end => return false,
-            _ => sleep(LOOK_EVERY).await,
+        if wanted(&dry_run(api, object).await) {
+            return true;
         }
+        if Instant::now() >= end {
+            return false;
+        }
+        sleep(LOOK_EVERY).await;
     }
 }
 
