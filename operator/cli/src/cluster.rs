@@ -4,8 +4,11 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, Resource, ResourceExt};
@@ -61,6 +64,9 @@ pub enum ClusterError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// An answer doesn't say when it was given.
+    #[error("{0} doesn't say what time it is: a proxy in between may remove the header Date")]
+    NoDate(String),
     /// An object has no kind that this program knows.
     #[error("internal: no resource is known for {0}")]
     Unknown(String),
@@ -296,6 +302,23 @@ impl Cluster {
         let namespace = Api::<Namespace>::all(self.client.clone());
         let found = namespace.get("kube-system").await.map_err(self.failed("get namespace kube-system"))?;
         Ok(found.uid().unwrap_or_default())
+    }
+
+    /// What time it is by the server's clock, which is that of its objects; the caller's own may be anything.
+    ///
+    /// # Errors
+    ///
+    /// If the server doesn't answer, or not with a date.
+    pub async fn now(&self) -> Result<Timestamp, ClusterError> {
+        let asked = http::Request::get("/version").body(Body::empty()).map_err(kube::Error::HttpError);
+        let answer = match asked {
+            Ok(request) => self.client.send(request).await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(self.failed("ask what time it is"))?;
+        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let now = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
+        now.ok_or_else(|| ClusterError::NoDate(self.label.clone()))
     }
 
     fn target(&self, object: &Value) -> Result<Addressed, ClusterError> {

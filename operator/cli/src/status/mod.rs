@@ -65,6 +65,8 @@ pub struct Observed {
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// Its generation now.
     pub generation: Option<i64>,
     /// What was observed of it.
@@ -89,6 +91,7 @@ impl Observed {
             kind: K::kind(&()).into_owned(),
             namespace: object.namespace(),
             name: object.name_any(),
+            created: object.creation_timestamp().map(|created| created.0),
             generation: object.meta().generation,
             conditions: conditions.unwrap_or_default(),
         }
@@ -114,7 +117,7 @@ impl From<TenantWorkload> for Workload {
 pub async fn run(args: &StatusArgs, options: &HubArgs) -> Result<Outcome, StatusError> {
     let hub = Cluster::hub(&options.target()).await?;
     let world = look(&hub, args, options).await?;
-    let report = report(&world, options.operator_namespace.as_str(), Timestamp::now());
+    let report = report(&world, options.operator_namespace.as_str(), hub.now().await?);
     let paint = Paint::for_stdout();
     let text = if args.stuck {
         render(args.output, &report.stuck, |_| stuck_text(&report, paint))?

@@ -17,6 +17,8 @@ use super::{LEASE, Observed, Workload, World};
 
 /// How long a lease lasts if it doesn't say.
 const LEASE_SECONDS: i32 = 15;
+/// How long a member may be unknown before a person must look: three missed questions of the operator.
+const UNKNOWN_SECONDS: i64 = 30;
 
 /// Everything at a glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,7 +44,7 @@ pub struct Operator {
     pub alive: bool,
     /// Who holds the lease.
     pub holder: Option<String>,
-    /// Seconds since it was renewed.
+    /// Seconds since it was renewed; negative if the renewal is further in the future than the lease lasts.
     pub age_seconds: Option<i64>,
     /// Seconds that it lasts.
     pub lease_seconds: Option<i32>,
@@ -153,20 +155,29 @@ fn operator(world: &World, now: Timestamp) -> Operator {
     let spec = world.lease.as_ref().and_then(|lease| lease.spec.as_ref());
     let holder = spec.and_then(|spec| spec.holder_identity.clone()).filter(|holder| !holder.is_empty());
     let lasts = spec.map(|spec| spec.lease_duration_seconds.unwrap_or(LEASE_SECONDS));
-    let age = spec.and_then(|spec| spec.renew_time.as_ref()).map(|renewed| seconds_since(renewed.0, now));
-    let heard = age.zip(lasts).is_some_and(|(age, lasts)| age <= i64::from(lasts));
+    let renewed = spec.and_then(|spec| spec.renew_time.as_ref());
+    let age = renewed.map(|renewed| now.duration_since(renewed.0).as_secs());
+    // A clock that is a little ahead of the hub's is no reason for alarm; one that is far ahead tells nothing.
+    let lasting = i64::from(lasts.unwrap_or(LEASE_SECONDS));
+    let age = age.map(|age| if age >= -lasting { age.max(0) } else { age });
+    let heard = age.is_some_and(|age| (0..=lasting).contains(&age));
     Operator { alive: heard && holder.is_some(), holder, age_seconds: age, lease_seconds: lasts }
 }
 
 fn nobody_watches(object: String, operator: &Operator) -> Stuck {
     let message = match (&operator.holder, operator.age_seconds) {
+        (Some(holder), Some(age)) if age < 0 => format!(
+            "{holder} was last heard of {} s in the future: nobody knows whether it keeps watch, set its clock or the hub's",
+            -age
+        ),
         (Some(holder), Some(age)) => format!(
             "{holder} was last heard of {age} s ago, longer than its lease of {} s: nobody keeps watch, see that the operator runs",
             operator.lease_seconds.unwrap_or(LEASE_SECONDS)
         ),
         _ => "nobody holds the lease: see that the operator runs, and in this namespace".to_owned(),
     };
-    Stuck { object, reason: "OperatorSilent".to_owned(), message, since_seconds: operator.age_seconds }
+    let since_seconds = operator.age_seconds.filter(|age| *age >= 0);
+    Stuck { object, reason: "OperatorSilent".to_owned(), message, since_seconds }
 }
 
 /// A condition, if it speaks of the object as it is now.
@@ -256,11 +267,7 @@ fn stuck(world: &World, now: Timestamp) -> Vec<Stuck> {
     }));
     for fact in &facts {
         let stalled = condition_of(&fact.conditions, condition::STALLED).filter(|c| c.status == "True");
-        // A campaign or a move isn't Ready as long as it runs; a fact that isn't Ready isn't used.
-        let runs = fact.kind == "Relocation" || fact.kind == "Migration";
-        let unready =
-            condition_of(&fact.conditions, condition::READY).filter(|c| c.status == "False" && !runs);
-        all.extend(stalled.or(unready).map(|condition| entry(fact, condition, now)));
+        all.extend(stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now)));
     }
     for workload in &world.workloads {
         let conditions = &workload.observed.conditions;
@@ -279,6 +286,25 @@ fn stuck(world: &World, now: Timestamp) -> Vec<Stuck> {
         }
     }
     all
+}
+
+/// A fact that isn't Ready isn't used, and a member of which nobody knows is no better.
+fn unready(fact: &Observed, now: Timestamp) -> Option<Stuck> {
+    // A campaign or a move isn't Ready as long as it runs.
+    if fact.kind == "Relocation" || fact.kind == "Migration" {
+        return None;
+    }
+    let Some(ready) = condition_of(&fact.conditions, condition::READY) else {
+        let age = seconds_since(fact.created.filter(|_| fact.kind == "MemberCluster")?, now);
+        return (age >= UNKNOWN_SECONDS).then(|| Stuck {
+            object: shown(fact),
+            reason: "NotObserved".to_owned(),
+            message: "the operator has said nothing of it yet: see that it runs, and what it logs".to_owned(),
+            since_seconds: Some(age),
+        });
+    };
+    let unknown = seconds_since(ready.last_transition_time.0, now) >= UNKNOWN_SECONDS;
+    (ready.status == "False" || ready.status != "True" && unknown).then(|| entry(fact, ready, now))
 }
 
 fn entry(observed: &Observed, condition: &Condition, now: Timestamp) -> Stuck {

@@ -90,6 +90,7 @@ fn world() -> World {
             kind: "Relocation".to_owned(),
             namespace: None,
             name: "running".to_owned(),
+            created: None,
             generation: Some(1),
             conditions: from_value(conditions(&[("Ready", "False", "Moving", "2 to go")])).unwrap(),
         }],
@@ -129,6 +130,57 @@ fn while_nobody_keeps_watch_nothing_is_known() {
 fn a_clock_ahead_of_ours_is_no_reason_for_alarm() {
     let world = World { lease: Some(lease("2026-11-24T12:00:07.000000Z")), ..world() };
     assert_eq!(report(&world, "n", now()).operator.age_seconds, Some(0));
+}
+
+#[test]
+fn a_lease_from_the_future_tells_nothing() {
+    let world = World { lease: Some(lease("2026-11-24T13:00:00.000000Z")), ..world() };
+    let report = report(&world, "n", now());
+    assert!(!report.operator.alive);
+    assert_eq!(report.clusters[1].ready, Seen::Unknown);
+    assert_eq!(report.stuck[0].since_seconds, None);
+    assert_eq!(
+        report.stuck[0].message,
+        "operator-1 was last heard of 3600 s in the future: nobody knows whether it keeps watch, set its clock or the hub's"
+    );
+    assert!(
+        text(&report, true, Paint::plain())
+            .contains("UNKNOWN: operator-1 was last heard of 60m in the future")
+    );
+}
+
+#[test]
+fn a_member_of_which_nobody_knows_is_stuck() {
+    let member = |created: &str, since: &str, status: Option<&str>| -> MemberCluster {
+        let conditions: Vec<_> = status
+            .iter()
+            .map(|status| {
+                json!({"type": "Ready", "status": status, "reason": "Unreachable", "message": "it is silent",
+                    "lastTransitionTime": since})
+            })
+            .collect();
+        from_value(json!({
+            "metadata": {"name": "nl-ams-1", "creationTimestamp": created},
+            "spec": {"site": "nl-ams", "connection": {"kubeconfigSecret": "s"}, "scheduling": "Open"},
+            "status": {"conditions": conditions},
+        }))
+        .unwrap()
+    };
+    let long_ago = "2026-11-24T10:00:00Z";
+    let (lately, before) = ("2026-11-24T11:59:31Z", "2026-11-24T11:59:30Z");
+    for (member, wanted) in [
+        (member(long_ago, before, Some("Unknown")), Some("Unreachable")),
+        (member(long_ago, lately, Some("Unknown")), None),
+        (member(long_ago, lately, Some("False")), Some("Unreachable")),
+        (member(long_ago, long_ago, Some("True")), None),
+        (member(before, long_ago, None), Some("NotObserved")),
+        (member(lately, long_ago, None), None),
+    ] {
+        let lease = Some(lease("2026-11-24T12:00:00.000000Z"));
+        let world = World { lease, clusters: vec![member], ..World::default() };
+        let stuck = report(&world, "n", now()).stuck;
+        assert_eq!(stuck.first().map(|stuck| stuck.reason.as_str()), wanted, "{world:?}");
+    }
 }
 
 #[test]

@@ -49,6 +49,13 @@ fn operator(operator: &Operator, paint: Paint) -> String {
     let heard = operator.holder.as_deref().zip(operator.age_seconds.map(age));
     let said = match (operator.alive, heard) {
         (true, Some((holder, ago))) => format!("{holder}, heard of {ago} ago"),
+        (_, Some((holder, _))) if operator.age_seconds.is_some_and(|age| age < 0) => {
+            let unknown = paint.state("UNKNOWN", State::Unknown);
+            let ahead = age(-operator.age_seconds.unwrap_or_default());
+            format!(
+                "{unknown}: {holder} was last heard of {ahead} in the future; what it saw may no longer hold"
+            )
+        }
         (_, Some((holder, ago))) => {
             let unknown = paint.state("UNKNOWN", State::Unknown);
             let lasts = operator.lease_seconds.map(|seconds| age(seconds.into())).unwrap_or_default();
