@@ -145,6 +145,7 @@ impl Both {
             workload: Some(workload),
             assignment,
             cluster,
+            seen: &[],
             what,
         };
         let violations = check(&self.facts, &act, self.now).err().unwrap_or_default();
@@ -229,7 +230,7 @@ fn against(both: &Both, verdict: &Verdict, seat: &SeatVerdict) -> Vec<Forbidden>
         // Without the MemberCluster nothing can be written there; the wish stands.
         (Wish::Suspend, Some(at), _) if !both.exists(at) => vec![],
         (Wish::Suspend, Some(at), _) => {
-            let what = What::ScaleToZero { because: Halt::Suspended };
+            let what = What::ScaleToZero { objects: &[], because: Halt::Suspended };
             let mut objections = both.objections(key, at, assignment.as_ref(), what);
             // The wish stands, also while nothing can be done for it.
             objections.retain(|fact| {

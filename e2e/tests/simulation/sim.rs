@@ -94,6 +94,7 @@ impl Sim {
             let tenant = world::TENANTS[index % 2];
             sim.make_workload(tenant, name, index % 3, 1);
         }
+        sim.make_workload(world::TENANTS[0], "five", 3, 1);
         sim.start();
         sim
     }

@@ -81,7 +81,7 @@ pub(crate) fn tenant(name: &str, narrow: bool) -> Tenant {
     }))
 }
 
-/// Three shapes: one that makes before it breaks, one that must never run twice, one on two clusters.
+/// Four shapes: one that makes before it breaks, one that must never run twice, one on two clusters, one with data.
 pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i64) -> TenantWorkload {
     let count = if shape == 2 { 2 } else { 1 };
     let strategy = if shape == 1 { "Recreate" } else { "RollingUpdate" };
@@ -101,9 +101,25 @@ pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i6
             },
         },
     ]);
+    let manifests = if shape == 3 { with_data(name, generation) } else { manifests };
     object(json!({
         "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
         "metadata": {"name": name, "namespace": namespace, "uid": format!("uid-{namespace}-{name}"), "generation": generation},
         "spec": {"manifests": manifests, "clusters": {"count": count}, "drainSeconds": 5},
     }))
+}
+
+/// A StatefulSet that makes its own claims.
+fn with_data(name: &str, generation: i64) -> Value {
+    json!([{
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name},
+        "spec": {
+            "replicas": 1, "serviceName": name, "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "main", "image": format!("example.invalid/{name}:{generation}")}]},
+            },
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
+        },
+    }])
 }

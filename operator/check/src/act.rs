@@ -21,8 +21,19 @@ pub struct Act<'a> {
     pub assignment: Option<&'a Assignment>,
     /// The cluster that is written to, or for which something is recorded.
     pub cluster: &'a ClusterName,
+    /// What of the workload was last seen on that cluster.
+    pub seen: &'a [Seen],
     /// What.
     pub what: What<'a>,
+}
+
+/// An object as it was last seen on a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Which object.
+    pub item: InventoryItem,
+    /// It is a StatefulSet whose `persistentVolumeClaimRetentionPolicy` says `Delete`.
+    pub deletes_claims: bool,
 }
 
 /// What the operator is about to do.
@@ -55,10 +66,12 @@ pub enum What<'a> {
     },
     /// Scale to zero, suspend Jobs and CronJobs; removing autoscalers before is part of it.
     ScaleToZero {
+        /// What is to be scaled to zero or suspended.
+        objects: &'a [InventoryItem],
         /// Why.
         because: Halt<'a>,
     },
-    /// Remove objects; labelling the claims that are kept is part of it.
+    /// Remove objects; labelling the claims that are kept is part of it, and so is having StatefulSets keep theirs before.
     Remove {
         /// What is to be removed.
         objects: &'a [InventoryItem],

@@ -49,7 +49,7 @@ pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Vio
         What::BeginMove { migration } => moves::begin(&candidate, act, migration),
         What::Apply { objects, from } => apply(&candidate, act, objects, from),
         What::CopySecret { name } => copy_secret(&candidate, act, name),
-        What::ScaleToZero { because } => scale_to_zero(&candidate, because),
+        What::ScaleToZero { objects, because } => scale_to_zero(&candidate, act, objects, because),
         What::Remove { objects, because } => removal::remove(&candidate, act, objects, because),
     });
     let mut violations: Vec<Violation> = Vec::new();
@@ -157,9 +157,15 @@ fn hub_not_allowed(candidate: &Candidate<'_>) -> Vec<Forbidden> {
     sites.map(|site| Forbidden::HubNotAllowed { object: Object::new("Site", site.as_str()) }).collect()
 }
 
-fn scale_to_zero(candidate: &Candidate<'_>, because: Halt<'_>) -> Vec<Forbidden> {
+fn scale_to_zero(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    objects: &[domicile_crds::InventoryItem],
+    because: Halt<'_>,
+) -> Vec<Forbidden> {
     let mut found: Vec<Forbidden> = candidate.hub_stale().into_iter().collect();
     found.extend(candidate.namespace_of_another());
+    found.extend(removal::volumes_taken_along(candidate, act, objects));
     match because {
         Halt::Suspended => {
             let suspends =

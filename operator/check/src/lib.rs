@@ -22,7 +22,7 @@ mod rule;
 mod tests;
 mod violation;
 
-pub use act::{Act, Halt, Removal, Replacement, What};
+pub use act::{Act, Halt, Removal, Replacement, Seen, What};
 pub use audit::{Explained, Sighting, audit};
 pub use check::check;
 pub use facts::Facts;

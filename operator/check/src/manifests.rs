@@ -34,6 +34,7 @@ pub(crate) fn forbidden_field(
     metadata_field(manifest, tenant, key)
         .or_else(|| service_field(manifest))
         .or_else(|| egress_field(manifest))
+        .or_else(|| retention_field(manifest))
         .or_else(|| pod_spec(manifest).and_then(pod_field))
 }
 
@@ -81,6 +82,20 @@ fn egress_field(manifest: &Value) -> Option<&'static str> {
     }
     // An empty list counts: it makes a policy for egress.
     at(manifest, "/spec/egress").is_some_and(|e| !e.is_null()).then_some("spec.egress")
+}
+
+/// A StatefulSet that says so takes its volumes along, whoever scales it down or removes it.
+fn retention_field(manifest: &Value) -> Option<&'static str> {
+    if kind(manifest) != "StatefulSet" {
+        return None;
+    }
+    let keeps =
+        |path| at(manifest, path).is_none_or(|when| when.is_null() || when.as_str() == Some("Retain"));
+    if !keeps("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") {
+        return Some("spec.persistentVolumeClaimRetentionPolicy.whenDeleted");
+    }
+    let scaled = keeps("/spec/persistentVolumeClaimRetentionPolicy/whenScaled");
+    (!scaled).then_some("spec.persistentVolumeClaimRetentionPolicy.whenScaled")
 }
 
 fn pod_field(pod: &Value) -> Option<&'static str> {

@@ -55,13 +55,24 @@ pub(crate) fn remove(
         }
     };
     let is_claim = |item: &&InventoryItem| item.kind == "PersistentVolumeClaim";
-    if on_delete != Some(OnDelete::Remove)
-        && let Some(claim) = objects.iter().find(is_claim)
-    {
-        let object = candidate.member_object();
-        found.push(Forbidden::VolumeRemoved { object, volume: item_label(claim) });
+    if on_delete != Some(OnDelete::Remove) {
+        let object = || candidate.member_object();
+        let claim = objects.iter().find(is_claim);
+        found.extend(claim.map(|c| Forbidden::VolumeRemoved { object: object(), volume: item_label(c) }));
+        found.extend(volumes_taken_along(candidate, act, objects));
     }
     found
+}
+
+/// A StatefulSet that says so takes its volumes along when it is scaled down or removed.
+pub(crate) fn volumes_taken_along(
+    candidate: &Candidate<'_>,
+    act: &Act<'_>,
+    objects: &[InventoryItem],
+) -> Option<Forbidden> {
+    let set = act.seen.iter().find(|seen| seen.deletes_claims && objects.contains(&seen.item))?;
+    let volume = format!("the claims of {}", item_label(&set.item));
+    Some(Forbidden::VolumeRemoved { object: candidate.member_object(), volume })
 }
 
 /// The record says that the copy has left this cluster, and is on `remains` if that is given.

@@ -1,9 +1,9 @@
 //! The second opinion on each order, before it is handed out: what is about to be done, told to `domicile-check`.
 
-use domicile_check::{Act, Facts, Forbidden, Halt, Removal, Replacement, Violation, What, check};
+use domicile_check::{Act, Facts, Forbidden, Halt, Removal, Replacement, Seen, Violation, What, check};
 use domicile_core::{
     World,
-    manifests::Kind,
+    manifests::{Kind, ObjectRef},
     observed::Observed,
     orders::{self, Because, Order},
     text::shorten,
@@ -50,11 +50,28 @@ pub fn second_opinion(
         Order::CreateMigration(_, spec) => case.ask(&spec.to, What::PlanMove { migration: spec }),
         Order::Apply(apply) => case.apply(apply),
         Order::Remove(remove) => case.remove(remove),
+        // It is part of what it comes before, as far as that is lawful without these.
+        Order::KeepClaims(keep) => second_opinion(known, key, &without(&keep.before, &keep.sets), now),
         Order::ReleaseAssignment
         | Order::RetargetMigration(..)
         | Order::FinishMigration(..)
         | Order::Verify(_) => Ok(()),
     }
+}
+
+/// An order without some of its objects.
+fn without(order: &Order, objects: &[ObjectRef]) -> Order {
+    let mut rest = order.clone();
+    match &mut rest {
+        Order::Apply(apply) => apply.objects.retain(|object| !objects.contains(object)),
+        Order::Remove(remove) => {
+            remove
+                .objects
+                .retain(|item| orders::object(item).is_none_or(|object| !objects.contains(&object)));
+        }
+        _ => {}
+    }
+    rest
 }
 
 /// The tenant of a workload: whose namespace it is, or to whom it was placed.
@@ -102,7 +119,21 @@ impl Case<'_> {
         let owner = || assignment?.metadata.owner_references.as_ref()?.first().map(|o| o.uid.as_str());
         let uid = workload.and_then(|w| w.metadata.uid.as_deref()).or_else(owner).unwrap_or_default();
         let (tenant, key) = (self.tenant, self.key);
-        check(self.known.facts, &Act { tenant, key, uid, workload, assignment, cluster, what }, self.now)
+        // What was seen matters where something is scaled down or removed, and costs where much is placed.
+        let seen = match what {
+            What::ScaleToZero { .. } | What::Remove { .. } => self.seen(cluster),
+            _ => Vec::new(),
+        };
+        let act = Act { tenant, key, uid, workload, assignment, cluster, seen: &seen, what };
+        check(self.known.facts, &act, self.now)
+    }
+
+    fn seen(&self, cluster: &ClusterName) -> Vec<Seen> {
+        let copies = self.known.observed.copies(cluster, self.key);
+        let objects = copies.flat_map(|(_, view)| view);
+        objects
+            .map(|(object, view)| Seen { item: orders::item(object), deletes_claims: view.deletes_claims })
+            .collect()
     }
 
     /// New seats are placements, and a seat that changes its cluster is the switch of a move.
@@ -125,6 +156,8 @@ impl Case<'_> {
     }
 
     fn apply(&self, apply: &orders::Apply) -> Result<(), Vec<Violation>> {
+        let objects: Vec<InventoryItem> = apply.objects.iter().map(orders::item).collect();
+        let objects = &objects;
         let migration = self.migration(apply.ordinal);
         match apply.because {
             Because::Placed => self.ask(&apply.cluster, What::Apply { objects: &[], from: None }),
@@ -137,9 +170,12 @@ impl Case<'_> {
             }
             Because::Stopping => {
                 let Some(migration) = migration else { return Ok(()) };
-                self.ask(&apply.cluster, What::ScaleToZero { because: Halt::Moving { to: &migration.to } })
+                let because = Halt::Moving { to: &migration.to };
+                self.ask(&apply.cluster, What::ScaleToZero { objects, because })
             }
-            Because::Suspended => self.ask(&apply.cluster, What::ScaleToZero { because: Halt::Suspended }),
+            Because::Suspended => {
+                self.ask(&apply.cluster, What::ScaleToZero { objects, because: Halt::Suspended })
+            }
         }
     }
 

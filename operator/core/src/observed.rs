@@ -25,6 +25,8 @@ pub struct ObjectView {
     pub completed: bool,
     /// It is being deleted.
     pub terminating: bool,
+    /// A StatefulSet whose claims Kubernetes deletes when it is scaled down or deleted.
+    pub deletes_claims: bool,
 }
 
 /// The objects of one copy on one member.
@@ -70,6 +72,12 @@ impl Observed {
     pub fn seat(&self, cluster: &ClusterName, key: &WorkloadKey, ordinal: i32) -> &SeatView {
         let copies = self.member(cluster).and_then(|member| member.seats.get(key));
         copies.and_then(|copies| copies.get(&ordinal)).unwrap_or(&NOTHING)
+    }
+
+    /// The copies of a workload of which something was seen on a member, by ordinal.
+    pub fn copies(&self, cluster: &ClusterName, key: &WorkloadKey) -> impl Iterator<Item = (i32, &SeatView)> {
+        let copies = self.member(cluster).and_then(|member| member.seats.get(key));
+        copies.into_iter().flatten().map(|(ordinal, view)| (*ordinal, view))
     }
 
     /// Whether everything of a namespace on a member is known, so that what isn't seen isn't there.

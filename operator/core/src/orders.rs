@@ -3,6 +3,7 @@
 //! No step is told what changed. An order that was carried out shows in the next observation, and one
 //! that was lost is derived again.
 
+mod claims;
 mod copy;
 mod departure;
 mod migration;
@@ -23,13 +24,14 @@ use crate::{
     observed::Observed,
     render::Mode,
 };
+use claims::keep_claims_first;
 use copy::Copy;
 use departure::leaving_orders;
 use migration::{migration_orders, propose};
 
 pub use copy::is_ready;
 pub use departure::{departure, kept_at};
-pub use order::{Apply, Because, Order, Removal, Remove};
+pub use order::{Apply, Because, KeepClaims, Order, Removal, Remove};
 
 /// What to do next, and what is waited for.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +92,7 @@ pub fn orders(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
         out.orders.retain(|order| !matches!(order, Order::Apply(Apply { because: Because::Placed, .. })));
         out.orders.push(Order::UpdateAssignment(Box::new(spec)));
     }
+    keep_claims_first(desk, key, &mut out);
     out
 }
 

@@ -126,6 +126,11 @@ impl Target<'_> {
     }
 
     fn scale(&self, out: &mut Value, object: &ObjectFact) {
+        if object.object.kind.name() == "StatefulSet" {
+            // Whatever is scaled down or removed, the data stays, also where somebody has changed that on the member.
+            let keep = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+            set(out, &["spec", "persistentVolumeClaimRetentionPolicy"], keep);
+        }
         let off = self.is_off(object);
         match object.object.kind.name() {
             "Deployment" | "StatefulSet" if off => set(out, &["spec", "replicas"], json!(0)),

@@ -6,7 +6,7 @@ use domicile_core::{
     Change,
     manifests::ObjectRef,
     observed::ObjectView,
-    orders::{Apply, Because, Order, Outlook, Removal, Remove, object},
+    orders::{Apply, Because, KeepClaims, Order, Outlook, Removal, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -80,6 +80,7 @@ impl Sim {
             }
             Order::Apply(apply) => self.apply(key, &apply),
             Order::Remove(remove) => self.remove(key, &remove),
+            Order::KeepClaims(keep) => self.keep_claims(key, &keep),
         }
     }
 
@@ -143,7 +144,13 @@ impl Sim {
                 idle: !pods,
                 completed: false,
                 terminating: false,
+                deletes_claims: false,
             };
+            let place = (key.clone(), apply.ordinal, spec.object.clone());
+            let takes_along = self.members[&apply.cluster].get(&place).is_some_and(|t| t.view.deletes_claims);
+            if pods && !runs && takes_along {
+                self.fail(&format!("{key}: {:?} is scaled down and loses its volumes", spec.object));
+            }
             written.push((
                 spec.object.clone(),
                 There { view, runs, exclusive: spec.exclusive, since: self.now },
@@ -159,6 +166,16 @@ impl Sim {
         }
         if apply.because == Because::Moving {
             self.never_twice(key);
+        }
+    }
+
+    fn keep_claims(&mut self, key: &WorkloadKey, keep: &KeepClaims) {
+        for set in &keep.sets {
+            let place = (key.clone(), keep.ordinal, set.clone());
+            let Some(there) = self.members.get_mut(&keep.cluster).unwrap().get_mut(&place) else { continue };
+            there.view.deletes_claims = false;
+            let view = there.view;
+            self.observed.member_mut(&keep.cluster).note(key, keep.ordinal, set.clone(), Some(view));
         }
     }
 
@@ -178,6 +195,12 @@ impl Sim {
         }
         let objects: Vec<ObjectRef> = remove.objects.iter().filter_map(object).collect();
         for object in objects {
+            let place = (key.clone(), remove.ordinal, object.clone());
+            let takes_along =
+                self.members[&remove.cluster].get(&place).is_some_and(|t| t.view.deletes_claims);
+            if remove.retain_claims && takes_along {
+                self.fail(&format!("{key}: {object:?} is removed and takes its volumes along"));
+            }
             self.members.get_mut(&remove.cluster).unwrap().remove(&(
                 key.clone(),
                 remove.ordinal,

@@ -102,9 +102,28 @@ impl Sim {
                 self.note("the operator crashes".to_owned());
                 self.start();
             }
+            18 | 19 => self.have_claims_deleted(),
             _ => {}
         }
         self.beat();
+    }
+
+    /// Somebody on a member says that claims go with their StatefulSet, as was never forbidden there.
+    fn have_claims_deleted(&mut self) {
+        for (name, member) in &mut self.members {
+            if self.unreachable.contains(name) {
+                continue;
+            }
+            for ((key, ordinal, object), there) in member {
+                if object.kind.name() == "StatefulSet" {
+                    there.view.deletes_claims = true;
+                    let (object, view) = (object.clone(), Some(there.view));
+                    self.observed.member_mut(name).note(key, *ordinal, object, view);
+                    self.engine.touch(key.clone());
+                }
+            }
+        }
+        self.note("claims go with their StatefulSets".to_owned());
     }
 
     pub(super) fn some_key(&mut self) -> Option<WorkloadKey> {

@@ -17,7 +17,7 @@ fn decided(subject: &str, verdict: &str) -> World {
     placed(|w| w.decide("d", subject, verdict, json!({})))
 }
 
-const SUSPEND: What<'_> = What::ScaleToZero { because: Halt::Suspended };
+const SUSPEND: What<'_> = What::ScaleToZero { objects: &[], because: Halt::Suspended };
 
 #[test]
 fn a_hold_for_a_compliance_reason_means_no_new_bytes() {
@@ -176,10 +176,36 @@ fn a_suspension_goes_before_a_freeze_and_needs_no_fresh_member() {
 #[test]
 fn the_source_of_a_move_is_stopped_for_a_lawful_target_only() {
     let target = cluster("bru-1");
-    let stop = |world: &World, to| world.verdict("ams-1", What::ScaleToZero { because: Halt::Moving { to } });
+    let stop = |world: &World, to| {
+        world.verdict("ams-1", What::ScaleToZero { objects: &[], because: Halt::Moving { to } })
+    };
     assert_eq!(stop(&World::placed(), &target), "");
     assert_eq!(stop(&decided("Site/nl-ams", "Revoked"), &target), "");
     assert_eq!(stop(&decided("Site/be-bru", "Revoked"), &target), "ApprovalRevoked");
     assert_eq!(stop(&decided("Site/nl-ams", "Frozen"), &target), "ApprovalFrozen");
     assert_eq!(stop(&World::placed(), &cluster("ams-1")), "ReplacementNotElsewhere");
+}
+
+#[test]
+fn nothing_is_scaled_down_that_takes_its_volumes_along() {
+    let objects = [item("apps/v1", "StatefulSet", "db")];
+    let target = cluster("bru-1");
+    let mut world = decided("Tenant/shop", "Suspended");
+    let suspend = |world: &World| {
+        world.verdict("ams-1", What::ScaleToZero { objects: &objects, because: Halt::Suspended })
+    };
+    let stop = |world: &World| {
+        let because = Halt::Moving { to: &target };
+        world.verdict("ams-1", What::ScaleToZero { objects: &objects, because })
+    };
+    world.seen = vec![Seen { item: objects[0].clone(), deletes_claims: false }];
+    assert_eq!(suspend(&world), "");
+    world.seen[0].deletes_claims = true;
+    assert_eq!(suspend(&world), "VolumeRemoved");
+    let mut moving = World::placed();
+    moving.seen.clone_from(&world.seen);
+    assert_eq!(stop(&moving), "VolumeRemoved");
+    world.seen[0].item.name = "other".to_owned();
+    world.seen.push(Seen { item: objects[0].clone(), deletes_claims: false });
+    assert_eq!(suspend(&world), "", "the other set isn't touched");
 }

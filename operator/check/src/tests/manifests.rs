@@ -114,6 +114,26 @@ fn no_network_policy_is_about_egress() {
 }
 
 #[test]
+fn no_stateful_set_takes_its_volumes_along() {
+    let set = |policy: Value| {
+        let spec = json!({"persistentVolumeClaimRetentionPolicy": policy});
+        place(manifest("apps/v1", "StatefulSet", spec))
+    };
+    assert_eq!(set(json!(null)), "");
+    assert_eq!(set(json!({})), "");
+    assert_eq!(set(json!({"whenDeleted": "Retain", "whenScaled": "Retain"})), "");
+    for policy in [
+        json!({"whenDeleted": "Delete"}),
+        json!({"whenScaled": "Delete"}),
+        json!({"whenDeleted": "Retain", "whenScaled": "Delete"}),
+        json!({"whenScaled": "SomethingNew"}),
+        json!({"whenScaled": 1}),
+    ] {
+        assert_eq!(set(policy.clone()), "ManifestNotAllowed", "{policy}");
+    }
+}
+
+#[test]
 fn each_bad_object_is_reported() {
     let (bad, worse) = (manifest("v1", "Secret", json!({})), manifest("v1", "Pod", json!({})));
     assert_eq!(apply(&[bad, deployment("web"), worse]), "ManifestNotAllowed ManifestNotAllowed");

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{Act, Facts, Forbidden, Violation, What, check};
+use crate::{Act, Facts, Forbidden, Seen, Violation, What, check};
 
 /// A Monday noon.
 const NOON: &str = "2026-06-01T12:00:00Z";
@@ -38,6 +38,8 @@ struct World {
     key: WorkloadKey,
     workload: Option<TenantWorkload>,
     assignment: Option<Assignment>,
+    /// What was seen of the workload, wherever that is asked.
+    seen: Vec<Seen>,
     now: Timestamp,
 }
 
@@ -111,6 +113,7 @@ impl World {
             key: WorkloadKey::new("shop", "web").unwrap(),
             workload: None,
             assignment: None,
+            seen: web().into_iter().map(|item| Seen { item, deletes_claims: false }).collect(),
             now: NOON.parse().unwrap(),
         };
         world.country_set("benelux", &["BE", "NL", "LU"]);
@@ -225,6 +228,7 @@ impl World {
             workload: self.workload.as_ref(),
             assignment: self.assignment.as_ref(),
             cluster: &cluster,
+            seen: &self.seen,
             what,
         };
         check(&self.facts, &act, self.now)

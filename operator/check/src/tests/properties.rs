@@ -167,10 +167,16 @@ fn acts(world: &World) -> Vec<(&'static str, String)> {
             "start",
             with(&[("bru-1", "Active")]).verdict("ams-1", What::Apply { objects, from: Some(&target) }),
         ),
-        ("suspend", active.verdict("ams-1", What::ScaleToZero { because: Halt::Suspended })),
+        ("suspend", active.verdict("ams-1", What::ScaleToZero { objects: &ready, because: Halt::Suspended })),
         ("moved", fewer.verdict("ams-1", moved)),
         ("dropped", fewer.verdict("ams-1", dropped)),
-        ("stop", active.verdict("bru-1", What::ScaleToZero { because: Halt::Moving { to: &source } })),
+        (
+            "stop",
+            active.verdict(
+                "bru-1",
+                What::ScaleToZero { objects: &ready, because: Halt::Moving { to: &source } },
+            ),
+        ),
     ]
 }
 

@@ -284,3 +284,27 @@ fn a_seat_is_dropped_only_if_enough_remain() {
     empty.workload = None;
     assert_eq!(drop_seat(&empty), "WorkloadMismatch");
 }
+
+#[test]
+fn a_set_that_takes_its_volumes_along_goes_only_where_claims_may() {
+    let set = [item("apps/v1", "StatefulSet", "db")];
+    let mut deleted = deleted();
+    deleted.seen = vec![Seen { item: set[0].clone(), deletes_claims: true }];
+    let on_delete = |world: &mut World, on_delete| {
+        world.assignment.as_mut().unwrap().spec.on_delete = on_delete;
+        remove(world, &set, Removal::WorkloadDeleted)
+    };
+    assert_eq!(on_delete(&mut deleted, None), "VolumeRemoved");
+    assert_eq!(on_delete(&mut deleted, Some(OnDelete::Retain)), "VolumeRemoved");
+    assert_eq!(on_delete(&mut deleted, Some(OnDelete::Remove)), "");
+    for (mut world, because) in [
+        (moved(), Removal::RolledBack { source: &cluster("bru-1") }),
+        (dropped(), Removal::SeatDropped),
+        (World::placed(), Removal::Pruned { ready_generation: 1 }),
+    ] {
+        world.seen.clone_from(&deleted.seen);
+        assert_eq!(remove(&world, &set, because), "VolumeRemoved");
+        world.seen[0].deletes_claims = false;
+        assert_eq!(remove(&world, &set, because), "");
+    }
+}

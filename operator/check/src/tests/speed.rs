@@ -49,6 +49,7 @@ fn a_check_takes_microseconds_in_a_large_fleet() {
                 workload: world.workload.as_ref(),
                 assignment: None,
                 cluster,
+                seen: &[],
                 what: What::Place,
             };
             assert_eq!(check(&world.facts, &act, world.now), Ok(()));

@@ -272,8 +272,24 @@ fn examine(name: &str, object: &Object, options: &Options, refuse: &mut dyn FnMu
                 );
             }
         }
-        _ => examine_pods(object, refuse),
+        kind => {
+            if kind == "StatefulSet" && takes_volumes_along(spec) {
+                refuse(
+                    "its persistentVolumeClaimRetentionPolicy says Delete, so that scaling it to zero would destroy its data"
+                        .to_owned(),
+                    "remove persistentVolumeClaimRetentionPolicy".to_owned(),
+                );
+            }
+            examine_pods(object, refuse);
+        }
     }
+}
+
+fn takes_volumes_along(spec: Option<&Value>) -> bool {
+    let policy = spec.and_then(|spec| spec.get("persistentVolumeClaimRetentionPolicy"));
+    ["whenDeleted", "whenScaled"].into_iter().any(|when| {
+        policy.and_then(|policy| policy.get(when)).is_some_and(|when| !when.is_null() && when != "Retain")
+    })
 }
 
 fn examine_secret(object: &Object, refuse: &mut dyn FnMut(String, String)) {

@@ -3,7 +3,7 @@
 use domicile_core::{
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
-    orders::{Apply, Order, Remove, object},
+    orders::{Apply, KeepClaims, Order, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -47,6 +47,7 @@ impl Brain {
             Order::Verify(cluster) => self.verify(key, cluster),
             Order::Apply(apply) => self.apply(key, &apply),
             Order::Remove(remove) => self.remove(key, remove),
+            Order::KeepClaims(keep) => self.keep_claims(key, keep),
             Order::FinishMigration(name, step, message) => {
                 let ordinal = self.migrations.get(key).and_then(|m| m.get(&name)).map_or(0, |m| m.spec.seat);
                 let started = self.memory.begun(key, ordinal).unwrap_or(now);
@@ -225,6 +226,19 @@ impl Brain {
         };
         let wanted = manifests.objects.iter().filter(|object| apply.objects.contains(&object.object));
         Some(wanted.filter_map(render).collect())
+    }
+
+    fn keep_claims(&mut self, key: &WorkloadKey, keep: KeepClaims) -> bool {
+        let Some(member) = self.members.get(&keep.cluster).and_then(|state| state.member.clone()) else {
+            return false;
+        };
+        let Some(tenant) = self.owner(key) else { return false };
+        tracing::info!(workload = %key, cluster = %keep.cluster, "StatefulSets are told to keep their claims");
+        let at = key.clone();
+        self.hands.spawn(key, Slot::Member(keep.cluster), async move {
+            Outcome::Kept(member.keep_claims(&tenant, &at, &keep.sets).await)
+        });
+        true
     }
 
     fn remove(&mut self, key: &WorkloadKey, remove: Remove) -> bool {

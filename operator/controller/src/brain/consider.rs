@@ -156,6 +156,7 @@ impl Brain {
             Order::Verify(cluster) => Slot::Member(cluster.clone()),
             Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
             Order::Remove(remove) => Slot::Member(remove.cluster.clone()),
+            Order::KeepClaims(keep) => Slot::Member(keep.cluster.clone()),
         };
         let place = (key.clone(), slot);
         if self.busy.contains(&place) {

@@ -38,6 +38,7 @@ pub(crate) enum Outcome {
     MoveStatus(Result<Box<Migration>, WriteError>),
     Applied { ordinal: i32, applied: Applied },
     Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },
+    Kept(Result<(), MemberError>),
     Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(Inspection),
 }
@@ -128,6 +129,11 @@ impl Brain {
             Outcome::Applied { ordinal, applied } => self.applied(key, slot, ordinal, applied),
             Outcome::Removed { ordinal, all, objects, left } => {
                 self.removed(key, slot, (ordinal, all, objects), left)
+            }
+            Outcome::Kept(kept) => {
+                let Slot::Member(cluster) = slot else { return None };
+                self.count("keep-claims", kept.is_ok());
+                kept.err().map(|error| self.member_failed(key, cluster, "StatefulSets", &error))
             }
             Outcome::Verified { cluster, namespace, found } => {
                 self.listed_for(key, (cluster, namespace), found, now)

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     Member,
+    claims::has_claims,
     error::{MemberError, timely},
     namespace::Setup,
     verify::resource,
@@ -145,21 +146,23 @@ impl Member {
             let is_claim = object.kind.name() == "PersistentVolumeClaim";
             if is_claim && job.retain_claims {
                 self.retain_claim(&api, object, &job.workload).await?;
-            } else {
-                left += usize::from(self.remove_one(&api, object, &job.workload).await?);
+                continue;
             }
+            let Some(found) = self.find(&api, object, &job.workload).await? else { continue };
+            let keeps = job.retain_claims && has_claims(object.kind);
+            let ready = !keeps || self.releases_claims(&client, &job.namespace, &found).await?;
+            left += usize::from(!ready || self.remove_one(&api, object, found).await?);
         }
         Ok(left)
     }
 
-    /// Removes one object if it is there and the workload's. Answers whether it is still there.
+    /// Removes one object as it was found. Answers whether it is still there.
     async fn remove_one(
         &self,
         api: &Api<DynamicObject>,
         object: &ObjectRef,
-        workload: &str,
+        found: DynamicObject,
     ) -> Result<bool, MemberError> {
-        let Some(found) = self.find(api, object, workload).await? else { return Ok(false) };
         if found.metadata.deletion_timestamp.is_some() {
             return Ok(true);
         }
@@ -179,7 +182,8 @@ impl Member {
         }
     }
 
-    async fn find(
+    /// An object, if it is there and the workload's.
+    pub(super) async fn find(
         &self,
         api: &Api<DynamicObject>,
         object: &ObjectRef,
@@ -225,6 +229,6 @@ async fn with_secret(
     Ok(body)
 }
 
-fn api(client: &Client, namespace: &NamespaceName, kind: Kind) -> Api<DynamicObject> {
+pub(super) fn api(client: &Client, namespace: &NamespaceName, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace.as_str(), &resource(kind))
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod act;
 mod agent;
+mod claims;
 pub(crate) mod error;
 pub(crate) mod inspect;
 mod kubeconfig;

@@ -98,6 +98,7 @@ async fn there<K: Resource<DynamicType = ()>>(
     view.ready = health.ready;
     view.idle = health.idle;
     view.completed = health.completed;
+    view.deletes_claims = health.deletes_claims;
     let id = (meta.namespace.clone()?, meta.name.clone()?);
     let seen = SeenObject {
         key: key.clone(),
@@ -128,16 +129,22 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         idle: true,
         completed: false,
         terminating: meta.deletion_timestamp.is_some(),
+        deletes_claims: false,
     };
     Some((key, ordinal, view))
 }
 
 /// How something that makes pods is.
-#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing seen, and they don't exclude each other"
+)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Health {
     ready: bool,
     idle: bool,
     completed: bool,
+    deletes_claims: bool,
 }
 
 fn deployment(object: &Deployment) -> Health {
@@ -151,13 +158,14 @@ fn deployment(object: &Deployment) -> Health {
             && count(status.available_replicas) >= wanted
             && count(status.replicas) <= count(status.updated_replicas),
         idle: current && count(status.replicas) == 0,
-        completed: false,
+        ..Health::default()
     }
 }
 
 fn stateful_set(object: &StatefulSet) -> Health {
     let wanted = object.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-    let Some(status) = &object.status else { return Health { ready: false, idle: false, completed: false } };
+    let deletes_claims = deletes_claims(object);
+    let Some(status) = &object.status else { return Health { deletes_claims, ..Health::default() } };
     let current = status.observed_generation >= object.metadata.generation;
     let updated = status.update_revision.is_none()
         || status.update_revision == status.current_revision
@@ -166,7 +174,15 @@ fn stateful_set(object: &StatefulSet) -> Health {
         ready: current && updated && status.ready_replicas.unwrap_or(0) >= wanted,
         idle: current && status.replicas == 0,
         completed: false,
+        deletes_claims,
     }
+}
+
+/// Whether a StatefulSet has its claims deleted when it is scaled down or deleted itself.
+pub(super) fn deletes_claims(object: &StatefulSet) -> bool {
+    let policy = object.spec.as_ref().and_then(|s| s.persistent_volume_claim_retention_policy.as_ref());
+    let deletes = |when: Option<&String>| when.is_some_and(|when| when != "Retain");
+    policy.is_some_and(|p| deletes(p.when_deleted.as_ref()) || deletes(p.when_scaled.as_ref()))
 }
 
 fn job(object: &Job) -> Health {
@@ -180,11 +196,12 @@ fn job(object: &Job) -> Health {
         ready: !has("Failed"),
         idle: active == 0 && (has("Complete") || has("Failed") || (suspended && (begun || has("Suspended")))),
         completed: has("Complete"),
+        ..Health::default()
     }
 }
 
 fn cron_job(object: &CronJob) -> Health {
     let active = object.status.as_ref().and_then(|s| s.active.as_ref()).map_or(0, Vec::len);
     let suspended = object.spec.suspend == Some(true);
-    Health { ready: true, idle: suspended && active == 0, completed: false }
+    Health { ready: true, idle: suspended && active == 0, ..Health::default() }
 }

@@ -33,8 +33,18 @@ pub(super) fn forbidden_field(kind: Kind, manifest: &Value) -> Option<&'static s
         "NetworkPolicy" if list(manifest, "/spec/policyTypes").iter().any(|t| t == "Egress") => {
             Some("policy type Egress")
         }
+        "StatefulSet" if deletes_claims(manifest) => Some("spec.persistentVolumeClaimRetentionPolicy Delete"),
         _ => pods(kind, manifest).and_then(pod_field),
     }
+}
+
+/// Whether Kubernetes would delete the claims of a StatefulSet with its pods: a suspension, which scales to zero, would
+/// destroy what it is to preserve.
+fn deletes_claims(manifest: &Value) -> bool {
+    ["whenDeleted", "whenScaled"].into_iter().any(|when| {
+        let policy = manifest.pointer(&format!("/spec/persistentVolumeClaimRetentionPolicy/{when}"));
+        policy.is_some_and(|policy| !policy.is_null() && policy != "Retain")
+    })
 }
 
 /// What would give pods more of a node than their containers. Pod Security says the same on the member, but only to

@@ -25,6 +25,21 @@ pub enum Order {
     Apply(Apply),
     /// Remove objects from a member, as the tenant.
     Remove(Remove),
+    /// Have StatefulSets keep their claims, before they are scaled down or removed.
+    KeepClaims(KeepClaims),
+}
+
+/// StatefulSets that must not take their volumes along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeepClaims {
+    /// On which member.
+    pub cluster: ClusterName,
+    /// Of which copy.
+    pub ordinal: i32,
+    /// Which StatefulSets.
+    pub sets: Vec<ObjectRef>,
+    /// What waits for it.
+    pub before: Box<Order>,
 }
 
 /// Objects to be applied.

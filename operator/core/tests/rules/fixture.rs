@@ -18,7 +18,7 @@ pub(crate) const NOON: &str = "2026-06-01T12:00:00Z";
 ///
 /// Sites are operated by `runs` and owned by `owns`, Frankfurt's by `other`. All three are approved.
 pub(crate) struct Fleet {
-    engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) now: Timestamp,
 }
 

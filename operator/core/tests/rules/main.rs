@@ -17,3 +17,5 @@ mod place;
 mod reactions;
 #[cfg(test)]
 mod seats;
+#[cfg(test)]
+mod stopping;

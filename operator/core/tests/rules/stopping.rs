@@ -1,0 +1,193 @@
+//! What is ordered where something must stop, and what it does to volumes.
+
+use std::collections::HashSet;
+
+use domicile_core::{
+    Change,
+    manifests::{Kind, ObjectRef},
+    moves::Memory,
+    observed::{ObjectView, Observed},
+    orders::{Desk, Order, Outlook, departure, object, orders},
+};
+use domicile_crds::WorkloadKey;
+use serde_json::{Value, json};
+
+use crate::fixture::{Fleet, deployment, key, manifest, name};
+
+/// A fleet, and what was seen on its members.
+struct Scene {
+    fleet: Fleet,
+    observed: Observed,
+    memory: Memory,
+}
+
+/// Something that runs, ready.
+const RUNS: ObjectView = ObjectView {
+    digest: 1,
+    epoch: 1,
+    ready: true,
+    idle: false,
+    completed: false,
+    terminating: false,
+    deletes_claims: false,
+};
+
+fn the(kind: &str, name: &str) -> ObjectRef {
+    let apis = ["apps/v1", "batch/v1", "v1"];
+    let kind = apis.iter().find_map(|api| Kind::of(api, kind)).unwrap();
+    ObjectRef { kind, name: name.into() }
+}
+
+impl Scene {
+    /// All members answer, and nothing is on them.
+    fn of(fleet: Fleet) -> Self {
+        let mut scene = Self { fleet, observed: Observed::default(), memory: Memory::default() };
+        for cluster in ["ams-1", "bru-1", "fra-1"] {
+            let member = scene.observed.member_mut(&name(cluster));
+            member.reachable = true;
+            member.synced = true;
+            member.verified.insert(name("shop"));
+        }
+        scene
+    }
+
+    fn sees(&mut self, cluster: &str, object: ObjectRef, view: ObjectView) -> &mut Self {
+        self.observed.member_mut(&name(cluster)).note(&key("shop/web"), 0, object, Some(view));
+        self
+    }
+
+    fn outlook(&mut self) -> Outlook {
+        let now = self.fleet.now;
+        let verdict = self.fleet.verdict();
+        let gone = HashSet::new();
+        let engine = &self.fleet.engine;
+        let mut desk = Desk {
+            world: engine.world(),
+            classes: engine.classes(),
+            observed: &self.observed,
+            memory: &mut self.memory,
+            gone: &gone,
+            now,
+        };
+        orders(&mut desk, &verdict)
+    }
+
+    /// The orders for a workload that was deleted.
+    fn departing(&mut self) -> Vec<Order> {
+        let engine = &self.fleet.engine;
+        let gone = HashSet::new();
+        let desk = Desk {
+            world: engine.world(),
+            classes: engine.classes(),
+            observed: &self.observed,
+            memory: &mut self.memory,
+            gone: &gone,
+            now: self.fleet.now,
+        };
+        departure(&desk, &key("shop/web")).unwrap().orders
+    }
+
+    fn orders(&mut self) -> String {
+        in_words(&self.outlook().orders)
+    }
+}
+
+fn in_words(orders: &[Order]) -> String {
+    let names = |objects: &[ObjectRef]| objects.iter().map(|o| o.kind.name()).collect::<Vec<_>>().join("+");
+    let word = |order: &Order| match order {
+        Order::Apply(apply) => {
+            format!("apply {} on {}, {:?}", names(&apply.objects), apply.cluster, apply.because)
+        }
+        Order::Remove(remove) => {
+            let objects: Vec<_> = remove.objects.iter().filter_map(object).collect();
+            format!("remove {} from {}", names(&objects), remove.cluster)
+        }
+        Order::KeepClaims(keep) => format!("keep the claims of {} on {}", names(&keep.sets), keep.cluster),
+        other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
+    };
+    orders.iter().map(word).collect::<Vec<_>>().join("; ")
+}
+
+fn set() -> Value {
+    let claim = json!({"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}});
+    manifest("apps/v1", "StatefulSet", json!({"volumeClaimTemplates": [claim], "template": {"spec": {}}}))
+}
+
+/// A StatefulSet in Amsterdam that was put there when nobody minded its retention policy.
+fn keeping_data() -> Scene {
+    let mut fleet = Fleet::placed();
+    fleet.workload(json!({"manifests": [set()]}));
+    let mut scene = Scene::of(fleet);
+    scene.sees("ams-1", the("StatefulSet", "x"), ObjectView { deletes_claims: true, ..RUNS });
+    scene
+}
+
+#[test]
+fn no_tenant_has_its_claims_deleted_when_something_is_scaled_down() {
+    for when in ["whenScaled", "whenDeleted"] {
+        let mut fleet = Fleet::lawful();
+        let mut manifest = set();
+        manifest["spec"]["persistentVolumeClaimRetentionPolicy"] = json!({when: "Delete"});
+        fleet.workload(json!({"manifests": [manifest.clone()]}));
+        assert_eq!(
+            fleet.wish(),
+            "blocked: spec.manifests[0] (StatefulSet/x) sets spec.persistentVolumeClaimRetentionPolicy Delete, \
+             which a tenant may not: remove it"
+        );
+        manifest["spec"]["persistentVolumeClaimRetentionPolicy"] = json!({when: "Retain"});
+        fleet.workload(json!({"manifests": [manifest]}));
+        assert!(fleet.wish().starts_with("place"));
+    }
+}
+
+#[test]
+fn claims_are_kept_before_a_suspension_scales_down() {
+    let mut scene = keeping_data();
+    scene.fleet.decide("s", "Tenant/shop", "Suspended", json!({}));
+    assert_eq!(scene.orders(), "keep the claims of StatefulSet on ams-1");
+    scene.sees("ams-1", the("StatefulSet", "x"), RUNS);
+    assert_eq!(scene.orders(), "apply StatefulSet on ams-1, Suspended");
+}
+
+#[test]
+fn claims_are_kept_before_a_copy_too_many_is_removed() {
+    let mut scene = keeping_data();
+    scene.fleet.workload(json!({"manifests": [set()], "clusters": {"count": 1}}));
+    scene.fleet.seats(&[("bru-1", "Active"), ("ams-1", "Leaving")]);
+    let view = ObjectView { deletes_claims: true, ..RUNS };
+    scene.observed.member_mut(&name("ams-1")).note(&key("shop/web"), 1, the("StatefulSet", "x"), Some(view));
+    assert!(scene.orders().ends_with("keep the claims of StatefulSet on ams-1"), "{}", scene.orders());
+    scene.observed.member_mut(&name("ams-1")).note(&key("shop/web"), 1, the("StatefulSet", "x"), Some(RUNS));
+    assert!(scene.orders().ends_with("remove StatefulSet from ams-1"), "{}", scene.orders());
+}
+
+/// The workload is gone, and its record says what becomes of its claims.
+fn deleted(scene: &mut Scene, on_delete: &str) {
+    let key: WorkloadKey = key("shop/web");
+    let record = json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Assignment",
+        "metadata": {"name": "web", "deletionTimestamp": crate::fixture::NOON},
+        "spec": {"tenant": "shop", "onDelete": on_delete,
+                 "seats": [{"ordinal": 0, "cluster": "ams-1", "epoch": 1, "generation": 1, "phase": "Active"}]},
+    });
+    scene.fleet.apply(Change::Workload(key.clone(), None));
+    scene.fleet.apply(Change::Assignment(key, Some(Box::new(crate::fixture::read(record)))));
+}
+
+#[test]
+fn claims_are_kept_when_a_workload_is_deleted_that_retains_them() {
+    let mut scene = keeping_data();
+    deleted(&mut scene, "Retain");
+    assert_eq!(in_words(&scene.departing()), "keep the claims of StatefulSet on ams-1");
+    deleted(&mut scene, "Remove");
+    assert_eq!(in_words(&scene.departing()), "remove StatefulSet from ams-1");
+}
+
+#[test]
+fn a_set_that_is_only_updated_is_left_to_its_update() {
+    let mut scene = keeping_data();
+    assert_eq!(scene.orders(), "apply StatefulSet on ams-1, Placed");
+    let mut web = Scene::of(Fleet::placed());
+    web.fleet.workload(json!({"manifests": [deployment("100m")]}));
+    assert_eq!(web.orders(), "apply Deployment on ams-1, Placed");
+}
