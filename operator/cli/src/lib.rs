@@ -4,6 +4,7 @@
 //! only [`output`] writes to stdout and stderr.
 
 pub mod admit;
+pub mod answer;
 pub mod args;
 pub mod cluster;
 pub mod completion;

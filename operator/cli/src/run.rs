@@ -12,7 +12,7 @@ use domicile_crds::{Scheduling, yaml};
 
 use crate::args::{Cli, Command, FileFormat, WrapArgs};
 use crate::wrap::{self, Input};
-use crate::{admit, completion, join, leave, map, output, status, switch};
+use crate::{admit, answer, completion, join, leave, map, output, status, switch};
 
 /// The exit code of an error.
 const FAILED: u8 = 1;
@@ -72,6 +72,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         Command::Join(args) => join::run(&args, hub).await?,
         Command::Leave(args) => leave::run(&args, hub).await?,
         Command::Admit(args) => admit::run(&args, hub).await?,
+        Command::Answer(args) => answer::run(&args, hub).await?,
         Command::Cordon(args) => switch::schedule(&args.name, Scheduling::Cordoned, hub).await?,
         Command::Uncordon(args) => switch::schedule(&args.name, Scheduling::Open, hub).await?,
         Command::Drain(args) => switch::schedule(&args.name, Scheduling::Draining, hub).await?,

@@ -1,5 +1,8 @@
 //! The documentation names every command and every flag, and prints what the program prints.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use clap::CommandFactory;
 use kubectl_domicile::args::Cli;
 use kubectl_domicile::completion;
@@ -25,6 +28,72 @@ fn every_command_and_flag_is_documented() {
         }
     }
     assert_eq!(missing, Vec::<String>::new());
+}
+
+/// Flags of other programs that the pages show.
+const OTHERS: [&str; 6] =
+    ["--server-side", "--raw", "--duration", "--ignore-not-found", "--flatten", "--minify"];
+
+#[test]
+fn every_documented_command_and_flag_exists() {
+    let mut cli = Cli::command();
+    cli.build();
+    let commands: BTreeSet<_> = cli.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let flags: BTreeSet<_> = cli
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
+        .collect();
+    let rows = CLI.lines().filter(|line| line.starts_with("| [`"));
+    let named =
+        rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let named: BTreeSet<_> = named.map(str::to_owned).collect();
+    let shown: BTreeSet<_> = commands.iter().filter(|command| !command.starts_with('_')).cloned().collect();
+    assert_eq!(named, shown, "the table of commands");
+    let words =
+        [CLI, MEMBER].into_iter().flat_map(|page| page.split([' ', '`', '\n', '=', ',', ';', ')', '|', '.']));
+    let unknown: BTreeSet<_> = words
+        .filter(|word| {
+            word.strip_prefix("--").is_some_and(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase()))
+        })
+        .filter(|word| !flags.contains(*word) && !OTHERS.contains(word))
+        .collect();
+    assert_eq!(unknown, BTreeSet::new(), "neither ours nor another program's that the pages show");
+}
+
+/// What the operator and the plugin tell people to type.
+#[test]
+fn commands_in_messages_exist() {
+    let mut cli = Cli::command();
+    cli.build();
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let mut seen = BTreeSet::new();
+    for folder in ["crds/src", "operator", "e2e/src", "examples", "README.md", "docs"] {
+        for file in files(&root.join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for rest in text.split("kubectl domicile ").skip(1) {
+                let word: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
+                if !word.is_empty() {
+                    assert!(
+                        cli.find_subcommand(&word).is_some(),
+                        "{}: kubectl domicile {word}",
+                        file.display()
+                    );
+                    seen.insert(word);
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 10, "only {seen:?} were found");
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if let Ok(entries) = std::fs::read_dir(path) {
+        return entries.flatten().flat_map(|entry| files(&entry.path())).collect();
+    }
+    let text =
+        ["rs", "md", "yaml", "snap"].iter().any(|end| path.extension().is_some_and(|found| found == *end));
+    if text { vec![path.to_owned()] } else { Vec::new() }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domicile_crds::{
-    Candidates, Endpoint, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantWorkloadStatus, WorkloadKey,
-    condition_of, keys::condition,
+    Candidates, Endpoint, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
+    TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -235,11 +235,21 @@ impl Situation<'_> {
             if let Some((_, wait)) = wait {
                 message = format!("{message}; {wait}");
             }
-            if let (Some((_, crate::moves::Wait::Answer)), Some(migration)) = (wait, running) {
-                message = format!("{message}: kubectl domicile answer {} approve", migration.name);
+            if let (Some((_, crate::moves::Wait::Answer)), Some(migration)) = (wait, running)
+                && self.answers_count(&migration.spec.tenant)
+            {
+                let namespace = &self.key().namespace;
+                message =
+                    format!("{message}: kubectl domicile answer -n {namespace} {} approve", migration.name);
             }
             Some(Claim::new(condition::MOVE_PENDING, "True", &cause_name(&cause), &message))
         })
+    }
+
+    /// Whether a tenant's moves begin once it approves: those of one that moves by hand never do.
+    fn answers_count(&self, tenant: &TenantName) -> bool {
+        let tenant = self.world.tenants.get(tenant);
+        tenant.is_some_and(|tenant| tenant.migration.mode == MigrationMode::Approval)
     }
 
     fn stalled(&self, placed: &Claim) -> Option<Claim> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domicile_crds::{NamespaceName, WorkloadName};
+use domicile_crds::{MigrationName, NamespaceName, WorkloadName};
 pub use fleet::{AdmitArgs, ClusterArgs, JoinArgs, LeaveArgs, MemberArgs, PauseArgs};
 
 use crate::cluster::Target;
@@ -77,6 +77,8 @@ pub enum Command {
     Leave(LeaveArgs),
     #[command(about = "Admit a tenant on a member, or withdraw that")]
     Admit(AdmitArgs),
+    #[command(about = "Approve or deny a move")]
+    Answer(AnswerArgs),
     #[command(about = "Place nothing new on a member")]
     Cordon(ClusterArgs),
     #[command(about = "Place workloads on a member again")]
@@ -178,6 +180,33 @@ pub enum Secrets {
     Member,
 }
 
+/// Approve or deny a move.
+///
+/// A tenant whose policy asks before it moves (`migration.mode: Approval`) is asked by the condition MovePending of
+/// its TenantWorkload. The answer is to the plan as it is now: if another place is chosen later, it asks again.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  kubectl get dmig -n webshop\n  kubectl domicile answer 3c59dc048e885024 approve -n webshop"
+)]
+pub struct AnswerArgs {
+    /// The move (`kubectl get dmig`).
+    pub name: MigrationName,
+    /// The answer.
+    pub answer: Answer,
+    /// Namespace of the workload; otherwise that of the current context.
+    #[arg(short, long)]
+    pub namespace: Option<NamespaceName>,
+}
+
+/// Answers to a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// It may begin.
+    Approve,
+    /// It may not.
+    Deny,
+}
+
 /// Show the fleet and the tenants at a glance.
 ///
 /// The first line says who leads and when it was last heard of. If that is longer ago than its lease lasts,
@@ -252,6 +281,15 @@ impl From<Overlap> for domicile_crds::Overlap {
         match overlap {
             Overlap::Allow => Self::Allow,
             Overlap::Forbid => Self::Forbid,
+        }
+    }
+}
+
+impl From<Answer> for domicile_crds::Answer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Approve => Self::Approved,
+            Answer::Deny => Self::Denied,
         }
     }
 }

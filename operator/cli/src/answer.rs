@@ -1,0 +1,86 @@
+//! `kubectl domicile answer`.
+
+use std::fmt::Debug;
+
+use domicile_crds::{Answer, Migration, NamespaceName};
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+
+use crate::args::{AnswerArgs, HubArgs};
+use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
+use crate::hub::HubError;
+use crate::{hub, output};
+
+/// A move can't be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Something on the hub isn't as it must be.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The kubeconfig names a namespace that can't be one.
+    #[error("name the workload's namespace with -n")]
+    Namespace(#[from] domicile_crds::NameError),
+    /// It has ended.
+    #[error("the move {name} has ended ({step}), so there is nothing left to answer")]
+    Ended {
+        /// The Migration.
+        name: String,
+        /// Its last step.
+        step: String,
+    },
+}
+
+/// Runs the command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If there is no such move, it has ended, or the hub refuses.
+pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerError> {
+    let hub = Cluster::hub(&options.target()).await?;
+    let namespace = match &args.namespace {
+        Some(namespace) => namespace.clone(),
+        None => NamespaceName::new(&hub.config.default_namespace)?,
+    };
+    let api = Api::<Migration>::namespaced(hub.client.clone(), namespace.as_str());
+    let name = args.name.as_str();
+    let found = api.get_opt(name).await.map_err(hub.failed(format!("get Migration {namespace}/{name}")))?;
+    let Some(migration) = found else {
+        let there = hub.collect(api, |migration| migration.name_any()).await?;
+        let (kind, name) = ("Migration".to_owned(), format!("{namespace}/{name}"));
+        return Err(HubError::Missing { kind, name, there: hub::listed(&there) }.into());
+    };
+    if let Some(step) = migration.status.as_ref().and_then(|status| status.step).filter(|s| s.is_final()) {
+        return Err(AnswerError::Ended { name: name.to_owned(), step: format!("{step:?}") });
+    }
+    let answer = args.answer.into();
+    // The plan as it was read here: if it has changed since, the answer is to another one and doesn't count.
+    let patch = json!({"spec": {"answer": answer, "answerFor": migration.spec.digest}});
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch(name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(hub.failed(format!("change Migration {namespace}/{name}")))?;
+    if migration.spec.compulsory {
+        output::note("note: this move is compulsory and waits for no answer");
+    }
+    Ok(said(&namespace, &migration, answer))
+}
+
+fn said(namespace: &NamespaceName, migration: &Migration, answer: Answer) -> String {
+    let did = match answer {
+        Answer::Approved => "approved",
+        Answer::Denied => "denied",
+    };
+    let spec = &migration.spec;
+    format!(
+        "migration.domicile.dev/{} {did}: {namespace}/{} from {} to {} because {}\n",
+        migration.name_any(),
+        spec.workload,
+        spec.from,
+        spec.to,
+        spec.cause
+    )
+}
