@@ -291,7 +291,7 @@ fn stuck(world: &World, now: Timestamp) -> Vec<Stuck> {
 /// A fact that isn't Ready isn't used, and a member of which nobody knows is no better.
 fn unready(fact: &Observed, now: Timestamp) -> Option<Stuck> {
     // A campaign or a move isn't Ready as long as it runs.
-    if fact.kind == "Relocation" || fact.kind == "Migration" {
+    if fact.kind == "Relocation" || fact.kind == "Migration" || is_as_written(fact) {
         return None;
     }
     let Some(ready) = condition_of(&fact.conditions, condition::READY) else {
@@ -305,6 +305,12 @@ fn unready(fact: &Observed, now: Timestamp) -> Option<Stuck> {
     };
     let unknown = seconds_since(ready.last_transition_time.0, now) >= UNKNOWN_SECONDS;
     (ready.status == "False" || ready.status != "True" && unknown).then(|| entry(fact, ready, now))
+}
+
+/// A site that isn't in use because somebody wrote so: it may be planned for a year, and nobody must act on that.
+fn is_as_written(fact: &Observed) -> bool {
+    let reason = condition_of(&fact.conditions, condition::READY).map_or("", |ready| ready.reason.as_str());
+    fact.kind == "Site" && ["Planned", "NotYetOnline", "Closing", "Offline"].contains(&reason)
 }
 
 fn entry(observed: &Observed, condition: &Condition, now: Timestamp) -> Stuck {

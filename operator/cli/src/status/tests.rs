@@ -127,6 +127,28 @@ fn while_nobody_keeps_watch_nothing_is_known() {
 }
 
 #[test]
+fn a_site_that_is_as_somebody_wrote_it_needs_nobody() {
+    let site = |name: &str, reason: &str| {
+        from_value(json!({
+            "metadata": {"name": name},
+            "spec": {"operatedBy": "schelde", "ownedBy": "schelde", "country": "NL"},
+            "status": {"conditions": conditions(&[("Ready", "False", reason, "")])},
+        }))
+        .unwrap()
+    };
+    let as_written =
+        ["Planned", "NotYetOnline", "Closing", "Offline"].map(|reason| site("as-written", reason));
+    let world = World {
+        lease: Some(lease("2026-11-24T12:00:00.000000Z")),
+        sites: [&as_written[..], &[site("wrong", "ProviderMissing")]].concat(),
+        ..World::default()
+    };
+    let stuck = report(&world, "n", now()).stuck;
+    let names: Vec<_> = stuck.iter().map(|stuck| (stuck.object.as_str(), stuck.reason.as_str())).collect();
+    assert_eq!(names, [("Site wrong", "ProviderMissing")]);
+}
+
+#[test]
 fn a_clock_ahead_of_ours_is_no_reason_for_alarm() {
     let world = World { lease: Some(lease("2026-11-24T12:00:07.000000Z")), ..world() };
     assert_eq!(report(&world, "n", now()).operator.age_seconds, Some(0));
