@@ -1,6 +1,6 @@
 //! That names find our kinds, also beside others' of like names.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use domicile_e2e::fleet::Cluster;
 use serde_json::{Value, json};
 
@@ -78,10 +78,47 @@ pub(crate) async fn all(hub: &Cluster) -> anyhow::Result<Vec<String>> {
             }
         }
     }
+    failures.extend(one_workload(hub).await?);
     let table = hub.kubectl(["get", "tw", "-A"]).text().await?;
     let columns: Vec<_> = table.lines().next().unwrap_or_default().split_whitespace().collect();
     if columns != ["NAMESPACE", "NAME", "CLUSTER", "COUNTRY", "PROVIDER", "COMPLIANT", "READY", "AGE"] {
         failures.push(format!("`kubectl get tw -A` has the columns {columns:?}"));
+    }
+    Ok(failures)
+}
+
+/// What the documentation does with one workload: explain it, wait for it, look at it.
+async fn one_workload(hub: &Cluster) -> anyhow::Result<Vec<String>> {
+    let mut failures = Vec::new();
+    let explained = hub.kubectl(["explain", "tenantworkload.spec"]).text().await?;
+    if !explained.contains("domicile.dev") || !explained.contains("  manifests\t") {
+        failures.push(format!("`kubectl explain tenantworkload.spec` beside others says {explained}"));
+    }
+    let found = hub.kubectl(["get", "tw", "-A", "--no-headers"]).text().await?;
+    let mut words = found.split_whitespace();
+    let (Some(namespace), Some(name)) = (words.next(), words.next()) else {
+        bail!("the examples have no workload")
+    };
+    let status = json!({"status": {"conditions": [{
+        "type": "Ready", "status": "True", "reason": "Ready", "message": "1 of 1 copies are ready",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]}});
+    let patch =
+        ["patch", "tenantworkload", name, "--subresource=status", "--type=merge", "-p", &status.to_string()];
+    hub.kubectl(["-n", namespace]).args(patch).text().await?;
+    for resource in ["tenantworkload", "tw", "tenantworkloads.domicile.dev"] {
+        let object = format!("{resource}/{name}");
+        let wait = ["wait", "--for=condition=Ready", &object, "--timeout=10s"];
+        let waited = hub.kubectl(["-n", namespace]).args(wait).output().await?;
+        let said = String::from_utf8_lossy(&waited.stdout);
+        if said.trim() != format!("tenantworkload.domicile.dev/{name} condition met") {
+            let error = String::from_utf8_lossy(&waited.stderr);
+            failures.push(format!("`kubectl wait --for=condition=Ready {object}` says {said}{error}"));
+        }
+    }
+    let described = hub.kubectl(["-n", namespace, "describe", "tenantworkload", name]).text().await?;
+    if !described.contains("1 of 1 copies are ready") {
+        failures.push(format!("`kubectl describe tenantworkload {name}` says {described}"));
     }
     Ok(failures)
 }
