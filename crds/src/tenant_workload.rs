@@ -79,6 +79,7 @@ pub struct TenantWorkloadSpec {
     /// The objects to run, as they would be applied by hand: at most 64, and 512 KiB in all. Allowed:
     /// ConfigMap, Service, ServiceAccount, PersistentVolumeClaim, Deployment, StatefulSet, Job, CronJob,
     /// Ingress, NetworkPolicy, PodDisruptionBudget, HorizontalPodAutoscaler. Secrets go into `secrets`.
+    #[serde(deserialize_with = "crate::guarded::manifests")]
     #[schemars(schema_with = "manifests_schema")]
     pub manifests: Vec<Value>,
     /// On how many clusters it runs, and what keeps them apart.

@@ -49,7 +49,8 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
     let name = args.name.as_str();
     let found = api.get_opt(name).await.map_err(hub.failed(format!("get Migration {namespace}/{name}")))?;
     let Some(migration) = found else {
-        let there = hub.collect(api, |migration| migration.name_any()).await?;
+        let all = Api::namespaced(hub.client.clone(), namespace.as_str());
+        let there = hub.collect(all, |migration: Migration| migration.name_any()).await?;
         let (kind, name) = ("Migration".to_owned(), format!("{namespace}/{name}"));
         return Err(HubError::Missing { kind, name, there: hub::listed(&there) }.into());
     };

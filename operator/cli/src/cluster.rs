@@ -1,9 +1,11 @@
 //! A connection to the hub or a member, and the few things that are done with it.
 
+use std::error::Error as _;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domicile_crds::{Guarded, Unreadable};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Namespace;
@@ -15,6 +17,8 @@ use kube::{Client, Config, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::output;
 
 /// Field manager of what this program applies.
 pub const FIELD_MANAGER: &str = "kubectl-domicile";
@@ -67,6 +71,17 @@ pub enum ClusterError {
     /// An answer doesn't say when it was given.
     #[error("{0} doesn't say what time it is: a proxy in between may remove the header Date")]
     NoDate(String),
+    /// An object that isn't of the form that it should have.
+    #[error("{what} on {cluster} can't be read, and may matter: correct it")]
+    Unreadable {
+        /// Which object, as kind/namespace/name.
+        what: String,
+        /// Which cluster.
+        cluster: String,
+        /// What is wrong with it.
+        #[source]
+        source: Unreadable,
+    },
     /// An object has no kind that this program knows.
     #[error("internal: no resource is known for {0}")]
     Unknown(String),
@@ -210,17 +225,61 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// If a page can't be read.
-    pub async fn collect<K, T>(&self, api: Api<K>, keep: impl Fn(K) -> T) -> Result<Vec<T>, ClusterError>
+    /// If a page or an object can't be read.
+    pub async fn collect<K, T>(
+        &self,
+        api: Api<Guarded<K>>,
+        keep: impl Fn(K) -> T,
+    ) -> Result<Vec<T>, ClusterError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
+        self.collect_guarded(api, |read| read.map(&keep)).await?.into_iter().collect()
+    }
+
+    /// The same for looking only: an object that can't be read is told of and left out.
+    ///
+    /// # Errors
+    ///
+    /// If a page can't be read.
+    pub async fn collect_readable<K, T>(
+        &self,
+        api: Api<Guarded<K>>,
+        keep: impl Fn(K) -> T,
+    ) -> Result<Vec<T>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let found = self.collect_guarded(api, |read| read.map(&keep)).await?;
+        let tell = |error: &ClusterError| {
+            let why = error.source().map(ToString::to_string).unwrap_or_default();
+            output::note(format!("note: left out: {error}: {why}"));
+        };
+        Ok(found.into_iter().filter_map(|read| read.inspect_err(tell).ok()).collect())
+    }
+
+    async fn collect_guarded<K, T>(
+        &self,
+        api: Api<Guarded<K>>,
+        keep: impl Fn(Result<K, ClusterError>) -> T,
+    ) -> Result<Vec<T>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let read = |guarded: Guarded<K>| {
+            guarded.0.map_err(|source| {
+                let meta = &source.metadata;
+                let parts = [Some(&*K::kind(&())), meta.namespace.as_deref(), meta.name.as_deref()];
+                let what = parts.into_iter().flatten().collect::<Vec<_>>().join("/");
+                ClusterError::Unreadable { what, cluster: self.label.clone(), source }
+            })
+        };
         let mut kept = Vec::new();
         let mut params = ListParams::default().limit(PAGE);
         loop {
             let doing = format!("list {}", K::plural(&()));
             let page = api.list(&params).await.map_err(self.failed(doing))?;
-            kept.extend(page.items.into_iter().map(&keep));
+            kept.extend(page.items.into_iter().map(read).map(&keep));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(kept),

@@ -79,7 +79,7 @@ pub async fn missing<K>(hub: &Cluster, name: &str) -> Result<HubError, ClusterEr
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    let there = hub.collect(Api::<K>::all(hub.client.clone()), |object| object.name_any()).await?;
+    let there = hub.collect(Api::all(hub.client.clone()), |object: K| object.name_any()).await?;
     let there = listed(&there);
     Ok(HubError::Missing { kind: K::kind(&()).into_owned(), name: name.to_owned(), there })
 }
@@ -166,9 +166,9 @@ pub async fn write_member(
 ///
 /// If the Assignments can't be listed.
 pub async fn placed_on(hub: &Cluster, member: &ClusterName) -> Result<Vec<String>, ClusterError> {
-    let api = Api::<Assignment>::all(hub.client.clone());
+    let api = Api::all(hub.client.clone());
     let found = hub
-        .collect(api, |assignment| {
+        .collect(api, |assignment: Assignment| {
             let here = assignment.spec.seats.iter().any(|seat| seat.cluster == *member);
             here.then(|| format!("{}/{}", assignment.namespace().unwrap_or_default(), assignment.name_any()))
         })

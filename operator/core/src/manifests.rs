@@ -2,7 +2,7 @@
 
 mod forbidden;
 
-use domicile_crds::{ALLOWED_KINDS, MANIFESTS_BYTES_MAX, SecretSource, TenantWorkload};
+use domicile_crds::{ALLOWED_KINDS, MANIFEST_DEPTH_MAX, MANIFESTS_BYTES_MAX, SecretSource, TenantWorkload};
 use serde_json::Value;
 
 use self::forbidden::forbidden_field;
@@ -124,6 +124,16 @@ pub enum ManifestError {
     NotAnObject {
         /// Which one, from 0.
         index: usize,
+    },
+    /// It is nested too deep.
+    #[error(
+        "spec.manifests[{index}] ({what}) has more than {MANIFEST_DEPTH_MAX} levels, as no Kubernetes object has: remove what is nested"
+    )]
+    TooDeep {
+        /// Which one, from 0.
+        index: usize,
+        /// Its kind and name.
+        what: String,
     },
     /// It is of no allowed kind.
     #[error("spec.manifests[{index}] is `{found}`, which tenants may not use: remove it from the workload")]
@@ -276,6 +286,10 @@ pub fn is_exclusive(kind: Kind, manifest: &Value) -> bool {
 
 fn check_manifest(index: usize, manifest: &Value, namespace: &str) -> Result<ObjectRef, ManifestError> {
     if !manifest.is_object() {
+    if let Value::String(what) = manifest {
+        // What was left of it when it was read.
+        return Err(ManifestError::TooDeep { index, what: what.clone() });
+    }
         return Err(ManifestError::NotAnObject { index });
     }
     let at = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
@@ -375,3 +389,6 @@ fn json_length(value: &Value) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

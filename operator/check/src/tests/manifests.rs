@@ -44,6 +44,8 @@ fn no_other_kind_is() {
         assert_eq!(apply(&[manifest(api, kind, json!({}))]), "ManifestNotAllowed", "{api} {kind}");
     }
     assert_eq!(place(json!({"metadata": {"name": "x"}})), "ManifestNotAllowed");
+    // What is left of one that is nested too deep.
+    assert_eq!(place(json!("ConfigMap/x")), "ManifestNotAllowed");
 }
 
 #[test]

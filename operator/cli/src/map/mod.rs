@@ -70,13 +70,14 @@ fn is_zero(number: &usize) -> bool {
 /// If the hub doesn't show what is needed.
 pub async fn run(args: &MapArgs, options: &HubArgs) -> Result<String, MapError> {
     let hub = Cluster::hub(&options.target()).await?;
-    let clusters = hub.collect(Api::all(hub.client.clone()), |cluster: MemberCluster| cluster).await?;
-    let sites = hub.collect(Api::all(hub.client.clone()), |site: Site| site).await?;
+    let clusters = 
+        hub.collect_readable(Api::all(hub.client.clone()), |cluster: MemberCluster| cluster).await?;
+    let sites = hub.collect_readable(Api::all(hub.client.clone()), |site: Site| site).await?;
     let assignments = match &args.namespace {
-        Some(namespace) => Api::<Assignment>::namespaced(hub.client.clone(), namespace.as_str()),
+        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
         None => Api::all(hub.client.clone()),
     };
-    let seats = hub.collect(assignments, seats_of).await?;
+    let seats = hub.collect_readable(assignments, seats_of).await?;
     let mut chart = chart(&clusters, &sites, seats.iter().flatten());
     if args.namespace.is_some() {
         chart.drop_empty();

@@ -134,16 +134,18 @@ async fn look(hub: &Cluster, args: &StatusArgs, options: &HubArgs) -> Result<Wor
     let own = args.namespace.is_some();
     let lease = allowed(lease, own, "the operator's lease")?.flatten();
     let workloads = match &args.namespace {
-        Some(namespace) => Api::<TenantWorkload>::namespaced(hub.client.clone(), namespace.as_str()),
+        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
         None => Api::all(hub.client.clone()),
     };
     let migrations = match &args.namespace {
-        Some(namespace) => Api::<Migration>::namespaced(hub.client.clone(), namespace.as_str()),
+        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
         None => Api::all(hub.client.clone()),
     };
-    let workloads = hub.collect(workloads, Workload::from).await?;
+    let workloads =
+        hub.collect_readable(workloads, |workload: TenantWorkload| Workload::from(workload)).await?;
     let conditions = |m: &Migration| m.status.as_ref().map(|status| status.conditions.clone());
-    let mut others = hub.collect(migrations, |m| Observed::of(&m, conditions(&m))).await?;
+    let mut others =
+        hub.collect_readable(migrations, |m: Migration| Observed::of(&m, conditions(&m))).await?;
     let clusters = allowed(all::<MemberCluster>(hub).await, own, "memberclusters")?.unwrap_or_default();
     let sites = allowed(all::<Site>(hub).await, own, "sites")?.unwrap_or_default();
     let tenants = allowed(all::<Tenant>(hub).await, own, "tenants")?.unwrap_or_default();
@@ -165,7 +167,7 @@ async fn all<K>(hub: &Cluster) -> Result<Vec<K>, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    hub.collect(Api::<K>::all(hub.client.clone()), |object| object).await
+    hub.collect_readable(Api::all(hub.client.clone()), |object: K| object).await
 }
 
 /// A tenant that looks at its own namespace goes without what it may not see, and is told so.

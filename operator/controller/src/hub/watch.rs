@@ -9,11 +9,12 @@ use std::{
     },
 };
 
+use domicile_crds::Guarded;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
@@ -74,13 +75,13 @@ impl Feed {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
-        let read = move |guarded: DeserializeGuard<K>| match guarded.0 {
+        let api: Api<Guarded<K>> = Api::all(client.clone());
+        let read = move |guarded: Guarded<K>| match guarded.0 {
             Ok(mut object) => {
                 object.meta_mut().managed_fields = None;
                 Ok(wrap(Arc::new(object)))
             }
-            Err(invalid) => Err(invalid.error),
+            Err(unreadable) => Err(unreadable.error),
         };
         tokio::spawn(self.follow(api, kind, read));
     }
