@@ -53,6 +53,16 @@ pub enum HubError {
         /// What is there.
         found: String,
     },
+    /// The kubeconfig leads to a cluster that has a name already.
+    #[error(
+        "that kubeconfig leads to the cluster that has joined as {other} (kube-system uid {id}): under a second name it would be judged twice, and a move between the two would remove the only copy; choose another kubeconfig or context, or leave {other} first"
+    )]
+    Twice {
+        /// The name that it has.
+        other: String,
+        /// Its kube-system uid.
+        id: String,
+    },
 }
 
 /// An object that must be there; if not, the names of those that are.
@@ -118,6 +128,34 @@ pub async fn check_same(known: &MemberCluster, member: &Cluster, name: &ClusterN
     };
     let found = member.id().await?;
     if found == wanted { Ok(()) } else { Err(HubError::OtherCluster { name: name.clone(), wanted, found }) }
+}
+
+/// Refuses a kubeconfig that leads to a cluster that the hub knows by another name.
+///
+/// # Errors
+///
+/// If it does.
+pub async fn check_only(hub: &Cluster, member: &Cluster, name: &ClusterName) -> Result<(), HubError> {
+    let id = member.id().await?;
+    match same_as(hub, &id, name).await? {
+        Some(other) => Err(HubError::Twice { other, id }),
+        None => Ok(()),
+    }
+}
+
+/// Another member that is the cluster with this uid, if the hub knows one.
+///
+/// # Errors
+///
+/// If the members can't be listed.
+pub async fn same_as(hub: &Cluster, id: &str, name: &ClusterName) -> Result<Option<String>, ClusterError> {
+    let found = hub
+        .collect(Api::all(hub.client.clone()), |member: MemberCluster| {
+            let same = member.status.as_ref().and_then(|status| status.cluster_id.as_deref()) == Some(id);
+            (same && member.name_any() != name.as_str()).then(|| member.name_any())
+        })
+        .await?;
+    Ok(found.into_iter().flatten().next())
 }
 
 /// The Secret's name for a member.

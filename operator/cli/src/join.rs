@@ -152,6 +152,7 @@ async fn set_up(
     if let Some(known) = hub.find(place.name.as_str()).await? {
         hub::check_same(&known, &owner, place.name).await?;
     }
+    hub::check_only(hub, &owner, place.name).await?;
     let authority = authority(&owner.config, args.member_ca.as_deref())?;
     let version = setup::version(&owner).await?;
     let mut impersonation = args.impersonation.unwrap_or_else(|| version.impersonation());
@@ -199,6 +200,7 @@ async fn accept(file: &Path, hub: &Cluster, place: &Place<'_>) -> Result<Joined,
     if let Some(known) = hub.find(place.name.as_str()).await? {
         hub::check_same(&known, &as_hub, place.name).await?;
     }
+    hub::check_only(hub, &as_hub, place.name).await?;
     let version = setup::version(&as_hub).await?;
     output::note("checking that the credential can do what it must and nothing that it must not");
     let found = probe::examine(&as_hub).await?;

@@ -69,7 +69,14 @@ pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveErr
     }
     match owner {
         Some(owner) => {
-            let same = owner.id().await? == hub.id().await?;
+            let id = owner.id().await?;
+            if let Some(other) = hub::same_as(&hub, &id, name).await? {
+                output::note(format!(
+                    "note: that cluster has also joined as {other}: nothing was removed there"
+                ));
+                return Ok(lines.join("\n") + "\n");
+            }
+            let same = id == hub.id().await?;
             setup::tear_down(&owner, same).await?;
             lines.push(format!("{name} cleaned up; tenants' namespaces were left alone"));
         }

@@ -140,9 +140,7 @@ impl Brain {
     }
 
     fn verify(&mut self, key: &WorkloadKey, cluster: ClusterName) -> bool {
-        let Some(member) = self.members.get(&cluster).and_then(|state| state.member.clone()) else {
-            return false;
-        };
+        let Some(member) = self.usable(&cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         let namespace = key.namespace.clone();
         // One list serves all workloads of the namespace.
@@ -162,9 +160,7 @@ impl Brain {
     }
 
     fn apply(&mut self, key: &WorkloadKey, apply: &Apply) -> bool {
-        let Some(member) = self.members.get(&apply.cluster).and_then(|state| state.member.clone()) else {
-            return false;
-        };
+        let Some(member) = self.usable(&apply.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         let Some(setup) = self.tenants.get(&tenant).map(|object| Setup::of(&tenant, &object.spec)) else {
             return false;
@@ -242,9 +238,7 @@ impl Brain {
     }
 
     fn remove(&mut self, key: &WorkloadKey, remove: Remove) -> bool {
-        let Some(member) = self.members.get(&remove.cluster).and_then(|state| state.member.clone()) else {
-            return false;
-        };
+        let Some(member) = self.usable(&remove.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %remove.cluster, because = ?remove.because, "a copy's objects are removed");
         let ordinal = remove.ordinal;

@@ -21,7 +21,7 @@ use k8s_openapi::{
 use kube::{Api, api::PostParams};
 use tokio::task::AbortHandle;
 
-use super::{Brain, Done, Input, outcome::Outcome};
+use super::{Brain, Done, Input, identity, outcome::Outcome};
 use crate::{
     hub::write::apply_status,
     member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject, verify::Inventory},
@@ -30,8 +30,6 @@ use crate::{
 
 /// How often in a row a member must fail to answer before it counts as not ready.
 const MISSES_MAX: u32 = 3;
-/// The reason for a member whose kubeconfig leads to another cluster than before.
-const CLUSTER_REPLACED: &str = "ClusterReplaced";
 /// The kinds that must have been listed before it is known what is there.
 const LISTS: usize = 4;
 
@@ -41,32 +39,14 @@ pub(super) struct MemberState {
     pub(super) member: Option<Arc<Member>>,
     agent: AbortHandle,
     misses: u32,
-    /// What answers at present isn't the cluster that it was.
-    is_other: bool,
+    /// The cluster that answered last.
+    pub(super) answered_as: Option<String>,
+    /// Whether it isn't certain that this is the member's cluster, and no other member's.
+    in_doubt: bool,
     listed: HashSet<Kind>,
     writing: bool,
-    latest: Option<Box<Probe>>,
+    pub(super) latest: Option<Box<Probe>>,
     ready: Option<(&'static str, &'static str, String)>,
-}
-
-impl MemberState {
-    /// Whether it is the cluster that it was: a kubeconfig may lead elsewhere by mistake, and what runs at the first
-    /// would be started a second time.
-    fn same_cluster(&self, probe: Box<Probe>) -> Result<Box<Probe>, Fault> {
-        let recorded = || self.object.status.as_ref().and_then(|status| status.cluster_id.as_ref());
-        let before = self.latest.as_ref().map(|latest| &latest.cluster_id).or_else(recorded);
-        match before {
-            Some(before) if *before != probe.cluster_id => {
-                let (secret, found) = (&self.object.spec.connection.kubeconfig_secret, &probe.cluster_id);
-                let message = format!(
-                    "the kubeconfig in Secret {secret} leads to another cluster (its kube-system has the uid {found}, \
-                     it was {before}): correct it, or delete this MemberCluster and join again if the first is no more"
-                );
-                Err(Fault { certain: true, reason: CLUSTER_REPLACED, message })
-            }
-            _ => Ok(probe),
-        }
-    }
 }
 
 impl Drop for MemberState {
@@ -89,15 +69,15 @@ impl Brain {
             }
             _ => {
                 // Another credential may lead to another cluster: nothing that was seen before is believed.
-                self.observed.forget(&name);
-                self.verified.retain(|(cluster, _), _| *cluster != name);
+                self.forget_what_was_seen(&name);
                 let agent = self.start_agent(&name, &object);
                 let state = MemberState {
                     object,
                     member: None,
                     agent,
                     misses: 0,
-                    is_other: false,
+                    answered_as: None,
+                    in_doubt: false,
                     listed: HashSet::new(),
                     writing: false,
                     latest: None,
@@ -121,11 +101,32 @@ impl Brain {
         tokio::spawn(agent.run()).abort_handle()
     }
 
+    /// Begins anew with a member that was in doubt: what was seen meanwhile wasn't taken in.
+    fn reconnect(&mut self, cluster: &ClusterName) {
+        self.forget_what_was_seen(cluster);
+        let Some(object) = self.members.get(cluster).map(|state| state.object.clone()) else { return };
+        let agent = self.start_agent(cluster, &object);
+        if let Some(state) = self.members.get_mut(cluster) {
+            std::mem::replace(&mut state.agent, agent).abort();
+            (state.member, state.in_doubt) = (None, false);
+            state.listed.clear();
+        }
+    }
+
+    fn forget_what_was_seen(&mut self, cluster: &ClusterName) {
+        self.observed.forget(cluster);
+        self.verified.retain(|(other, _), _| other != cluster);
+    }
+
+    /// A member on which something may be done or listed.
+    pub(super) fn usable(&self, cluster: &ClusterName) -> Option<Arc<Member>> {
+        self.members.get(cluster).filter(|state| !state.in_doubt)?.member.clone()
+    }
+
     pub(super) fn cluster_gone(&mut self, name: &str, now: Timestamp) {
         let Ok(name) = ClusterName::new(name) else { return };
         self.members.remove(&name);
-        self.observed.forget(&name);
-        self.verified.retain(|(cluster, _), _| *cluster != name);
+        self.forget_what_was_seen(&name);
         self.hands.metrics.reachable.remove(&ClusterLabel { cluster: name.to_string() });
         self.engine.apply(Change::Cluster(name, None), now);
     }
@@ -145,7 +146,7 @@ impl Brain {
             MemberEvent::Probed(answer) => self.probed(cluster, answer, now),
             // What is seen in another cluster says nothing about this one.
             MemberEvent::Object(_) | MemberEvent::Listed(..)
-                if self.members.get(cluster).is_some_and(|state| state.is_other) => {}
+                if self.members.get(cluster).is_some_and(|state| state.in_doubt) => {}
             MemberEvent::Object(seen) => self.seen(cluster, seen),
             MemberEvent::Listed(kind, present) => self.listed(cluster, kind, &present),
         }
@@ -194,10 +195,18 @@ impl Brain {
         }
     }
 
-    fn probed(&mut self, cluster: &ClusterName, answer: Result<Box<Probe>, Fault>, now: Timestamp) {
+    /// Takes how a member is, once it is known which cluster it is.
+    pub(super) fn settle(
+        &mut self,
+        cluster: &ClusterName,
+        answer: Result<Box<Probe>, Fault>,
+        now: Timestamp,
+    ) {
         let Some(state) = self.members.get_mut(cluster) else { return };
-        let answer = answer.and_then(|probe| state.same_cluster(probe));
-        state.is_other = answer.as_ref().is_err_and(|fault| fault.reason == CLUSTER_REPLACED);
+        if state.in_doubt && answer.is_ok() {
+            return self.reconnect(cluster);
+        }
+        state.in_doubt |= answer.as_ref().is_err_and(identity::doubts);
         self.answers(cluster, answer.is_ok());
         let Some(state) = self.members.get_mut(cluster) else { return };
         match answer {
@@ -362,7 +371,7 @@ impl Brain {
         namespace: NamespaceName,
         tenant: TenantName,
     ) {
-        let Some(member) = self.members.get(&cluster).and_then(|state| state.member.clone()) else { return };
+        let Some(member) = self.usable(&cluster) else { return };
         let hands = self.hands.clone();
         tokio::spawn(async move {
             let found = member.verify(&tenant, &namespace).await;

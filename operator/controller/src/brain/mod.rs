@@ -6,6 +6,7 @@ mod carry_out;
 mod consider;
 mod facts;
 mod fleet;
+mod identity;
 mod intake;
 mod outcome;
 mod second;

@@ -193,7 +193,7 @@ impl Brain {
             .into_iter()
             .filter(|seat| self.observed.is_reachable(&seat.cluster))
             .filter_map(|seat| {
-                let member = self.members.get(&seat.cluster)?.member.clone()?;
+                let member = self.usable(&seat.cluster)?;
                 Some((seat.ordinal, seat.cluster.clone(), member))
             })
             .collect();
