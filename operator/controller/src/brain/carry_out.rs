@@ -3,7 +3,7 @@
 use domicile_core::{
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
-    orders::{Apply, KeepClaims, Order, Remove, object},
+    orders::{Apply, KeepClaims, Order, Removal, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -181,7 +181,8 @@ impl Brain {
             return false;
         }
         let hub = self.hands.client.clone();
-        let job = ApplyJob { tenant, setup, namespace: key.namespace.clone(), objects, hub };
+        let (namespace, workload) = (key.namespace.clone(), key.name.to_string());
+        let job = ApplyJob { tenant, setup, namespace, workload, objects, hub };
         let ordinal = apply.ordinal;
         self.hands.spawn(key, Slot::Member(apply.cluster.clone()), async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
@@ -225,9 +226,7 @@ impl Brain {
     }
 
     fn keep_claims(&mut self, key: &WorkloadKey, keep: KeepClaims) -> bool {
-        let Some(member) = self.members.get(&keep.cluster).and_then(|state| state.member.clone()) else {
-            return false;
-        };
+        let Some(member) = self.usable(&keep.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %keep.cluster, "StatefulSets are told to keep their claims");
         let at = key.clone();
@@ -242,12 +241,13 @@ impl Brain {
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %remove.cluster, because = ?remove.because, "a copy's objects are removed");
         let ordinal = remove.ordinal;
-        let all = remove.because != domicile_core::orders::Removal::Pruned;
+        let all = remove.because != Removal::Pruned;
         let objects: Vec<ObjectRef> = remove.objects.iter().filter_map(object).collect();
         let job = RemoveJob {
             tenant,
             namespace: key.namespace.clone(),
             workload: key.name.to_string(),
+            epoch: self.newest_that_goes(key, &remove),
             objects: remove.objects,
             retain_claims: remove.retain_claims,
         };
@@ -255,5 +255,16 @@ impl Brain {
             Outcome::Removed { ordinal, all, objects, left: member.remove(job).await }
         });
         true
+    }
+
+    /// The highest epoch of what a removal may touch. At the source of a move, all is older than the copy at the target.
+    fn newest_that_goes(&self, key: &WorkloadKey, remove: &Remove) -> i64 {
+        let seats = self.assignments.get(key).map_or(&[][..], |assignment| &assignment.spec.seats);
+        let epoch = seats.iter().find(|seat| seat.ordinal == remove.ordinal).map(|seat| seat.epoch);
+        match remove.because {
+            Removal::Moved { .. } => epoch.map_or(0, |epoch| epoch - 1),
+            Removal::Pruned | Removal::SeatDropped => epoch.unwrap_or(0),
+            Removal::RolledBack | Removal::WorkloadDeleted => i64::MAX,
+        }
     }
 }

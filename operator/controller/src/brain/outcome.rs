@@ -196,7 +196,9 @@ impl Brain {
         let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
         let index = manifests.and_then(|m| m.objects.iter().find(|f| f.object == *object)?.index);
         let problems = self.problems.get_mut(key).and_then(|all| all.get_mut(&(cluster.clone(), "apply")));
-        if let (MemberError::Refused { .. }, Some(index), Some(problems)) = (error, index, problems) {
+        if let (MemberError::Refused { .. } | MemberError::Taken { .. }, Some(index), Some(problems)) =
+            (error, index, problems)
+        {
             for problem in problems {
                 let message = format!("spec.manifests[{index}]: {}", problem.message);
                 problem.message = domicile_core::text::shorten(&message);

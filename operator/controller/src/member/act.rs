@@ -7,10 +7,10 @@ use domicile_core::{
     render::set,
 };
 use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy},
+    api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions, PropagationPolicy},
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,8 @@ pub(crate) struct ApplyJob {
     pub(crate) setup: Setup,
     /// Where.
     pub(crate) namespace: NamespaceName,
+    /// Of which workload.
+    pub(crate) workload: String,
     /// What, in this order; with whether it is there already and ours. Of a Secret, everything but what is in it.
     pub(crate) objects: Vec<(ObjectRef, Value, bool)>,
     /// The hub, where Secrets are copied from.
@@ -55,6 +57,8 @@ pub(crate) struct RemoveJob {
     pub(crate) namespace: NamespaceName,
     /// Of which workload: only what carries its label is touched.
     pub(crate) workload: String,
+    /// Up to which epoch: what carries a newer one isn't the copy that goes.
+    pub(crate) epoch: i64,
     /// What.
     pub(crate) objects: Vec<InventoryItem>,
     /// Claims are kept and labelled.
@@ -79,7 +83,8 @@ impl Member {
             };
             let outcome = match body {
                 Ok(body) => {
-                    self.apply_one(&api(&client, &job.namespace, object.kind), &object, body, ours).await
+                    let api = api(&client, &job.namespace, object.kind);
+                    self.apply_one(&api, &object, body, (&job.workload, ours)).await
                 }
                 Err(error) => Err(error),
             };
@@ -104,8 +109,20 @@ impl Member {
         api: &Api<DynamicObject>,
         object: &ObjectRef,
         body: Value,
-        ours: bool,
+        (workload, ours): (&str, bool),
     ) -> Result<(ObjectView, i64), MemberError> {
+        if !ours {
+            // Server-side apply by itself takes over what has equal values, or fields that we don't set.
+            let call = async { api.get_metadata_opt(&object.name).await };
+            if let Some(there) = timely(self.name.as_str(), call).await?
+                && !is_ours(&there.metadata, workload)
+            {
+                return Err(MemberError::Taken {
+                    object: format!("{}/{}", object.kind.name(), object.name),
+                    label: format!("{}={workload}", keys::WORKLOAD_LABEL),
+                });
+            }
+        }
         let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
         params.force = ours;
         let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
@@ -149,11 +166,21 @@ impl Member {
                 continue;
             }
             let Some(found) = self.find(&api, object, &job.workload).await? else { continue };
+            self.is_no_newer(object, &found, job.epoch)?;
             let keeps = job.retain_claims && has_claims(object.kind);
             let ready = !keeps || self.releases_claims(&client, &job.namespace, &found).await?;
             left += usize::from(!ready || self.remove_one(&api, object, found).await?);
         }
         Ok(left)
+    }
+
+    /// What carries a newer epoch isn't the copy that goes.
+    fn is_no_newer(&self, object: &ObjectRef, found: &DynamicObject, epoch: i64) -> Result<(), MemberError> {
+        if read_labels(&found.metadata).is_none_or(|(_, _, view)| view.epoch <= epoch) {
+            return Ok(());
+        }
+        let object = format!("{}/{}", object.kind.name(), object.name);
+        Err(MemberError::Newer { cluster: self.name.to_string(), object })
     }
 
     /// Removes one object as it was found. Answers whether it is still there.
@@ -170,7 +197,10 @@ impl Member {
         let policy = object.kind.runs_pods().then_some(PropagationPolicy::Foreground);
         let params = DeleteParams {
             propagation_policy: policy,
-            preconditions: Some(Preconditions { uid: found.metadata.uid, resource_version: None }),
+            preconditions: Some(Preconditions {
+                uid: found.metadata.uid,
+                resource_version: found.metadata.resource_version,
+            }),
             ..DeleteParams::default()
         };
         match timely(self.name.as_str(), api.delete(&object.name, &params)).await {
@@ -178,6 +208,8 @@ impl Member {
             Ok(answer) => {
                 Ok(answer.left().is_some_and(|object| object.metadata.deletion_timestamp.is_some()))
             }
+            // It has changed since it was looked at: look again.
+            Err(MemberError::Refused { reason: "NameTaken", .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -191,7 +223,7 @@ impl Member {
     ) -> Result<Option<DynamicObject>, MemberError> {
         let call = async { api.get_metadata_opt(&object.name).await };
         let found = timely(self.name.as_str(), call).await?;
-        let label = |meta: &kube::api::ObjectMeta| meta.labels.as_ref()?.get(keys::WORKLOAD_LABEL).cloned();
+        let label = |meta: &ObjectMeta| meta.labels.as_ref()?.get(keys::WORKLOAD_LABEL).cloned();
         Ok(found
             .filter(|found| label(&found.metadata).as_deref() == Some(workload))
             .map(|found| DynamicObject { types: None, metadata: found.metadata, data: Value::Null }))
@@ -229,6 +261,50 @@ async fn with_secret(
     Ok(body)
 }
 
+/// Whether an object that is there already is the workload's: it carries its label, or we have applied it before.
+fn is_ours(meta: &ObjectMeta, workload: &str) -> bool {
+    let label = |name: &str| meta.labels.as_ref()?.get(name).map(String::as_str);
+    // A claim that was kept when a workload of this name was deleted.
+    if let Some(of) = label(keys::WORKLOAD_LABEL).or_else(|| label(keys::RETAINED_LABEL)) {
+        return of == workload;
+    }
+    let applied = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(keys::FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
+    };
+    meta.managed_fields.iter().flatten().any(applied)
+}
+
 pub(super) fn api(client: &Client, namespace: &NamespaceName, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace.as_str(), &resource(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(labels: &[(&str, &str)], manager: &str, operation: &str) -> ObjectMeta {
+        let entry = ManagedFieldsEntry {
+            manager: Some(manager.to_owned()),
+            operation: Some(operation.to_owned()),
+            ..ManagedFieldsEntry::default()
+        };
+        ObjectMeta {
+            labels: Some(labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()),
+            managed_fields: Some(vec![entry]),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn what_is_ours_carries_our_label_or_was_applied_by_us() {
+        let owners = meta(&[("app", "web")], "kubectl", "Apply");
+        assert!(!is_ours(&owners, "web"));
+        assert!(!is_ours(&ObjectMeta::default(), "web"));
+        assert!(!is_ours(&meta(&[], keys::FIELD_MANAGER, "Update"), "web"), "anybody may call itself that");
+        for label in [keys::WORKLOAD_LABEL, keys::RETAINED_LABEL] {
+            assert!(is_ours(&meta(&[(label, "web")], "kubectl", "Apply"), "web"));
+            assert!(!is_ours(&meta(&[(label, "shop")], keys::FIELD_MANAGER, "Apply"), "web"));
+        }
+        assert!(is_ours(&meta(&[], keys::FIELD_MANAGER, "Apply"), "web"), "somebody took our labels off");
+    }
 }

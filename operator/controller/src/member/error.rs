@@ -25,6 +25,26 @@ pub(crate) enum MemberError {
     /// A Secret that the workload names is missing.
     #[error("Secret {0} is missing in this namespace on the hub: create it, or take it off spec.secrets")]
     SecretMissing(String),
+    /// An object of that name is there, and isn't ours.
+    #[error(
+        "{object} is there already and was not made by Domicile: rename the workload's, or have the other removed; whoever it belongs to can hand it over with the label {label}"
+    )]
+    Taken {
+        /// Which object.
+        object: String,
+        /// By which label it is handed over.
+        label: String,
+    },
+    /// What was to be removed is newer than the copy that goes.
+    #[error(
+        "{object} on {cluster} is of a newer copy than the one that is removed, and stays: are two MemberClusters one cluster?"
+    )]
+    Newer {
+        /// The member.
+        cluster: String,
+        /// Which object.
+        object: String,
+    },
     /// The API server refused an object.
     #[error("{message}")]
     Refused {
@@ -80,6 +100,8 @@ impl MemberError {
             Self::Deadline(_)
             | Self::NamespaceTaken { .. }
             | Self::SecretMissing(_)
+            | Self::Taken { .. }
+            | Self::Newer { .. }
             | Self::Answered { .. }
             | Self::Unreachable { .. } => Retry::Backoff,
         }
@@ -92,6 +114,8 @@ impl MemberError {
             Self::Answered { .. } => "MemberFailed",
             Self::NamespaceTaken { .. } => "NamespaceTaken",
             Self::SecretMissing(_) => "SecretMissing",
+            Self::Taken { .. } => "NameTaken",
+            Self::Newer { .. } => "NewerCopy",
             Self::Refused { reason, .. } => reason,
         }
     }
