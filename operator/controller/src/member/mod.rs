@@ -112,7 +112,7 @@ pub(crate) enum MemberEvent {
 }
 
 /// An object that a watch showed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SeenObject {
     /// Whose it is.
     pub(crate) key: WorkloadKey,

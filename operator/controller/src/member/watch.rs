@@ -1,6 +1,6 @@
 //! Watches on a member: what makes pods, by label, with the hub's own right to look.
 
-use std::{collections::HashMap, fmt::Debug};
+use std::{collections::HashMap, fmt::Debug, time::Duration};
 
 use domicile_core::{
     manifests::{Kind, ObjectRef},
@@ -8,26 +8,36 @@ use domicile_core::{
 };
 use domicile_crds::{WorkloadKey, keys};
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
-    batch::v1::{CronJob, Job},
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        batch::v1::{CronJob, Job},
+        core::v1::Pod,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::ObjectMeta,
+    api::{ListParams, ObjectMeta},
+    core::Selector,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Agent, MemberEvent, SeenObject};
+use super::{Agent, MemberEvent, SeenObject, error::timely};
 use crate::metrics::KindLabel;
 
 /// The watched kinds, all of which make pods.
 pub(crate) const WATCHED: [&str; 4] = ["Deployment", "StatefulSet", "Job", "CronJob"];
+
+/// How often the pods are asked for of what was stopped: no watch tells when the last of them has gone.
+const PODS_EVERY: Duration = Duration::from_secs(2);
+/// Pods whose containers haven't all ended.
+const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// Starts the watches.
 pub(super) fn start(tasks: &mut JoinSet<()>, agent: &Agent, client: &Client) {
@@ -44,24 +54,35 @@ where
     let kind = K::kind(&()).into_owned();
     let Some(kind_index) = Kind::of(&K::api_version(&()), &kind) else { return };
     let config = watcher::Config::default().labels(keys::WORKLOAD_LABEL).timeout(60);
-    let mut events = watcher(Api::<K>::all(client), config).default_backoff().boxed();
+    let mut events = watcher(Api::<K>::all(client.clone()), config).default_backoff().boxed();
     let mut known: HashMap<(String, String), Place> = HashMap::new();
     let mut listed: HashMap<(String, String), Place> = HashMap::new();
+    let mut stopping = Stopping::default();
+    let mut ticks = tokio::time::interval(PODS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match events.try_next().await {
+        let event = tokio::select! {
+            event = events.try_next() => event,
+            _ = ticks.tick(), if !stopping.0.is_empty() => {
+                stopping.look(&agent, &client).await;
+                continue;
+            }
+        };
+        match event {
             Ok(Some(Event::Init)) => listed.clear(),
             Ok(Some(Event::InitApply(object))) => {
-                if let Some((id, place)) = there(&agent, kind_index, &object, health).await {
+                if let Some((id, place)) = there(&agent, kind_index, &object, health, &mut stopping).await {
                     listed.insert(id, place);
                 }
             }
             Ok(Some(Event::Apply(object))) => {
-                if let Some((id, place)) = there(&agent, kind_index, &object, health).await {
+                if let Some((id, place)) = there(&agent, kind_index, &object, health, &mut stopping).await {
                     known.insert(id, place);
                 }
             }
             Ok(Some(Event::Delete(object))) => {
                 let id = (object.namespace().unwrap_or_default(), object.name_any());
+                stopping.0.remove(&id);
                 if let Some(place) = known.remove(&id) {
                     gone(&agent, kind_index, &id.1, place).await;
                 }
@@ -69,6 +90,7 @@ where
             Ok(Some(Event::InitDone)) => {
                 // The list is complete: whatever else was seen before, by us or through another connection, is gone.
                 known = std::mem::take(&mut listed);
+                stopping.0.retain(|id, _| known.contains_key(id));
                 let object = |name: &str| ObjectRef { kind: kind_index, name: name.into() };
                 let present =
                     known.iter().map(|((_, name), (key, ordinal))| (key.clone(), *ordinal, object(name)));
@@ -91,12 +113,13 @@ async fn there<K: Resource<DynamicType = ()>>(
     kind: Kind,
     object: &K,
     health: fn(&K) -> Health,
+    stopping: &mut Stopping,
 ) -> Option<((String, String), Place)> {
     let meta = object.meta();
     let (key, ordinal, mut view) = read_labels(meta)?;
     let health = health(object);
     view.ready = health.ready;
-    view.idle = health.idle;
+    view.idle = health.idle == Idle::Certain;
     view.completed = health.completed;
     view.deletes_claims = health.deletes_claims;
     let id = (meta.namespace.clone()?, meta.name.clone()?);
@@ -107,8 +130,42 @@ async fn there<K: Resource<DynamicType = ()>>(
         view: Some(view),
         generation: meta.generation.unwrap_or_default(),
     };
+    match health.idle {
+        Idle::UnlessPods(selector) => stopping.0.insert(id.clone(), (selector, seen.clone())),
+        Idle::Certain | Idle::No => stopping.0.remove(&id),
+    };
     agent.send(MemberEvent::Object(seen)).await;
     Some((id, (key, ordinal)))
+}
+
+/// What was scaled to zero and may still have pods that are ending, with the selector of its pods.
+#[derive(Default)]
+struct Stopping(HashMap<(String, String), (Selector, SeenObject)>);
+
+impl Stopping {
+    /// Asks for the pods, and tells of those objects that have none.
+    async fn look(&mut self, agent: &Agent, client: &Client) {
+        let mut ended = Vec::new();
+        for (id, (selector, _)) in &self.0 {
+            let pods: Api<Pod> = Api::namespaced(client.clone(), &id.0);
+            // What has ended runs nothing, and stays until somebody collects it.
+            let running = ListParams::default().labels_from(selector).fields(RUNNING).limit(1);
+            match timely(agent.name.as_str(), pods.list_metadata(&running)).await {
+                Ok(found) if found.items.is_empty() => ended.push(id.clone()),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(cluster = %agent.name, %error, "pods that are ending could not be listed");
+                }
+            }
+        }
+        for id in ended {
+            let Some((_, mut seen)) = self.0.remove(&id) else { continue };
+            if let Some(view) = &mut seen.view {
+                view.idle = true;
+            }
+            agent.send(MemberEvent::Object(seen)).await;
+        }
+    }
 }
 
 async fn gone(agent: &Agent, kind: Kind, name: &str, (key, ordinal): Place) {
@@ -135,16 +192,34 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
 }
 
 /// How something that makes pods is.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing seen, and they don't exclude each other"
-)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Health {
     ready: bool,
-    idle: bool,
+    idle: Idle,
     completed: bool,
     deletes_claims: bool,
+}
+
+/// Whether something has no pods.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Idle {
+    #[default]
+    No,
+    Certain,
+    /// It counts none, and doesn't count those that are ending: they must be asked for.
+    UnlessPods(Selector),
+}
+
+impl Idle {
+    fn when(certain: bool) -> Self {
+        if certain { Self::Certain } else { Self::No }
+    }
+
+    /// As the status of something with a selector tells; one that can't be read selects nothing for certain.
+    fn unless_pods(counts_none: bool, selector: Option<LabelSelector>) -> Self {
+        let selector = selector.filter(|_| counts_none).and_then(|labels| Selector::try_from(labels).ok());
+        selector.filter(|selector| !selector.selects_all()).map_or(Self::No, Self::UnlessPods)
+    }
 }
 
 fn deployment(object: &Deployment) -> Health {
@@ -152,12 +227,14 @@ fn deployment(object: &Deployment) -> Health {
     let status = object.status.clone().unwrap_or_default();
     let current = status.observed_generation >= object.metadata.generation;
     let count = |n: Option<i32>| n.unwrap_or(0);
+    // `replicas` leaves out pods that are being deleted, whose containers may run for all their grace period.
+    let none = current && wanted == 0 && count(status.replicas) + count(status.terminating_replicas) == 0;
     Health {
         ready: current
             && count(status.updated_replicas) >= wanted
             && count(status.available_replicas) >= wanted
             && count(status.replicas) <= count(status.updated_replicas),
-        idle: current && count(status.replicas) == 0,
+        idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
         ..Health::default()
     }
 }
@@ -170,9 +247,10 @@ fn stateful_set(object: &StatefulSet) -> Health {
     let updated = status.update_revision.is_none()
         || status.update_revision == status.current_revision
         || status.updated_replicas.unwrap_or(0) >= wanted;
+    let none = current && wanted == 0 && status.replicas == 0;
     Health {
         ready: current && updated && status.ready_replicas.unwrap_or(0) >= wanted,
-        idle: current && status.replicas == 0,
+        idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
         completed: false,
         deletes_claims,
     }
@@ -194,7 +272,9 @@ fn job(object: &Job) -> Health {
     let begun = object.status.is_some() && (status.start_time.is_some() || has("Suspended"));
     Health {
         ready: !has("Failed"),
-        idle: active == 0 && (has("Complete") || has("Failed") || (suspended && (begun || has("Suspended")))),
+        idle: Idle::when(
+            active == 0 && (has("Complete") || has("Failed") || (suspended && (begun || has("Suspended")))),
+        ),
         completed: has("Complete"),
         ..Health::default()
     }
@@ -203,5 +283,5 @@ fn job(object: &Job) -> Health {
 fn cron_job(object: &CronJob) -> Health {
     let active = object.status.as_ref().and_then(|s| s.active.as_ref()).map_or(0, Vec::len);
     let suspended = object.spec.suspend == Some(true);
-    Health { ready: true, idle: suspended && active == 0, ..Health::default() }
+    Health { ready: true, idle: Idle::when(suspended && active == 0), ..Health::default() }
 }
