@@ -32,9 +32,11 @@ pub(crate) fn forbidden_field(
         return Some("kind");
     }
     metadata_field(manifest, tenant, key)
+        .or_else(|| passed_on_field(manifest))
         .or_else(|| service_field(manifest))
         .or_else(|| egress_field(manifest))
         .or_else(|| retention_field(manifest))
+        .or_else(|| claims(manifest).find_map(claim_field))
         .or_else(|| pod_spec(manifest).and_then(pod_field))
 }
 
@@ -59,7 +61,69 @@ fn metadata_field(manifest: &Value, tenant: &TenantName, key: &WorkloadKey) -> O
     if !is_empty(at(manifest, "/metadata/ownerReferences")) {
         return Some("metadata.ownerReferences");
     }
-    (!is_empty(at(manifest, "/metadata/finalizers"))).then_some("metadata.finalizers")
+    if !is_empty(at(manifest, "/metadata/finalizers")) {
+        return Some("metadata.finalizers");
+    }
+    at(manifest, "/metadata").and_then(shared_annotation)
+}
+
+/// Metadata that Kubernetes gives to what an object makes.
+fn passed_on_field(manifest: &Value) -> Option<&'static str> {
+    let templates = ["/spec/template", "/spec/jobTemplate", "/spec/jobTemplate/spec/template"];
+    let templates = templates.iter().filter_map(|path| at(manifest, path));
+    for meta in templates.chain(claims_made(manifest)).filter_map(|made| made.get("metadata")) {
+        if !is_empty(meta.get("ownerReferences")) {
+            return Some("ownerReferences in a template");
+        }
+        if !is_empty(meta.get("finalizers")) {
+            return Some("finalizers in a template");
+        }
+        let maps = ["labels", "annotations"].into_iter().filter_map(|map| meta.get(map)?.as_object());
+        let is_ours = |key: &String| {
+            key.starts_with(keys::GROUP)
+                && ![keys::TENANT_LABEL, keys::WORKLOAD_LABEL].contains(&key.as_str())
+        };
+        // As it is sent, a template carries our labels.
+        let sent = [keys::SEAT_LABEL, keys::EPOCH_LABEL];
+        if maps.flat_map(|map| map.keys()).any(|key| is_ours(key) && !sent.contains(&key.as_str())) {
+            return Some("a key of domicile.dev in a template");
+        }
+        if let Some(field) = shared_annotation(meta) {
+            return Some(field);
+        }
+    }
+    None
+}
+
+fn shared_annotation(meta: &Value) -> Option<&'static str> {
+    let annotations = meta.get("annotations").and_then(Value::as_object)?;
+    annotations.keys().find_map(|key| match key.as_str() {
+        "kubernetes.io/ingress.class" => Some("the annotation kubernetes.io/ingress.class"),
+        "volume.beta.kubernetes.io/storage-class" => {
+            Some("the annotation volume.beta.kubernetes.io/storage-class")
+        }
+        key if key.ends_with("-snippet") || key.ends_with("-snippets") => {
+            Some("an annotation with a piece of configuration")
+        }
+        _ => None,
+    })
+}
+
+/// The claims that a manifest is or makes.
+fn claims(manifest: &Value) -> impl Iterator<Item = &Value> {
+    let itself = (kind(manifest) == "PersistentVolumeClaim").then_some(manifest);
+    itself.into_iter().chain(claims_made(manifest))
+}
+
+fn claims_made(manifest: &Value) -> impl Iterator<Item = &Value> {
+    let made = array(manifest, "/spec/volumeClaimTemplates").iter();
+    let volumes = pod_spec(manifest).map_or(&[][..], |pod| array(pod, "/volumes"));
+    let ephemeral = volumes.iter().filter_map(|volume| at(volume, "/ephemeral/volumeClaimTemplate"));
+    made.chain(ephemeral)
+}
+
+fn claim_field(claim: &Value) -> Option<&'static str> {
+    at(claim, "/spec/volumeName").filter(|name| !name.is_null()).map(|_| "spec.volumeName")
 }
 
 fn service_field(manifest: &Value) -> Option<&'static str> {
@@ -105,9 +169,18 @@ fn pod_field(pod: &Value) -> Option<&'static str> {
     if let Some((_, field)) = host.iter().find(|(path, _)| is_set(pod, path)) {
         return Some(field);
     }
-    let on_host = |volume: &Value| volume.get("hostPath").is_some_and(|path| !path.is_null());
-    if array(pod, "/volumes").iter().any(on_host) {
-        return Some("spec.volumes.hostPath");
+    if array(pod, "/volumes").iter().any(|volume| !is_local(volume)) {
+        return Some("spec.volumes");
+    }
+    if text(pod, "/priorityClassName").starts_with("system-") {
+        return Some("spec.priorityClassName");
+    }
+    let given = |field: &str| pod.get(field).is_some_and(|value| !value.is_null());
+    if given("priority") || given("nodeName") {
+        return Some("spec.priority or spec.nodeName");
+    }
+    if pod.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|s| s > 3600) {
+        return Some("spec.terminationGracePeriodSeconds");
     }
     let lists = ["/containers", "/initContainers", "/ephemeralContainers"];
     let mut containers = lists.iter().flat_map(|list| array(pod, list));
@@ -116,10 +189,32 @@ fn pod_field(pod: &Value) -> Option<&'static str> {
         .then_some("spec.containers.securityContext.privileged")
 }
 
+/// Whether a volume is of a source that tenants may use: nothing of another network or of the node.
+fn is_local(volume: &Value) -> bool {
+    let Some(fields) = volume.as_object() else { return false };
+    fields.iter().filter(|(_, value)| !value.is_null()).all(|(field, _)| {
+        matches!(
+            field.as_str(),
+            "name"
+                | "configMap"
+                | "secret"
+                | "projected"
+                | "emptyDir"
+                | "downwardAPI"
+                | "persistentVolumeClaim"
+                | "ephemeral"
+        )
+    })
+}
+
 /// What of a workload holds data: a claim, what makes claims, or what mounts one; as kind/name.
 pub(crate) fn volume(workload: &TenantWorkload) -> Option<String> {
-    let mounts =
-        |pod: &Value| array(pod, "/volumes").iter().any(|v| v.get("persistentVolumeClaim").is_some());
+    let holds = |volume: &Value| {
+        ["persistentVolumeClaim", "ephemeral"]
+            .iter()
+            .any(|source| volume.get(source).is_some_and(|found| !found.is_null()))
+    };
+    let mounts = |pod: &Value| array(pod, "/volumes").iter().any(holds);
     let holds_data = |manifest: &&Value| {
         kind(manifest) == "PersistentVolumeClaim"
             || !array(manifest, "/spec/volumeClaimTemplates").is_empty()

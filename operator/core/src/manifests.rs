@@ -185,7 +185,7 @@ pub enum ManifestError {
         /// Its name.
         name: String,
         /// The field.
-        field: &'static str,
+        field: String,
     },
     /// All together are too large.
     #[error("spec.manifests is {found} bytes of JSON, more than {MANIFESTS_BYTES_MAX}: split the workload")]
@@ -265,7 +265,8 @@ impl Manifests {
         }
         for volume in pods(object.kind, manifest).map_or(&[][..], |pods| list(pods, "/volumes")) {
             // Whoever mounts a claim has data there, also where the claim is in another workload.
-            self.has_volumes |= volume.get("persistentVolumeClaim").is_some();
+            let keeps_data = |source| volume.get(source).is_some_and(|found| !found.is_null());
+            self.has_volumes |= keeps_data("persistentVolumeClaim") || keeps_data("ephemeral");
             let class = volume.pointer("/ephemeral/volumeClaimTemplate/spec/storageClassName");
             self.classes.extend(class.and_then(Value::as_str).map(|c| ClassUse::Storage(c.to_owned())));
         }
@@ -285,11 +286,11 @@ pub fn is_exclusive(kind: Kind, manifest: &Value) -> bool {
 }
 
 fn check_manifest(index: usize, manifest: &Value, namespace: &str) -> Result<ObjectRef, ManifestError> {
-    if !manifest.is_object() {
     if let Value::String(what) = manifest {
         // What was left of it when it was read.
         return Err(ManifestError::TooDeep { index, what: what.clone() });
     }
+    if !manifest.is_object() {
         return Err(ManifestError::NotAnObject { index });
     }
     let at = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();

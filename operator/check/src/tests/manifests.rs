@@ -72,6 +72,39 @@ fn nothing_is_owned_or_held_back_by_others() {
     assert_eq!(place(with_metadata(json!({"ownerReferences": [owner]}))), "ManifestNotAllowed");
     assert_eq!(place(with_metadata(json!({"finalizers": ["x/y"]}))), "ManifestNotAllowed");
     assert_eq!(place(with_metadata(json!({"ownerReferences": [], "finalizers": []}))), "");
+    for meta in [json!({"finalizers": ["x/y"]}), json!({"labels": {"domicile.dev/other": "x"}})] {
+        let template = json!({"template": {"metadata": meta.clone()}});
+        let job = json!({"jobTemplate": {"metadata": meta.clone()}});
+        let of_job = json!({"jobTemplate": {"spec": template.clone()}});
+        let claim = json!({"volumeClaimTemplates": [{"metadata": meta}]});
+        let cases = [
+            ("apps/v1", "Deployment", template),
+            ("batch/v1", "CronJob", job),
+            ("batch/v1", "CronJob", of_job),
+            ("apps/v1", "StatefulSet", claim),
+        ];
+        for (api, kind, spec) in cases {
+            assert_eq!(place(manifest(api, kind, spec.clone())), "ManifestNotAllowed", "{kind} {spec}");
+        }
+    }
+}
+
+#[test]
+fn no_annotation_says_what_a_field_may_not() {
+    let with = |key: &str| place(with_metadata(json!({"annotations": {key: "x"}})));
+    for key in [
+        "kubernetes.io/ingress.class",
+        "volume.beta.kubernetes.io/storage-class",
+        "a.b/server-snippet",
+        "a.b/location-snippets",
+    ] {
+        assert_eq!(with(key), "ManifestNotAllowed", "{key}");
+    }
+    assert_eq!(with("a.b/rewrite"), "");
+    let bound = json!({"volumeName": "pv-7"});
+    assert_eq!(place(manifest("v1", "PersistentVolumeClaim", bound.clone())), "ManifestNotAllowed");
+    let makes = json!({"volumeClaimTemplates": [{"spec": bound}]});
+    assert_eq!(place(manifest("apps/v1", "StatefulSet", makes)), "ManifestNotAllowed");
 }
 
 #[test]
@@ -82,6 +115,16 @@ fn no_pod_reaches_its_host() {
         json!({"hostPID": true}),
         json!({"hostIPC": true}),
         json!({"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}),
+        json!({"volumes": [{"name": "x", "nfs": {"server": "filer.example", "path": "/"}}]}),
+        json!({"volumes": [{"name": "x", "csi": {"driver": "nfs.csi.k8s.io"}}]}),
+        json!({"volumes": [{"name": "x", "image": {"reference": "example.invalid/data"}}]}),
+        json!({"volumes": [{"name": "x", "emptyDir": {}, "inventedTomorrow": {}}]}),
+        json!({"volumes": ["x"]}),
+        json!({"volumes": [{"name": "x", "ephemeral": {"volumeClaimTemplate": {"metadata": {"finalizers": ["x/y"]}}}}]}),
+        json!({"priorityClassName": "system-node-critical"}),
+        json!({"priority": 7}),
+        json!({"nodeName": "node-0"}),
+        json!({"terminationGracePeriodSeconds": 3601}),
         json!({"containers": privileged}),
         json!({"initContainers": privileged}),
         json!({"ephemeralContainers": privileged}),
@@ -93,7 +136,8 @@ fn no_pod_reaches_its_host() {
         let cron = manifest("batch/v1", "CronJob", json!({"jobTemplate": {"spec": pod(forbidden)}}));
         assert_eq!(place(cron), "ManifestNotAllowed");
     }
-    let harmless = json!({"hostNetwork": false, "volumes": [{"name": "x", "emptyDir": {}}],
+    let harmless = json!({"hostNetwork": false, "volumes": [{"name": "x", "emptyDir": {}, "nfs": null}],
+                          "priorityClassName": "batch", "terminationGracePeriodSeconds": 3600,
                           "containers": [{"name": "x", "securityContext": {"privileged": false}}]});
     assert_eq!(place(manifest("apps/v1", "Deployment", pod(harmless))), "");
 }

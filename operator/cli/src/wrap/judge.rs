@@ -237,13 +237,8 @@ fn examine(name: &str, object: &Object, options: &Options, refuse: &mut dyn FnMu
             "give it another name".to_owned(),
         );
     }
-    for field in ["ownerReferences", "finalizers"] {
-        if pods::list(meta.and_then(|meta| meta.get(field))).next().is_some() {
-            refuse(
-                format!("it has {field}, which mean nothing on another cluster"),
-                format!("remove metadata.{field}"),
-            );
-        }
+    for (path, meta) in pods::metadata(object) {
+        examine_metadata(&path, meta, refuse);
     }
     let spec = object.get("spec");
     match object.get("kind").and_then(Value::as_str).unwrap_or_default() {
@@ -305,8 +300,40 @@ fn examine_secret(object: &Object, refuse: &mut dyn FnMut(String, String)) {
     }
 }
 
-/// What the members' Pod Security level refuses in any case.
+/// Metadata of the object itself, or what it gives to its pods, Jobs and claims.
+fn examine_metadata(path: &str, meta: &Value, refuse: &mut dyn FnMut(String, String)) {
+    for field in ["ownerReferences", "finalizers"] {
+        if pods::list(meta.get(field)).next().is_some() {
+            refuse(
+                format!("it has {field}, which mean nothing on another cluster"),
+                format!("remove {path}.{field}"),
+            );
+        }
+    }
+    for key in meta.get("annotations").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
+        let todo = match key.as_str() {
+            "kubernetes.io/ingress.class" => "set spec.ingressClassName instead",
+            "volume.beta.kubernetes.io/storage-class" => "set spec.storageClassName instead",
+            key if key.ends_with("-snippet") || key.ends_with("-snippets") => {
+                "remove it: it would configure a controller that all tenants share"
+            }
+            _ => continue,
+        };
+        refuse(format!("its annotation {key} is not taken"), todo.to_owned());
+    }
+}
+
+/// Sources of volumes that tenants may use.
+const VOLUMES: [&str; 7] =
+    ["configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "ephemeral"];
+
+/// What no tenant's pods may have on a member.
 fn examine_pods(object: &Object, refuse: &mut dyn FnMut(String, String)) {
+    for claim in pods::claims(object) {
+        if claim.pointer("/spec/volumeName").is_some_and(|name| !name.is_null()) {
+            refuse("it names the volume of its claim".to_owned(), "remove spec.volumeName".to_owned());
+        }
+    }
     let Some(pod) = pods::spec(object) else { return };
     let is_true = |value: Option<&Value>| value.and_then(Value::as_bool).unwrap_or(false);
     for field in ["hostNetwork", "hostPID", "hostIPC"] {
@@ -314,11 +341,35 @@ fn examine_pods(object: &Object, refuse: &mut dyn FnMut(String, String)) {
             refuse(format!("its pods use {field}"), format!("remove {field}"));
         }
     }
-    for volume in pods::list(pod.get("volumes")).filter(|volume| volume.get("hostPath").is_some()) {
+    for volume in pods::list(pod.get("volumes")) {
         let name = pods::text(volume, &["name"]).unwrap_or_default();
+        let sources = volume.as_object().into_iter().flatten();
+        let others = sources.filter(|(source, value)| {
+            *source != "name" && !value.is_null() && !VOLUMES.contains(&source.as_str())
+        });
+        for (source, _) in others {
+            refuse(
+                format!("its volume {name} is of source {source}, which is not taken"),
+                "use a PersistentVolumeClaim, a ConfigMap or an emptyDir".to_owned(),
+            );
+        }
+    }
+    for field in ["priority", "nodeName"] {
+        if pod.get(field).is_some_and(|value| !value.is_null()) {
+            refuse(format!("its pods set {field}"), format!("remove {field}"));
+        }
+    }
+    if let Some(class) = pod.get("priorityClassName").and_then(Value::as_str)
+        && class.starts_with("system-")
+    {
+        let todo = "remove priorityClassName, or use a class that the members offer to tenants";
+        refuse(format!("its pods have priority class {class}"), todo.to_owned());
+    }
+    if pod.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds > 3600)
+    {
         refuse(
-            format!("its volume {name} is a hostPath"),
-            "use a PersistentVolumeClaim, a ConfigMap or an emptyDir".to_owned(),
+            "its pods may take more than an hour to end".to_owned(),
+            "set terminationGracePeriodSeconds to 3600 or less".to_owned(),
         );
     }
     for container in pods::containers(pod) {

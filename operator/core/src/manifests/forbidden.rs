@@ -1,41 +1,47 @@
-//! What a tenant may not set in a manifest.
+//! What a tenant may not set in a manifest: docs/rules.md, "What a manifest may say".
 
 use domicile_crds::keys;
 use serde_json::Value;
 
 use super::{Kind, list, pods};
 
+/// The sources of volumes that stay on the member and that Pod Security, quotas and network policies are about.
+const VOLUMES: [&str; 7] =
+    ["configMap", "secret", "projected", "emptyDir", "downwardAPI", "persistentVolumeClaim", "ephemeral"];
+/// Annotations that name a class and win over the field that does.
+const CLASSES: [&str; 2] = ["volume.beta.kubernetes.io/storage-class", "kubernetes.io/ingress.class"];
+/// Longest time that pods may take to end, in seconds: as long as a source may drain.
+const GRACE_MAX: i64 = 3600;
+
 /// A field that would reach beyond the tenant's own objects, or that is Domicile's.
-pub(super) fn forbidden_field(kind: Kind, manifest: &Value) -> Option<&'static str> {
+pub(super) fn forbidden_field(kind: Kind, manifest: &Value) -> Option<String> {
     let has = |path: &str| manifest.pointer(path).is_some_and(|v| !v.is_null());
-    if has("/metadata/ownerReferences") {
-        return Some("metadata.ownerReferences");
-    }
-    if has("/metadata/finalizers") {
-        return Some("metadata.finalizers");
-    }
     if has("/metadata/generateName") {
-        return Some("metadata.generateName");
+        return Some("metadata.generateName".to_owned());
     }
-    let keys = ["/metadata/labels", "/metadata/annotations", "/spec/template/metadata/labels"];
-    let ours = |path: &&str| {
-        let object = manifest.pointer(path).and_then(Value::as_object);
-        object.is_some_and(|o| o.keys().any(|key| key.starts_with(keys::GROUP)))
-    };
-    if keys.iter().any(ours) {
-        return Some("a label or annotation that begins with domicile.dev");
+    if let Some(found) = metadata_fields(kind, manifest) {
+        return Some(found);
     }
     let is = |path: &str, value: &str| manifest.pointer(path).and_then(Value::as_str) == Some(value);
-    match kind.name() {
-        "Service" if is("/spec/type", "ExternalName") => Some("spec.type ExternalName"),
-        "Service" if has("/spec/externalIPs") => Some("spec.externalIPs"),
-        "NetworkPolicy" if has("/spec/egress") => Some("spec.egress"),
+    let field = match kind.name() {
+        "Service" if is("/spec/type", "ExternalName") => "spec.type ExternalName",
+        "Service" if has("/spec/externalIPs") => "spec.externalIPs",
+        "NetworkPolicy" if has("/spec/egress") => "spec.egress",
         "NetworkPolicy" if list(manifest, "/spec/policyTypes").iter().any(|t| t == "Egress") => {
-            Some("policy type Egress")
+            "policy type Egress"
         }
-        "StatefulSet" if deletes_claims(manifest) => Some("spec.persistentVolumeClaimRetentionPolicy Delete"),
-        _ => pods(kind, manifest).and_then(pod_field),
-    }
+        "PersistentVolumeClaim" if has("/spec/volumeName") => "spec.volumeName",
+        "StatefulSet"
+            if list(manifest, "/spec/volumeClaimTemplates")
+                .iter()
+                .any(|claim| claim.pointer("/spec/volumeName").is_some_and(|name| !name.is_null())) =>
+        {
+            "spec.volumeClaimTemplates.spec.volumeName"
+        }
+        "StatefulSet" if deletes_claims(manifest) => "spec.persistentVolumeClaimRetentionPolicy Delete",
+        _ => return pods(kind, manifest).and_then(pod_field),
+    };
+    Some(field.to_owned())
 }
 
 /// Whether Kubernetes would delete the claims of a StatefulSet with its pods: a suspension, which scales to zero, would
@@ -47,23 +53,72 @@ fn deletes_claims(manifest: &Value) -> bool {
     })
 }
 
-/// What would give pods more of a node than their containers. Pod Security says the same on the member, but only to
-/// the controller that then can't make them.
-fn pod_field(pods: &Value) -> Option<&'static str> {
-    let yes = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_bool) == Some(true);
-    let on_node = |volume: &Value| volume.get("hostPath").is_some_and(|path| !path.is_null());
-    let mut containers = ["/containers", "/initContainers", "/ephemeralContainers"]
-        .into_iter()
-        .flat_map(|kind| list(pods, kind));
-    if yes(pods, "/hostNetwork") {
-        Some("hostNetwork")
-    } else if yes(pods, "/hostPID") {
-        Some("hostPID")
-    } else if yes(pods, "/hostIPC") {
-        Some("hostIPC")
-    } else if list(pods, "/volumes").iter().any(on_node) {
-        Some("a hostPath volume")
-    } else {
-        containers.any(|container| yes(container, "/securityContext/privileged")).then_some("privileged")
+/// Its own metadata, and whatever Kubernetes copies onto what the object makes.
+fn metadata_fields(kind: Kind, manifest: &Value) -> Option<String> {
+    let nested: &[&str] = match kind.name() {
+        "Deployment" | "StatefulSet" | "Job" => &["spec.template"],
+        "CronJob" => &["spec.jobTemplate", "spec.jobTemplate.spec.template"],
+        _ => &[],
+    };
+    let at = |path: &str| manifest.pointer(&format!("/{}/metadata", path.replace('.', "/")));
+    let own = manifest.pointer("/metadata").map(|meta| ("metadata".to_owned(), meta));
+    let nested = nested.iter().filter_map(|path| Some((format!("{path}.metadata"), at(path)?)));
+    let claims = list(manifest, "/spec/volumeClaimTemplates").iter();
+    let claims = claims.filter_map(|claim| claim.get("metadata"));
+    let volumes = pods(kind, manifest).map_or(&[][..], |pods| list(pods, "/volumes")).iter();
+    let volumes = volumes.filter_map(|volume| volume.pointer("/ephemeral/volumeClaimTemplate/metadata"));
+    let claims = claims.chain(volumes).map(|meta| ("volumeClaimTemplate.metadata".to_owned(), meta));
+    own.into_iter().chain(nested).chain(claims).find_map(|(path, meta)| metadata_field(&path, meta))
+}
+
+fn metadata_field(path: &str, meta: &Value) -> Option<String> {
+    for field in ["ownerReferences", "finalizers"] {
+        if meta.get(field).is_some_and(|found| !found.is_null()) {
+            return Some(format!("{path}.{field}"));
+        }
     }
+    let keys =
+        |field: &str| meta.get(field).and_then(Value::as_object).into_iter().flat_map(|all| all.keys());
+    if keys("labels").chain(keys("annotations")).any(|key| key.starts_with(keys::GROUP)) {
+        return Some("a label or annotation that begins with domicile.dev".to_owned());
+    }
+    keys("annotations").find(|key| is_reserved(key)).map(|key| format!("the annotation {key}"))
+}
+
+/// Annotations that name a class past its field, or that are configuration of a controller all tenants share.
+fn is_reserved(annotation: &str) -> bool {
+    let name = annotation.rsplit('/').next().unwrap_or_default();
+    CLASSES.contains(&annotation) || name.ends_with("-snippet") || name.ends_with("-snippets")
+}
+
+/// What would give pods more of a node than their containers, or lead their data past all rules. Pod Security says
+/// some of it on the member, but only to the controller that then can't make them.
+fn pod_field(pods: &Value) -> Option<String> {
+    let yes = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_bool) == Some(true);
+    if let Some(field) =
+        ["hostNetwork", "hostPID", "hostIPC"].into_iter().find(|f| yes(pods, &format!("/{f}")))
+    {
+        return Some(field.to_owned());
+    }
+    let sources = list(pods, "/volumes").iter().filter_map(Value::as_object).flatten();
+    let mut others = sources.filter(|(source, value)| {
+        *source != "name" && !value.is_null() && !VOLUMES.contains(&source.as_str())
+    });
+    if let Some((source, _)) = others.next() {
+        return Some(format!("a {source} volume"));
+    }
+    let text = |path: &str| pods.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    if text("/priorityClassName").starts_with("system-") {
+        return Some(format!("priorityClassName {}", text("/priorityClassName")));
+    }
+    let set = |field: &str| pods.get(field).is_some_and(|value| !value.is_null());
+    if let Some(field) = ["priority", "nodeName"].into_iter().find(|field| set(field)) {
+        return Some(field.to_owned());
+    }
+    if pods.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|s| s > GRACE_MAX) {
+        return Some(format!("terminationGracePeriodSeconds above {GRACE_MAX}"));
+    }
+    let lists = ["/containers", "/initContainers", "/ephemeralContainers"];
+    let mut containers = lists.into_iter().flat_map(|kind| list(pods, kind));
+    containers.any(|container| yes(container, "/securityContext/privileged")).then(|| "privileged".to_owned())
 }
