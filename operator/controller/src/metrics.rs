@@ -47,6 +47,8 @@ pub(crate) struct Metrics {
     pub(crate) reachable: Family<ClusterLabel, Gauge>,
     /// Workloads that wait for a person.
     pub(crate) stalled: Gauge,
+    /// Workloads of which something is, or may be, where it may not be.
+    pub(crate) not_compliant: Gauge,
     /// Workloads known.
     pub(crate) workloads: Gauge,
     /// Objects on members that somebody else had changed.
@@ -80,6 +82,11 @@ impl Metrics {
             "domicile_workloads_stalled",
             "Workloads that wait for a person",
             metrics.stalled.clone(),
+        );
+        registry.register(
+            "domicile_workloads_not_compliant",
+            "Workloads of which something is, or may be, where it may not be",
+            metrics.not_compliant.clone(),
         );
         registry.register("domicile_workloads", "Workloads known", metrics.workloads.clone());
         registry.register(

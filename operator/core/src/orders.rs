@@ -40,12 +40,27 @@ pub struct Outlook {
     pub orders: Vec<Order>,
     /// What its moves wait for, by ordinal.
     pub waits: Vec<(i32, Wait)>,
+    /// What has moved away and isn't gone yet.
+    pub sources: Vec<Source>,
     /// The workload has no Assignment, and a member that may have something of it can't be asked.
     pub placement_unknown: Option<ClusterName>,
     /// A new generation isn't applied, because what runs must be left as it is.
     pub update_held: bool,
     /// When to look again.
     pub next: Option<Timestamp>,
+}
+
+/// Where a copy was before the switch of a move that hasn't ended: it may still run there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which copy.
+    pub ordinal: i32,
+    /// Where.
+    pub cluster: ClusterName,
+    /// From when on somebody must know if its member doesn't answer.
+    pub unfenced: Timestamp,
+    /// From when on somebody must look why it is still there.
+    pub overdue: Timestamp,
 }
 
 /// What is known when deriving.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domicile_crds::{
-    Candidates, Endpoint, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
+    Candidates, ClusterName, Endpoint, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
     TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ use crate::{
     text::{cause_name, shorten},
     world::ClusterId,
 };
+
+mod sources;
 
 /// The reason of a workload that waits until its predecessor's copies have gone.
 const SUCCEEDING: &str = "EarlierCopies";
@@ -190,14 +192,31 @@ impl Situation<'_> {
         for seat in placed() {
             let failing = seat.failing.intersection(RuleSet::LEGAL);
             if let Some(rule) = failing.first() {
-                return claim("False", rule.name(), &self.finding(row, seat, rule, true));
+                return claim("False", rule.name(), &self.finding(row, seat.at.as_ref(), rule, true));
+            }
+        }
+        for source in self.sources() {
+            let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
+            if let Some(rule) = failing.first() {
+                let found = self.finding(row, Some(source), rule, true);
+                return claim(
+                    "False",
+                    rule.name(),
+                    &format!("{found}; what has moved away isn't gone from there yet"),
+                );
             }
         }
         for seat in placed() {
             let stale = seat.failing.intersection(RuleSet::EMPTY.with(Rule::ObservationStale));
             let unknown = seat.unknown.intersection(RuleSet::LEGAL).union(stale);
             if let Some(rule) = unknown.first() {
-                return claim("Unknown", rule.name(), &self.finding(row, seat, rule, false));
+                return claim("Unknown", rule.name(), &self.finding(row, seat.at.as_ref(), rule, false));
+            }
+        }
+        for source in self.sources() {
+            let unknown = self.judge(row, source).1.intersection(RuleSet::LEGAL);
+            if let Some(rule) = unknown.first() {
+                return claim("Unknown", rule.name(), &self.finding(row, Some(source), rule, false));
             }
         }
         match placed().next() {
@@ -206,9 +225,9 @@ impl Situation<'_> {
         }
     }
 
-    fn finding(&self, row: Option<&ClassRow>, seat: &SeatVerdict, rule: Rule, certain: bool) -> String {
-        let name = seat.at.as_ref().map(ToString::to_string).unwrap_or_default();
-        let id = seat.at.as_ref().and_then(|name| self.world.find_cluster(name));
+    fn finding(&self, row: Option<&ClassRow>, at: Option<&ClusterName>, rule: Rule, certain: bool) -> String {
+        let name = at.map(ToString::to_string).unwrap_or_default();
+        let id = at.and_then(|name| self.world.find_cluster(name));
         let found = row.zip(id).and_then(|(row, id)| {
             explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule)
         });
@@ -266,6 +285,9 @@ impl Situation<'_> {
                 let message = format!("must leave {at} because {cause}, but {obstacle}; nothing is deleted");
                 return Some(claim(obstacle.name(), &message));
             }
+        }
+        if let Some((reason, message)) = self.source_stays() {
+            return Some(claim(reason, &message));
         }
         let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing", "HubNotAllowed"];
         let problem = self.problems.iter().find(|problem| fatal.contains(&problem.reason.as_str()))?;
@@ -326,7 +348,7 @@ impl Situation<'_> {
 
 /// A cluster with its site, country and provider.
 #[must_use]
-pub fn place(world: &World, cluster: &domicile_crds::ClusterName) -> Place {
+pub fn place(world: &World, cluster: &ClusterName) -> Place {
     let site = world.find_cluster(cluster).and_then(|id| world.site_of(id));
     Place {
         cluster: cluster.clone(),

@@ -1,11 +1,14 @@
 //! `kubectl domicile map`: where everything runs.
 //!
-//! Made of what the hub has recorded (Assignments), which holds whether or not anybody keeps watch.
+//! Made of what the hub has recorded (Assignments, and Migrations that haven't ended), which holds whether or not anybody keeps watch.
 //! [`chart`] is pure: objects in, a [`Chart`] out.
 
 use std::collections::BTreeMap;
 
-use domicile_crds::{Assignment, MemberCluster, Scheduling, Seat, SeatPhase, Site, SiteState};
+use domicile_crds::{
+    Assignment, ClusterName, MemberCluster, Migration, MigrationStep, Scheduling, Seat, SeatPhase, Site,
+    SiteState,
+};
 use kube::ResourceExt;
 use kube::api::Api;
 use serde::Serialize;
@@ -70,15 +73,23 @@ fn is_zero(number: &usize) -> bool {
 /// If the hub doesn't show what is needed.
 pub async fn run(args: &MapArgs, options: &HubArgs) -> Result<String, MapError> {
     let hub = Cluster::hub(&options.target()).await?;
-    let clusters = 
+    let clusters =
         hub.collect_readable(Api::all(hub.client.clone()), |cluster: MemberCluster| cluster).await?;
     let sites = hub.collect_readable(Api::all(hub.client.clone()), |site: Site| site).await?;
-    let assignments = match &args.namespace {
-        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
-        None => Api::all(hub.client.clone()),
+    let (assignments, migrations) = match &args.namespace {
+        Some(namespace) => {
+            let namespace = namespace.as_str();
+            (Api::namespaced(hub.client.clone(), namespace), Api::namespaced(hub.client.clone(), namespace))
+        }
+        None => (Api::all(hub.client.clone()), Api::all(hub.client.clone())),
     };
-    let seats = hub.collect_readable(assignments, seats_of).await?;
-    let mut chart = chart(&clusters, &sites, seats.iter().flatten());
+    let placed = |assignment: Assignment| (workload(&assignment), seats_of(assignment));
+    let mut seats: BTreeMap<_, _> = hub.collect_readable(assignments, placed).await?.into_iter().collect();
+    let moving = |migration: Migration| source_of(&migration);
+    for (workload, ordinal, from) in hub.collect_readable(migrations, moving).await?.into_iter().flatten() {
+        add_source(seats.entry(workload).or_default(), ordinal, &from);
+    }
+    let mut chart = chart(&clusters, &sites, seats.values().flatten());
     if args.namespace.is_some() {
         chart.drop_empty();
     }
@@ -96,6 +107,26 @@ pub fn seats_of(assignment: Assignment) -> Vec<TenantSeat> {
     let tenant = assignment.spec.tenant.map_or_else(|| format!("({namespace})"), |tenant| tenant.to_string());
     let seats = assignment.spec.seats.into_iter();
     seats.map(|seat| (tenant.clone(), Seat { inventory: Vec::new(), ..seat })).collect()
+}
+
+fn workload(assignment: &Assignment) -> (String, String) {
+    (assignment.namespace().unwrap_or_default(), assignment.name_any())
+}
+
+/// Of a move that hasn't ended: the workload, the copy, and where that was before.
+fn source_of(migration: &Migration) -> Option<((String, String), i32, ClusterName)> {
+    let step = migration.status.as_ref().and_then(|status| status.step);
+    let workload = (migration.namespace().unwrap_or_default(), migration.spec.workload.to_string());
+    let from = (workload, migration.spec.seat, migration.spec.from.clone());
+    (!step.is_some_and(MigrationStep::is_final)).then_some(from)
+}
+
+/// Once a move has switched, the Assignment doesn't name its source any more, where the copy may still run.
+fn add_source(seats: &mut Vec<TenantSeat>, ordinal: i32, from: &ClusterName) {
+    let moved = seats.iter().find(|(_, seat)| seat.ordinal == ordinal && seat.cluster != *from);
+    if let Some((tenant, seat)) = moved.cloned() {
+        seats.push((tenant, Seat { cluster: from.clone(), phase: SeatPhase::Leaving, ..seat }));
+    }
 }
 
 /// Draws the map.

@@ -65,6 +65,33 @@ fn everything_has_a_place_on_the_map() {
     ");
 }
 
+/// The copy may still run where it was, until the move has ended.
+#[test]
+fn the_source_of_a_move_is_on_the_map_until_it_is_gone() {
+    let migration = |step: &str| -> Migration {
+        let spec = json!({
+            "workload": "a", "tenant": "shop", "seat": 0, "from": "nl-ams-2", "to": "nl-ams-1", "epoch": 2, "generation": 1,
+            "cause": {"kind": "ApprovalRevoked", "subject": "HostingProvider/schelde"}, "digest": "0011223344556677",
+        });
+        let metadata = json!({"name": "a-0", "namespace": "shop-ns"});
+        from_value(json!({"metadata": metadata, "spec": spec, "status": {"step": step}})).unwrap()
+    };
+    let shown = |step: &str, at: &str| {
+        let assignment = assignment(Some("shop"), &[(at, "Active")]);
+        let key = workload(&assignment);
+        let mut seats = seats_of(assignment);
+        if let Some((of, ordinal, from)) = source_of(&migration(step)) {
+            assert_eq!(of, key);
+            add_source(&mut seats, ordinal, &from);
+        }
+        seats.into_iter().map(|(_, seat)| (seat.cluster.to_string(), seat.phase)).collect::<Vec<_>>()
+    };
+    let (target, source) = (("nl-ams-1".to_owned(), SeatPhase::Active), "nl-ams-2".to_owned());
+    assert_eq!(shown("Switched", "nl-ams-1"), [target.clone(), (source.clone(), SeatPhase::Leaving)]);
+    assert_eq!(shown("Completed", "nl-ams-1"), [target]);
+    assert_eq!(shown("Starting", "nl-ams-2"), [(source, SeatPhase::Active)]);
+}
+
 #[test]
 fn a_part_of_the_map_shows_only_what_is_there() {
     let mut chart = drawn();

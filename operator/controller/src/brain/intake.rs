@@ -223,6 +223,7 @@ impl Brain {
         self.inspected.remove(key);
         self.unsettled.remove(key);
         self.stalled.remove(key);
+        self.not_compliant.remove(key);
         self.failures.retain(|(other, _), _| other != key);
     }
 

@@ -123,6 +123,7 @@ pub(crate) struct Brain {
     inspected: HashMap<WorkloadKey, Timestamp>,
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
+    not_compliant: HashSet<WorkloadKey>,
     /// When it was said last what a deleted workload has left.
     told: HashMap<WorkloadKey, Timestamp>,
     timers: BTreeMap<Timestamp, BTreeSet<WorkloadKey>>,
@@ -162,6 +163,7 @@ impl Brain {
             inspected: HashMap::new(),
             unsettled: HashMap::new(),
             stalled: HashSet::new(),
+            not_compliant: HashSet::new(),
             told: HashMap::new(),
             timers: BTreeMap::new(),
         }
@@ -232,6 +234,8 @@ impl Brain {
         }
         self.hands.metrics.workloads.set(i64::try_from(self.workloads.len()).unwrap_or(i64::MAX));
         self.hands.metrics.stalled.set(i64::try_from(self.stalled.len()).unwrap_or(i64::MAX));
+        let not_compliant = i64::try_from(self.not_compliant.len()).unwrap_or(i64::MAX);
+        self.hands.metrics.not_compliant.set(not_compliant);
     }
 
     /// Derives and hands out, for every workload that something concerns.

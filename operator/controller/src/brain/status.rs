@@ -67,6 +67,12 @@ impl Brain {
         } else {
             self.stalled.remove(key)
         };
+        let compliant = condition_of(&next.conditions, condition::COMPLIANT);
+        if compliant.is_some_and(|c| c.status != "True") {
+            self.not_compliant.insert(key.clone())
+        } else {
+            self.not_compliant.remove(key)
+        };
         self.inspect_if_needed(verdict, ready, now);
         self.report_moves(key, outlook);
         if old == Some(&next) {

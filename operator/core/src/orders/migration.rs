@@ -1,10 +1,11 @@
 //! Moves: proposing one, its next step, its end.
 
-use domicile_crds::{ClusterName, MigrationStep, Seat};
+use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat};
 use jiff::Timestamp;
 
 use super::{
-    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, apply, inventory, keep_orders, kept_at,
+    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, Source, apply, inventory, keep_orders,
+    kept_at,
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -14,6 +15,10 @@ use crate::{
     moves::{Proposal, Wait, may_begin, plan_digest},
     render::Mode,
 };
+
+/// How long a source that is to be removed may be out of reach before somebody is told: a member that misses a probe
+/// or two is none.
+const OUT_OF_REACH_SECONDS: i32 = 30;
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -195,6 +200,7 @@ fn finish_orders(
             message,
         ));
     }
+    source_remains(copy, spec, (switched, desk.now), out);
     if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
         return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
     }
@@ -247,6 +253,24 @@ fn finish_orders(
         retain_claims: true,
         because: Removal::Moved { to: spec.to.clone() },
     }));
+}
+
+/// Takes note that the source isn't gone yet, and of when that is no longer as it should be.
+fn source_remains(
+    copy: &Copy<'_>,
+    spec: &MigrationSpec,
+    (switched, now): (Timestamp, Timestamp),
+    out: &mut Outlook,
+) {
+    let after = |at: Timestamp, seconds: i32| {
+        at.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
+    };
+    let due = after(switched, copy.workload.drain_seconds);
+    let unfenced = after(due, OUT_OF_REACH_SECONDS);
+    let overdue = after(due, copy.workload.progress_deadline_seconds);
+    look_again(out, now, unfenced);
+    look_again(out, now, overdue);
+    out.sources.push(Source { ordinal: spec.seat, cluster: spec.from.clone(), unfenced, overdue });
 }
 
 /// Takes back what a move has brought to its target. The source was never touched, or is brought up again.

@@ -1,11 +1,17 @@
 //! A small fleet in which everything is lawful, to be changed one fact at a time.
 
+use std::collections::{BTreeMap, HashSet};
+
 use domicile_core::{
     Change, Engine, Rule, RuleSet,
     decide::{Verdict, Wish, decide},
     eligibility::judge_workload,
+    moves::Memory,
+    observed::Observed,
+    orders::{Desk, orders},
+    report::Situation,
 };
-use domicile_crds::WorkloadKey;
+use domicile_crds::{TenantWorkloadStatus, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -270,6 +276,17 @@ impl Fleet {
     /// When the verdict on `shop/web` can change by itself.
     pub(crate) fn next(&mut self) -> Option<String> {
         self.verdict().next.map(|at| at.to_string())
+    }
+
+    /// What is told of `shop/web`, by whoever has seen and remembers this.
+    pub(crate) fn status(&mut self, observed: &Observed, memory: &mut Memory) -> TenantWorkloadStatus {
+        let verdict = self.verdict();
+        let (world, classes, gone) = (self.engine.world(), self.engine.classes(), HashSet::new());
+        let mut desk = Desk { world, classes, observed, memory, gone: &gone, now: self.now };
+        let outlook = orders(&mut desk, &verdict);
+        let (endpoints, now) = (BTreeMap::new(), self.now);
+        let (verdict, outlook, endpoints) = (&verdict, &outlook, &endpoints);
+        Situation { world, classes, observed, verdict, outlook, problems: &[], endpoints, now }.status(None)
     }
 
     /// Rules that fail where the first copy is, and those that can't be told.

@@ -18,4 +18,6 @@ mod reactions;
 #[cfg(test)]
 mod seats;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod stopping;

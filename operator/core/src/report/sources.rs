@@ -1,0 +1,55 @@
+//! What has moved away and isn't gone yet: the Assignment doesn't name it any more, and it may run all the same.
+
+use domicile_crds::ClusterName;
+
+use super::Situation;
+use crate::{Horizon, Rule, RuleSet, class::ClassRow, eligibility::judge_workload, moves::move_of};
+
+impl Situation<'_> {
+    /// Where copies were before the switch of their moves.
+    pub(super) fn sources(&self) -> Vec<&ClusterName> {
+        if self.world.is_succeeding(self.key()) {
+            return Vec::new();
+        }
+        let seats = self.world.active_seats(self.key()).into_iter();
+        let source = |seat: &domicile_crds::Seat| {
+            let spec = &move_of(self.world, self.key(), seat.ordinal)?.spec;
+            (seat.cluster == spec.to && seat.epoch >= spec.epoch).then_some(&spec.from)
+        };
+        seats.filter_map(source).collect()
+    }
+
+    /// Which rules fail and which can't be told where something still is.
+    pub(super) fn judge(&self, row: Option<&ClassRow>, cluster: &ClusterName) -> (RuleSet, RuleSet) {
+        let Some((row, id)) = row.zip(self.world.find_cluster(cluster)) else {
+            return (RuleSet::EMPTY, RuleSet::LEGAL);
+        };
+        let cell = row.cell(id);
+        let mut horizon = Horizon::new(self.now);
+        let own = judge_workload(self.world, &row.class.tenant, self.key(), id, &mut horizon);
+        (cell.failing.union(own), cell.unknown.without(Rule::ClusterNotReady))
+    }
+
+    /// Why a person must look at a source, if so.
+    pub(super) fn source_stays(&self) -> Option<(&'static str, String)> {
+        self.outlook.sources.iter().find_map(|source| {
+            let cluster = &source.cluster;
+            if !self.observed.is_reachable(cluster) && source.unfenced <= self.now {
+                let message = format!(
+                    "it has moved, and MemberCluster/{cluster} can't be reached: what was there may still run, and is \
+                     removed when that answers again"
+                );
+                return Some(("SourceUnfenced", message));
+            }
+            (source.overdue <= self.now).then(|| {
+                let wait = self.outlook.waits.iter().find(|(ordinal, _)| *ordinal == source.ordinal);
+                let why = wait.map_or_else(
+                    || "look there for finalizers and for pods that don't end".to_owned(),
+                    |(_, wait)| wait.to_string(),
+                );
+                let message = format!("it has moved, and what was on MemberCluster/{cluster} isn't gone: {why}");
+                ("SourceRemains", message)
+            })
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! What a tenant is told of a move that has switched: the Assignment names the target alone.
+
+use domicile_core::{Change, moves::Memory, observed::Observed};
+use domicile_crds::{TenantWorkloadStatus, condition_of};
+use serde_json::json;
+
+use crate::fixture::{Fleet, NOON, key, name, read};
+
+/// Moved from Amsterdam to Brussels, and not gone from Amsterdam yet.
+fn switched(cause: &str, step: Option<&str>) -> Fleet {
+    let mut fleet = Fleet::lawful();
+    let seat = json!({"ordinal": 0, "cluster": "bru-1", "epoch": 2, "generation": 1, "phase": "Active"});
+    let spec = json!({"tenant": "shop", "seats": [seat]});
+    let assignment = read(json!({"metadata": {"name": "web"}, "spec": spec}));
+    fleet.apply(Change::Assignment(key("shop/web"), Some(Box::new(assignment))));
+    fleet.moving("ams-1", "bru-1", cause, step);
+    fleet
+}
+
+fn seen(reachable: &[&str]) -> Observed {
+    let mut observed = Observed::default();
+    for cluster in reachable {
+        let member = observed.member_mut(&name(cluster));
+        (member.reachable, member.synced) = (true, true);
+        member.verified.insert(name("shop"));
+    }
+    observed
+}
+
+fn said(status: &TenantWorkloadStatus, kind: &str) -> String {
+    let told = condition_of(&status.conditions, kind);
+    told.map_or("nothing".to_owned(), |c| format!("{} {}: {}", c.status, c.reason, c.message))
+}
+
+#[test]
+fn a_source_that_must_be_left_is_not_compliant_until_it_is_gone() {
+    let (observed, mut memory) = (seen(&["ams-1", "bru-1"]), Memory::default());
+    let mut fleet = switched("ApprovalRevoked", None);
+    assert!(
+        said(&fleet.status(&observed, &mut memory), "Compliant").starts_with("True"),
+        "it may be there still"
+    );
+
+    fleet.decide("r", "Site/nl-ams", "Revoked", json!({}));
+    let compliant = said(&fleet.status(&observed, &mut memory), "Compliant");
+    assert!(compliant.starts_with("False ApprovalRevoked: ams-1: "), "{compliant}");
+    assert!(compliant.ends_with("; what has moved away isn't gone from there yet"), "{compliant}");
+
+    fleet.apply(Change::Cluster(name("ams-1"), None));
+    assert!(said(&fleet.status(&observed, &mut memory), "Compliant").starts_with("Unknown"));
+
+    let mut ended = switched("ApprovalRevoked", Some("Completed"));
+    ended.decide("r", "Site/nl-ams", "Revoked", json!({}));
+    assert!(said(&ended.status(&observed, &mut memory), "Compliant").starts_with("True"));
+}
+
+#[test]
+fn a_source_that_does_not_go_calls_for_help() {
+    let (there, away) = (seen(&["ams-1", "bru-1"]), seen(&["bru-1"]));
+    let mut memory = Memory::default();
+    let mut fleet = switched("ApprovalRevoked", None);
+    fleet.decide("r", "Site/nl-ams", "Revoked", json!({})).at(NOON);
+    assert_eq!(said(&fleet.status(&there, &mut memory), "Stalled"), "nothing");
+    assert_eq!(said(&fleet.status(&away, &mut memory), "Stalled"), "nothing", "it may only be slow");
+
+    // Ten seconds to drain, and half a minute of patience.
+    fleet.at("2026-06-01T12:00:40Z");
+    assert!(said(&fleet.status(&away, &mut memory), "Stalled").starts_with("True SourceUnfenced: "));
+    assert_eq!(said(&fleet.status(&there, &mut memory), "Stalled"), "nothing");
+
+    // Ten seconds to drain, and the ten minutes that a copy may take.
+    fleet.at("2026-06-01T12:10:09Z");
+    assert_eq!(said(&fleet.status(&there, &mut memory), "Stalled"), "nothing");
+    fleet.at("2026-06-01T12:10:10Z");
+    let stalled = said(&fleet.status(&there, &mut memory), "Stalled");
+    assert!(
+        stalled.starts_with("True SourceRemains: ") && stalled.contains("MemberCluster/ams-1"),
+        "{stalled}"
+    );
+}
