@@ -20,8 +20,13 @@ pub const APPLIED_ANNOTATION: &str = "domicile.dev/applied";
 /// Annotation by which a person lets go of objects on a member that is gone for good: its value is the member's name.
 pub const ABANDON_ANNOTATION: &str = "domicile.dev/abandon";
 
+/// Annotation on member objects that were scaled to zero or suspended by the operator.
+pub const HALTED_ANNOTATION: &str = "domicile.dev/halted";
+
 /// Field manager of everything that the operator applies.
 pub const FIELD_MANAGER: &str = "domicile";
+/// Field manager of what the operator writes to stop something, and of nothing else.
+pub const HALT_MANAGER: &str = "domicile-halt";
 
 /// The user as whom the operator acts on a member for `tenant`.
 #[must_use]

@@ -37,6 +37,7 @@ fn nothing_forbidden_ever_happens_and_it_comes_to_rest() {
             sim.work();
             sim.look();
         }
+        sim.suspend();
         sim.calm();
         sim.rest();
     }

@@ -56,6 +56,8 @@ pub(crate) struct Sim {
     sites: BTreeMap<&'static str, &'static str>,
     scheduling: BTreeMap<&'static str, &'static str>,
     narrow: BTreeMap<&'static str, bool>,
+    /// Workloads with manifests that no tenant may have.
+    unreadable: BTreeSet<WorkloadKey>,
     made: u64,
     log: Vec<String>,
 }
@@ -84,6 +86,7 @@ impl Sim {
             sites: world::MEMBERS.iter().map(|(_, site, ..)| (*site, "Online")).collect(),
             scheduling: world::MEMBERS.iter().map(|(name, ..)| (*name, "Open")).collect(),
             narrow: world::TENANTS.iter().map(|name| (*name, false)).collect(),
+            unreadable: BTreeSet::new(),
             made: 0,
             log: Vec::new(),
         };

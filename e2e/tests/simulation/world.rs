@@ -85,13 +85,15 @@ pub(crate) fn tenant(name: &str, narrow: bool) -> Tenant {
 pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i64) -> TenantWorkload {
     let count = if shape == 2 { 2 } else { 1 };
     let strategy = if shape == 1 { "Recreate" } else { "RollingUpdate" };
+    // Owners rename things: what had the old name is there until the new one is ready.
+    let deployment = if generation % 4 == 3 { format!("{name}-other") } else { name.to_owned() };
     let manifests = json!([
         {
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-{}", generation % 2)},
             "data": {"generation": generation.to_string()},
         },
         {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": deployment},
             "spec": {
                 "replicas": 1, "strategy": {"type": strategy}, "selector": {"matchLabels": {"app": name}},
                 "template": {
@@ -122,4 +124,10 @@ fn with_data(name: &str, generation: i64) -> Value {
             "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
         },
     }])
+}
+
+/// The same with something in it that no tenant may have.
+pub(crate) fn unreadable(mut workload: TenantWorkload) -> TenantWorkload {
+    workload.spec.manifests.push(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sly"}}));
+    workload
 }

@@ -166,6 +166,12 @@ fn scale_to_zero(
     let mut found: Vec<Forbidden> = candidate.hub_stale().into_iter().collect();
     found.extend(candidate.namespace_of_another());
     found.extend(removal::volumes_taken_along(candidate, act, objects));
+    // What isn't there would be made, and this isn't the way to make anything.
+    let unseen = objects.iter().find(|item| !act.seen.iter().any(|seen| seen.item == **item));
+    found.extend(unseen.map(|item| Forbidden::NotSeen {
+        object: candidate.member_object(),
+        wanted: removal::item_label(item),
+    }));
     match because {
         Halt::Suspended => {
             let suspends =

@@ -193,6 +193,6 @@ fn seat_dropped(act: &Act<'_>) -> Vec<Forbidden> {
     found
 }
 
-fn item_label(item: &InventoryItem) -> String {
+pub(crate) fn item_label(item: &InventoryItem) -> String {
     format!("{}/{}", item.kind, item.name)
 }

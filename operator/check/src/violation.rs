@@ -252,6 +252,13 @@ forbidden! { object;
         volume: String,
     }
 
+    /// Something would be scaled to zero that wasn't seen there.
+    #[error("wanted only what runs to be scaled to zero, found {wanted}, which was not seen on {object}: leave it out")]
+    NotSeen {
+        /// What wasn't seen, as kind/name.
+        wanted: String,
+    }
+
     /// An object would be pruned that is still wanted.
     #[error("wanted only what {object} no longer has to be removed, found {wanted}, which it has: keep it")]
     StillWanted {

@@ -5,7 +5,7 @@ use domicile_core::{
     World,
     manifests::{Kind, ObjectRef},
     observed::Observed,
-    orders::{self, Because, Order},
+    orders::{self, Because, HaltCause, Order},
     text::shorten,
 };
 use domicile_crds::{
@@ -50,6 +50,7 @@ pub fn second_opinion(
         Order::CreateMigration(_, spec) => case.ask(&spec.to, What::PlanMove { migration: spec }),
         Order::Apply(apply) => case.apply(apply),
         Order::Remove(remove) => case.remove(remove),
+        Order::Halt(halt) => case.halt(halt),
         // It is part of what it comes before, as far as that is lawful without these.
         Order::KeepClaims(keep) => second_opinion(known, key, &without(&keep.before, &keep.sets), now),
         Order::ReleaseAssignment
@@ -63,7 +64,7 @@ pub fn second_opinion(
 fn without(order: &Order, objects: &[ObjectRef]) -> Order {
     let mut rest = order.clone();
     match &mut rest {
-        Order::Apply(apply) => apply.objects.retain(|object| !objects.contains(object)),
+        Order::Halt(halt) => halt.objects.retain(|object| !objects.contains(object)),
         Order::Remove(remove) => {
             remove
                 .objects
@@ -156,8 +157,6 @@ impl Case<'_> {
     }
 
     fn apply(&self, apply: &orders::Apply) -> Result<(), Vec<Violation>> {
-        let objects: Vec<InventoryItem> = apply.objects.iter().map(orders::item).collect();
-        let objects = &objects;
         let migration = self.migration(apply.ordinal);
         match apply.because {
             Because::Placed => self.ask(&apply.cluster, What::Apply { objects: &[], from: None }),
@@ -168,15 +167,16 @@ impl Case<'_> {
                 }
                 self.ask(&apply.cluster, What::Apply { objects: &[], from: Some(&migration.from) })
             }
-            Because::Stopping => {
-                let Some(migration) = migration else { return Ok(()) };
-                let because = Halt::Moving { to: &migration.to };
-                self.ask(&apply.cluster, What::ScaleToZero { objects, because })
-            }
-            Because::Suspended => {
-                self.ask(&apply.cluster, What::ScaleToZero { objects, because: Halt::Suspended })
-            }
         }
+    }
+
+    fn halt(&self, halt: &orders::Halt) -> Result<(), Vec<Violation>> {
+        let objects: Vec<InventoryItem> = halt.objects.iter().map(orders::item).collect();
+        let because = match (halt.because, self.migration(halt.ordinal)) {
+            (HaltCause::Moving, Some(migration)) => Halt::Moving { to: &migration.to },
+            _ => Halt::Suspended,
+        };
+        self.ask(&halt.cluster, What::ScaleToZero { objects: &objects, because })
     }
 
     fn remove(&self, remove: &orders::Remove) -> Result<(), Vec<Violation>> {

@@ -358,6 +358,29 @@ pub(crate) fn judge_own(
     }
 }
 
+/// Whether a decision suspends what a workload has at a cluster. Needs neither its manifests nor its class.
+pub(crate) fn is_suspended(
+    world: &World,
+    (tenant, key): (&TenantName, &WorkloadKey),
+    id: ClusterId,
+    horizon: &mut Horizon,
+) -> bool {
+    let Some(scene) = Scene::of(world, tenant, id) else { return false };
+    let own = judge_workload(world, tenant, key, id, horizon);
+    let mut suspended = own.contains(Rule::ApprovalSuspended);
+    let mut out = |rule, _, _| suspended |= rule == Rule::ApprovalSuspended;
+    for provider in scene.site.iter().flat_map(|site| [&site.operated_by, &site.owned_by]) {
+        let subject = (SubjectKind::HostingProvider, provider.as_str(), Object::Owner);
+        scene.examine_restrictions(subject, horizon, &mut out);
+    }
+    if let Some(site) = scene.view.site {
+        scene.examine_restrictions((SubjectKind::Site, site.as_str(), Object::Site), horizon, &mut out);
+    }
+    let tenant = (SubjectKind::Tenant, tenant.as_str(), Object::Tenant);
+    scene.examine_restrictions(tenant, horizon, &mut out);
+    suspended
+}
+
 /// The kinds that a cluster doesn't serve and a class uses, by name.
 #[must_use]
 pub fn kinds_missing(class: &PolicyClass, fact: &ClusterFact) -> Vec<&'static str> {

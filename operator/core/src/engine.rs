@@ -67,6 +67,9 @@ pub struct Engine {
     on_cluster: HashMap<ClusterId, BTreeSet<WorkloadKey>>,
     used_by: HashMap<WorkloadKey, Vec<ClusterId>>,
     reserved: HashMap<WorkloadKey, Resources>,
+    /// What is on record and of no class: deleted, nobody's or with manifests that can't be read. No answer is kept for
+    /// them, so that every decision concerns them.
+    unclassed: BTreeSet<WorkloadKey>,
     pending: Pending,
     touched: Touched,
     /// When what was seen of each cluster will be too old; without those of which it is.

@@ -25,6 +25,10 @@ pub struct ObjectView {
     pub completed: bool,
     /// It is being deleted.
     pub terminating: bool,
+    /// Its spec asks for no pods, or it has finished: nothing has to be done for it to stop.
+    pub stopped: bool,
+    /// It was stopped by us, and isn't as it was applied.
+    pub halted: bool,
     /// A StatefulSet whose claims Kubernetes deletes when it is scaled down or deleted.
     pub deletes_claims: bool,
 }

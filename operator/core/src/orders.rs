@@ -6,6 +6,7 @@
 mod claims;
 mod copy;
 mod departure;
+mod halt;
 mod migration;
 mod order;
 
@@ -27,11 +28,12 @@ use crate::{
 use claims::keep_claims_first;
 use copy::Copy;
 use departure::leaving_orders;
+use halt::suspend;
 use migration::{migration_orders, propose};
 
 pub use copy::is_ready;
 pub use departure::{departure, kept_at};
-pub use order::{Apply, Because, KeepClaims, Order, Removal, Remove};
+pub use order::{Apply, Because, Halt, HaltCause, KeepClaims, Order, Removal, Remove};
 
 /// What to do next, and what is waited for.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +84,13 @@ pub struct Desk<'a> {
 
 /// Derives what to do next for a workload that exists.
 pub fn orders(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
+    let mut out = derive(desk, verdict);
+    suspend(desk, &verdict.key, &mut out);
+    keep_claims_first(desk, &verdict.key, &mut out);
+    out
+}
+
+fn derive(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
     let mut out = Outlook { next: verdict.next, ..Outlook::default() };
     let key = &verdict.key;
     let Some(workload) = desk.world.workloads.get(key).cloned() else { return out };
@@ -107,7 +116,6 @@ pub fn orders(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
         out.orders.retain(|order| !matches!(order, Order::Apply(Apply { because: Because::Placed, .. })));
         out.orders.push(Order::UpdateAssignment(Box::new(spec)));
     }
-    keep_claims_first(desk, key, &mut out);
     out
 }
 
@@ -246,11 +254,6 @@ fn seat_orders(
     let Some(seat) = record.seat(verdict.ordinal).map(|seat| seat.clone()) else { return };
     let Ok(manifests) = &workload.manifests else { return };
     let copy = Copy { key, workload, manifests, seat: &seat };
-    if verdict.wish == Wish::Suspend {
-        let objects = desk.differing(&copy, &seat, Mode::Off);
-        let objects = objects.into_iter().filter(|o| o.kind.runs_pods()).collect();
-        apply(desk, &seat, Mode::Off, objects, (Because::Suspended, out));
-    }
     if let Some(migration) = move_of(desk.world, key, seat.ordinal).cloned() {
         migration_orders(desk, &copy, &migration, verdict, (record, out));
         return;

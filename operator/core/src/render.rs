@@ -15,8 +15,6 @@ pub enum Mode {
     Running,
     /// All but what must never run twice.
     Standby,
-    /// Nothing: scaled to zero, suspended. Data stays.
-    Off,
 }
 
 /// For whom and where a manifest is rendered.
@@ -49,7 +47,6 @@ impl Target<'_> {
         let off = match self.mode {
             Mode::Running => false,
             Mode::Standby => object.exclusive || self.all_exclusive,
-            Mode::Off => true,
         };
         object.object.kind.runs_pods() && (off || done)
     }

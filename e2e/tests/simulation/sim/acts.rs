@@ -6,7 +6,7 @@ use domicile_core::{
     Change,
     manifests::ObjectRef,
     observed::ObjectView,
-    orders::{Apply, Because, KeepClaims, Order, Outlook, Removal, Remove, object},
+    orders::{Apply, Because, Halt, KeepClaims, Order, Outlook, Removal, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -80,6 +80,7 @@ impl Sim {
             }
             Order::Apply(apply) => self.apply(key, &apply),
             Order::Remove(remove) => self.remove(key, &remove),
+            Order::Halt(halt) => self.halt(key, &halt),
             Order::KeepClaims(keep) => self.keep_claims(key, &keep),
         }
     }
@@ -144,13 +145,10 @@ impl Sim {
                 idle: !pods,
                 completed: false,
                 terminating: false,
+                stopped: !runs,
+                halted: false,
                 deletes_claims: false,
             };
-            let place = (key.clone(), apply.ordinal, spec.object.clone());
-            let takes_along = self.members[&apply.cluster].get(&place).is_some_and(|t| t.view.deletes_claims);
-            if pods && !runs && takes_along {
-                self.fail(&format!("{key}: {:?} is scaled down and loses its volumes", spec.object));
-            }
             written.push((
                 spec.object.clone(),
                 There { view, runs, exclusive: spec.exclusive, since: self.now },
@@ -166,6 +164,29 @@ impl Sim {
         }
         if apply.because == Because::Moving {
             self.never_twice(key);
+        }
+    }
+
+    fn halt(&mut self, key: &WorkloadKey, halt: &Halt) {
+        for object in &halt.objects {
+            let place = (key.clone(), halt.ordinal, object.clone());
+            if self.members[&halt.cluster].get(&place).is_some_and(|there| there.view.deletes_claims) {
+                self.fail(&format!("{key}: {object:?} is scaled down and loses its volumes"));
+            }
+            let Some(there) = self.members.get_mut(&halt.cluster).unwrap().get_mut(&place) else {
+                self.fail(&format!("{key}: {object:?} isn't there and is to stop"))
+            };
+            there.runs = false;
+            there.view = ObjectView {
+                digest: 0,
+                ready: false,
+                idle: false,
+                stopped: true,
+                halted: true,
+                ..there.view
+            };
+            let view = there.view;
+            self.observed.member_mut(&halt.cluster).note(key, halt.ordinal, object.clone(), Some(view));
         }
     }
 

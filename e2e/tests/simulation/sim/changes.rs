@@ -53,7 +53,10 @@ impl Sim {
 
     pub(super) fn make_workload(&mut self, tenant: &str, name: &str, shape: usize, generation: i64) {
         let key = WorkloadKey::new(tenant, name).unwrap();
-        let object = world::workload(tenant, name, shape, generation);
+        let mut object = world::workload(tenant, name, shape, generation);
+        if self.unreadable.contains(&key) {
+            object = world::unreadable(object);
+        }
         self.engine.apply(Change::Workload(key.clone(), Some(Box::new(object.clone()))), self.now);
         self.shapes.insert(key.clone(), shape);
         self.workloads.insert(key, Arc::new(object));
@@ -134,7 +137,13 @@ impl Sim {
     pub(super) fn update_workload(&mut self) {
         let Some(key) = self.some_key() else { return };
         let generation = self.workloads[&key].metadata.generation.unwrap() + 1;
-        self.note(format!("{key} is updated to {generation}"));
+        if self.chance(20) {
+            self.unreadable.insert(key.clone());
+        } else {
+            self.unreadable.remove(&key);
+        }
+        let unreadable = self.unreadable.contains(&key);
+        self.note(format!("{key} is updated to {generation}, unreadable: {unreadable}"));
         let shape = self.shapes[&key];
         self.make_workload(key.namespace.as_str(), key.name.as_str(), shape, generation);
     }

@@ -50,14 +50,50 @@ impl Sim {
         }
     }
 
+    /// Where all is suspended, everything stops that answers, and nothing is made.
+    pub(crate) fn suspend(&mut self) {
+        for tenant in world::TENANTS {
+            self.decide("Tenant", tenant, "Suspended", true);
+        }
+        let there = |sim: &Self| -> BTreeSet<_> {
+            let objects = sim.members.iter().flat_map(|(name, m)| m.keys().map(move |place| (name, place)));
+            objects.map(|(name, place)| (name.clone(), place.clone())).collect()
+        };
+        let before = there(self);
+        for _ in 0..30 {
+            self.now += SignedDuration::from_secs(10);
+            self.beat();
+            self.kubelets();
+            self.round();
+            self.look();
+        }
+        if let Some(made) = there(self).difference(&before).next() {
+            self.fail(&format!("{made:?} was made although all is suspended"));
+        }
+        for (name, member) in self.members.iter().filter(|(name, _)| !self.unreachable.contains(*name)) {
+            if let Some((place, _)) = member.iter().find(|(_, there)| there.runs) {
+                self.fail(&format!("{place:?} runs on {name} although all is suspended"));
+            }
+        }
+    }
+
     /// Everything becomes lawful and answers again.
     pub(crate) fn calm(&mut self) {
         self.note("calm".to_owned());
         self.unreachable.clear();
+        for key in std::mem::take(&mut self.unreadable) {
+            if let Some(workload) = self.workloads.get(&key) {
+                let generation = workload.metadata.generation.unwrap() + 1;
+                let shape = self.shapes[&key];
+                self.make_workload(key.namespace.as_str(), key.name.as_str(), shape, generation);
+            }
+        }
         for provider in world::PROVIDERS {
             self.decide("HostingProvider", provider, "Approved", true);
         }
-        self.decide("Tenant", world::TENANTS[0], "Approved", true);
+        for tenant in world::TENANTS {
+            self.decide("Tenant", tenant, "Approved", true);
+        }
         for (name, site, country, operator) in world::MEMBERS {
             self.sites.insert(site, "Online");
             self.scheduling.insert(name, "Open");

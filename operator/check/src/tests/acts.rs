@@ -209,3 +209,19 @@ fn nothing_is_scaled_down_that_takes_its_volumes_along() {
     world.seen.push(Seen { item: objects[0].clone(), deletes_claims: false });
     assert_eq!(suspend(&world), "", "the other set isn't touched");
 }
+
+#[test]
+fn what_isnt_there_isnt_scaled_to_zero() {
+    let mut world = decided("Tenant/shop", "Suspended");
+    let suspend = |world: &World, objects: &[InventoryItem]| {
+        world.verdict("ams-1", What::ScaleToZero { objects, because: Halt::Suspended })
+    };
+    assert_eq!(suspend(&world, &web()), "");
+    assert_eq!(suspend(&world, &[item("apps/v1", "Deployment", "api")]), "NotSeen");
+    assert_eq!(suspend(&world, &[item("batch/v1", "Deployment", "web")]), "NotSeen");
+    world.seen.clear();
+    assert_eq!(suspend(&world, &web()), "NotSeen");
+    world.workload = None;
+    world.seen = web().into_iter().map(|item| Seen { item, deletes_claims: false }).collect();
+    assert_eq!(suspend(&world, &web()), "", "what a deleted workload left must stop too");
+}

@@ -3,7 +3,7 @@
 use domicile_core::{
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
-    orders::{Apply, KeepClaims, Order, Removal, Remove, object},
+    orders::{Apply, Halt, KeepClaims, Order, Removal, Remove, object},
     render::Target,
 };
 use domicile_crds::{
@@ -47,6 +47,7 @@ impl Brain {
             Order::Verify(cluster) => self.verify(key, cluster),
             Order::Apply(apply) => self.apply(key, &apply),
             Order::Remove(remove) => self.remove(key, remove),
+            Order::Halt(halt) => self.halt(key, halt),
             Order::KeepClaims(keep) => self.keep_claims(key, keep),
             Order::FinishMigration(name, step, message) => {
                 let ordinal = self.migrations.get(key).and_then(|m| m.get(&name)).map_or(0, |m| m.spec.seat);
@@ -225,12 +226,27 @@ impl Brain {
         Some(wanted.filter_map(render).collect())
     }
 
+    fn halt(&mut self, key: &WorkloadKey, halt: Halt) -> bool {
+        let Some(member) = self.usable(&halt.cluster) else { return false };
+        let Some(tenant) = self.owner(key) else { return false };
+        tracing::info!(workload = %key, cluster = %halt.cluster, because = ?halt.because, "what runs is stopped");
+        let at = key.clone();
+        self.hands.spawn(key, Slot::Halt(halt.cluster), async move {
+            Outcome::Halted(member.halt(&tenant, &at, &halt.objects).await)
+        });
+        true
+    }
+
     fn keep_claims(&mut self, key: &WorkloadKey, keep: KeepClaims) -> bool {
         let Some(member) = self.usable(&keep.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %keep.cluster, "StatefulSets are told to keep their claims");
         let at = key.clone();
-        self.hands.spawn(key, Slot::Member(keep.cluster), async move {
+        let slot = match *keep.before {
+            Order::Halt(_) => Slot::Halt(keep.cluster),
+            _ => Slot::Member(keep.cluster),
+        };
+        self.hands.spawn(key, slot, async move {
             Outcome::Kept(member.keep_claims(&tenant, &at, &keep.sets).await)
         });
         true

@@ -6,7 +6,7 @@ use domicile_core::{
     decide::Verdict,
     manifests::ObjectRef,
     moves::Wait,
-    orders::{Desk, Order, Outlook, departure, orders},
+    orders::{Desk, Halt, HaltCause, Order, Outlook, departure, orders},
 };
 use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey, keys};
 use jiff::{SignedDuration, Timestamp};
@@ -156,8 +156,18 @@ impl Brain {
             Order::Verify(cluster) => Slot::Member(cluster.clone()),
             Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
             Order::Remove(remove) => Slot::Member(remove.cluster.clone()),
-            Order::KeepClaims(keep) => Slot::Member(keep.cluster.clone()),
+            Order::Halt(halt) => Slot::Halt(halt.cluster.clone()),
+            Order::KeepClaims(keep) => match *keep.before {
+                Order::Halt(_) => Slot::Halt(keep.cluster.clone()),
+                _ => Slot::Member(keep.cluster.clone()),
+            },
         };
+        if let Order::Halt(Halt { cluster, because: HaltCause::Moving, .. }) = &order
+            && self.busy.contains(&(key.clone(), Slot::Member(cluster.clone())))
+        {
+            // What is under way there might start again what was stopped and starts elsewhere.
+            return;
+        }
         let place = (key.clone(), slot);
         if self.busy.contains(&place) {
             return;

@@ -189,8 +189,8 @@ impl Brain {
             self.touch_member(cluster);
             if reachable {
                 // What failed because it didn't answer needn't wait any longer.
-                let there = super::Slot::Member(cluster.clone());
-                self.failures.retain(|(_, slot), _| *slot != there);
+                let there = [super::Slot::Member(cluster.clone()), super::Slot::Halt(cluster.clone())];
+                self.failures.retain(|(_, slot), _| !there.contains(slot));
             }
         }
     }
@@ -277,7 +277,8 @@ impl Brain {
             Some(view) => {
                 let known = self.observed.seat(cluster, &key, ordinal).get(&object).copied();
                 let last = self.generations.get(&place).copied();
-                let same_digest = known.is_some_and(|known| known.digest == view.digest);
+                let same_digest =
+                    known.is_some_and(|known| known.digest == view.digest && known.halted == view.halted);
                 let edited = last.is_some_and(|last| generation > last) && same_digest && !view.terminating;
                 if edited && !self.is_autoscaled(&key, &object) {
                     // Its spec changed, and what we applied didn't: somebody else did that.

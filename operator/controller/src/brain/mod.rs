@@ -66,6 +66,8 @@ pub(crate) enum Slot {
     Status,
     /// Do something on a member.
     Member(ClusterName),
+    /// Stop something on a member: whatever else fails there doesn't hold that up.
+    Halt(ClusterName),
     /// Look at its pods and addresses.
     Inspect,
 }

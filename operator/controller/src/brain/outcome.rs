@@ -38,6 +38,7 @@ pub(crate) enum Outcome {
     MoveStatus(Result<Box<Migration>, WriteError>),
     Applied { ordinal: i32, applied: Applied },
     Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },
+    Halted(Result<(), MemberError>),
     Kept(Result<(), MemberError>),
     Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(Inspection),
@@ -130,11 +131,8 @@ impl Brain {
             Outcome::Removed { ordinal, all, objects, left } => {
                 self.removed(key, slot, (ordinal, all, objects), left)
             }
-            Outcome::Kept(kept) => {
-                let Slot::Member(cluster) = slot else { return None };
-                self.count("keep-claims", kept.is_ok());
-                kept.err().map(|error| self.member_failed(key, cluster, "StatefulSets", &error))
-            }
+            Outcome::Halted(halted) => self.stopped(key, slot, "halt", halted),
+            Outcome::Kept(kept) => self.stopped(key, slot, "keep-claims", kept),
             Outcome::Verified { cluster, namespace, found } => {
                 self.listed_for(key, (cluster, namespace), found, now)
             }
@@ -232,6 +230,28 @@ impl Brain {
                 self.problems.remove(key);
             }
         }
+    }
+
+    /// Something was stopped, or told to keep its claims. A failure of that is no reason to wait for a change: it is
+    /// tried again and again.
+    fn stopped(
+        &mut self,
+        key: &WorkloadKey,
+        slot: &Slot,
+        order: &'static str,
+        outcome: Result<(), MemberError>,
+    ) -> Option<Retry> {
+        let (Slot::Halt(cluster) | Slot::Member(cluster)) = slot else { return None };
+        self.count(order, outcome.is_ok());
+        let Err(error) = outcome else {
+            self.clear_problem(key, cluster, order);
+            return None;
+        };
+        let words = crate::member::chain(&error);
+        tracing::warn!(workload = %key, %cluster, error = %words, "what must stop on a member runs on");
+        let problem = error.problem(cluster.as_str(), "what must stop");
+        self.problems.entry(key.clone()).or_default().insert((cluster.clone(), order), vec![problem]);
+        Some(Retry::Backoff)
     }
 
     fn removed(

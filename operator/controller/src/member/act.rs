@@ -84,7 +84,8 @@ impl Member {
             let outcome = match body {
                 Ok(body) => {
                     let api = api(&client, &job.namespace, object.kind);
-                    self.apply_one(&api, &object, body, (&job.workload, ours)).await
+                    let place = (&job.namespace, &object);
+                    self.apply_one(&api, place, body, (&job.workload, ours)).await
                 }
                 Err(error) => Err(error),
             };
@@ -107,7 +108,7 @@ impl Member {
     async fn apply_one(
         &self,
         api: &Api<DynamicObject>,
-        object: &ObjectRef,
+        (namespace, object): (&NamespaceName, &ObjectRef),
         body: Value,
         (workload, ours): (&str, bool),
     ) -> Result<(ObjectView, i64), MemberError> {
@@ -127,6 +128,7 @@ impl Member {
         params.force = ours;
         let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
         let there = timely(self.name.as_str(), call).await?;
+        let there = self.let_run(api, namespace, object, there).await?;
         // We have just written the labels; without them it is as if it weren't ours.
         let mut view = read_labels(&there.metadata).map(|(_, _, view)| view).unwrap_or_default();
         // What makes pods is ready when its watch says so.

@@ -7,6 +7,7 @@ pub(crate) mod act;
 mod agent;
 mod claims;
 pub(crate) mod error;
+mod halt;
 pub(crate) mod inspect;
 mod kubeconfig;
 pub(crate) mod namespace;

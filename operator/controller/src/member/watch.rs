@@ -121,6 +121,7 @@ async fn there<K: Resource<DynamicType = ()>>(
     view.ready = health.ready;
     view.idle = health.idle == Idle::Certain;
     view.completed = health.completed;
+    view.stopped = health.stopped;
     view.deletes_claims = health.deletes_claims;
     let id = (meta.namespace.clone()?, meta.name.clone()?);
     let seen = SeenObject {
@@ -186,6 +187,8 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         idle: true,
         completed: false,
         terminating: meta.deletion_timestamp.is_some(),
+        stopped: false,
+        halted: meta.annotations.as_ref().is_some_and(|a| a.contains_key(keys::HALTED_ANNOTATION)),
         deletes_claims: false,
     };
     Some((key, ordinal, view))
@@ -197,6 +200,7 @@ struct Health {
     ready: bool,
     idle: Idle,
     completed: bool,
+    stopped: bool,
     deletes_claims: bool,
 }
 
@@ -235,6 +239,7 @@ fn deployment(object: &Deployment) -> Health {
             && count(status.available_replicas) >= wanted
             && count(status.replicas) <= count(status.updated_replicas),
         idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
+        stopped: wanted == 0,
         ..Health::default()
     }
 }
@@ -242,7 +247,9 @@ fn deployment(object: &Deployment) -> Health {
 fn stateful_set(object: &StatefulSet) -> Health {
     let wanted = object.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
     let deletes_claims = deletes_claims(object);
-    let Some(status) = &object.status else { return Health { deletes_claims, ..Health::default() } };
+    let Some(status) = &object.status else {
+        return Health { stopped: wanted == 0, deletes_claims, ..Health::default() };
+    };
     let current = status.observed_generation >= object.metadata.generation;
     let updated = status.update_revision.is_none()
         || status.update_revision == status.current_revision
@@ -252,6 +259,7 @@ fn stateful_set(object: &StatefulSet) -> Health {
         ready: current && updated && status.ready_replicas.unwrap_or(0) >= wanted,
         idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
         completed: false,
+        stopped: wanted == 0,
         deletes_claims,
     }
 }
@@ -276,6 +284,7 @@ fn job(object: &Job) -> Health {
             active == 0 && (has("Complete") || has("Failed") || (suspended && (begun || has("Suspended")))),
         ),
         completed: has("Complete"),
+        stopped: suspended || has("Complete") || has("Failed"),
         ..Health::default()
     }
 }
@@ -283,5 +292,10 @@ fn job(object: &Job) -> Health {
 fn cron_job(object: &CronJob) -> Health {
     let active = object.status.as_ref().and_then(|s| s.active.as_ref()).map_or(0, Vec::len);
     let suspended = object.spec.suspend == Some(true);
-    Health { ready: true, idle: Idle::when(suspended && active == 0), ..Health::default() }
+    Health {
+        ready: true,
+        idle: Idle::when(suspended && active == 0),
+        stopped: suspended,
+        ..Health::default()
+    }
 }

@@ -130,6 +130,7 @@ impl Engine {
     fn places_differ(&mut self) {
         self.touched.news.places = true;
         self.dirty.extend(self.world.decisions.workloads().filter_map(key_of_subject));
+        self.dirty.extend(self.unclassed.iter().cloned());
     }
 
     fn apply_workload(&mut self, change: Change) {
@@ -157,7 +158,16 @@ impl Engine {
             _ => return,
         };
         self.reindex(&key);
+        self.note_class(&key);
         self.dirty.insert(key);
+    }
+
+    fn note_class(&mut self, key: &WorkloadKey) {
+        if self.world.assignments.contains_key(key) && self.classes.id_of(key).is_none() {
+            self.unclassed.insert(key.clone());
+        } else {
+            self.unclassed.remove(key);
+        }
     }
 
     fn list_in_namespace(&mut self, key: &WorkloadKey, exists: bool) {
@@ -194,6 +204,7 @@ impl Engine {
         for subject in subjects {
             self.touch_subject(&subject);
         }
+        self.dirty.extend(self.unclassed.iter().cloned());
     }
 
     fn touch_subject(&mut self, subject: &Subject) {
@@ -239,9 +250,11 @@ impl Engine {
 
     /// Puts the workloads of these namespaces into their classes anew.
     fn reclassify(&mut self, namespaces: &BTreeSet<NamespaceName>) {
-        for key in namespaces.iter().filter_map(|namespace| self.in_namespace.get(namespace)).flatten() {
-            self.classes.classify(&self.world, key);
-            self.dirty.insert(key.clone());
+        let there = namespaces.iter().filter_map(|namespace| self.in_namespace.get(namespace)).flatten();
+        for key in there.cloned().collect::<Vec<_>>() {
+            self.classes.classify(&self.world, &key);
+            self.note_class(&key);
+            self.dirty.insert(key);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use domicile_crds::{ClusterName, WorkloadKey};
 
-use super::{Because, Desk, KeepClaims, Order, Outlook, object};
+use super::{Desk, KeepClaims, Order, Outlook, object};
 use crate::manifests::ObjectRef;
 
 /// Puts keeping the claims before whatever scales down or removes a StatefulSet that was seen to delete them. It goes
@@ -23,9 +23,7 @@ pub(super) fn keep_claims_first(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Ou
 /// What an order scales down or removes while its claims are to stay.
 fn endangering(order: &Order) -> Option<(&ClusterName, i32, Vec<ObjectRef>)> {
     match order {
-        Order::Apply(apply) if matches!(apply.because, Because::Suspended | Because::Stopping) => {
-            Some((&apply.cluster, apply.ordinal, apply.objects.clone()))
-        }
+        Order::Halt(halt) => Some((&halt.cluster, halt.ordinal, halt.objects.clone())),
         Order::Remove(remove) if remove.retain_claims => {
             Some((&remove.cluster, remove.ordinal, remove.objects.iter().filter_map(object).collect()))
         }

@@ -97,16 +97,6 @@ impl Desk<'_> {
         self.differing(copy, seat, mode).is_empty()
             && copy.manifests.objects.iter().all(|o| view.get(&o.object).is_some_and(|seen| seen.ready))
     }
-
-    /// Whether nothing that must never run twice has pods.
-    pub(super) fn is_idle(&self, copy: &Copy<'_>, seat: &Seat) -> bool {
-        let view = self.view(copy.key, seat);
-        let all = copy.workload.overlap == domicile_crds::Overlap::Forbid;
-        let exclusive =
-            copy.manifests.objects.iter().filter(|o| o.object.kind.runs_pods() && (o.exclusive || all));
-        let mut exclusive = exclusive;
-        exclusive.all(|o| view.get(&o.object).is_none_or(|seen| seen.idle))
-    }
 }
 
 /// Whether a copy is there as it should be, and ready: for status and tests.

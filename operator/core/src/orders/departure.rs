@@ -6,7 +6,7 @@ use domicile_crds::{
 };
 use jiff::Timestamp;
 
-use super::{Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first};
+use super::{Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first, suspend};
 use crate::{
     Horizon, World,
     decisions::{Circumstances, Standing},
@@ -79,6 +79,7 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
             out.orders.push(Order::ReleaseAssignment);
         }
     }
+    suspend(desk, key, &mut out);
     keep_claims_first(desk, key, &mut out);
     Some(out)
 }

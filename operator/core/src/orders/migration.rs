@@ -4,14 +4,13 @@ use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat};
 use jiff::Timestamp;
 
 use super::{
-    Because, Copy, Desk, Order, Outlook, Record, Removal, Remove, Source, apply, inventory, keep_orders,
-    kept_at,
+    Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply, inventory,
+    keep_orders, kept_at,
 };
 use crate::{
     Horizon, Rule, RuleSet,
     decide::{SeatVerdict, Wish},
     facts::MigrationFact,
-    manifests::ObjectRef,
     moves::{Proposal, Wait, may_begin, plan_digest},
     render::Mode,
 };
@@ -101,10 +100,11 @@ fn advance(
     if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
+    // A first order that was lost has begun nothing there.
+    if desk.view(copy.key, target).is_empty() && !desk.is_open(copy.key, &spec.to) {
+        return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
+    }
     if desk.memory.begun(copy.key, ordinal).is_none() {
-        if !desk.is_open(copy.key, &spec.to) {
-            return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
-        }
         if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
             if let Wait::Window(at) = wait {
                 look_again(out, desk.now, at);
@@ -164,19 +164,14 @@ fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
         out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
         return false;
     }
-    let Some(target) = desk.target(copy, seat, Mode::Standby) else { return false };
-    let view = desk.view(copy.key, seat);
-    // Only what has to stop is written: the rest of the source stays as it is.
-    let running = |object: &&crate::manifests::ObjectFact| {
-        target.is_off(object)
-            && view.get(&object.object).is_some_and(|seen| seen.digest != target.digest(object))
-    };
-    let objects: Vec<ObjectRef> =
-        copy.manifests.objects.iter().filter(running).map(|object| object.object.clone()).collect();
-    let stopped = objects.is_empty() && desk.is_idle(copy, seat);
+    let objects = desk.to_stop(copy);
+    let stopped = objects.is_empty() && desk.is_idle(copy);
     if !stopped {
         out.waits.push((seat.ordinal, Wait::NotIdle(seat.cluster.clone())));
-        apply(desk, seat, Mode::Standby, objects, (Because::Stopping, out));
+    }
+    if !objects.is_empty() {
+        let (cluster, ordinal, because) = (seat.cluster.clone(), seat.ordinal, HaltCause::Moving);
+        out.orders.push(Order::Halt(Halt { cluster, ordinal, objects, because }));
     }
     stopped
 }

@@ -25,6 +25,8 @@ pub enum Order {
     Apply(Apply),
     /// Remove objects from a member, as the tenant.
     Remove(Remove),
+    /// Scale to zero or suspend what is there.
+    Halt(Halt),
     /// Have StatefulSets keep their claims, before they are scaled down or removed.
     KeepClaims(KeepClaims),
 }
@@ -68,10 +70,28 @@ pub enum Because {
     Placed,
     /// It is on its way there.
     Moving,
-    /// What must never run twice is stopped there, to start elsewhere.
-    Stopping,
-    /// A decision suspends it: it is scaled to zero.
+}
+
+/// Objects that are there and must stop: only how much of them runs is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// On which member.
+    pub cluster: ClusterName,
+    /// Of which copy.
+    pub ordinal: i32,
+    /// What was seen there and hasn't been told to stop.
+    pub objects: Vec<ObjectRef>,
+    /// Why.
+    pub because: HaltCause,
+}
+
+/// Why something must stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltCause {
+    /// A decision suspends it.
     Suspended,
+    /// It must never run twice, and is about to start elsewhere.
+    Moving,
 }
 
 /// Objects to be removed.

@@ -1,0 +1,101 @@
+//! Stopping what runs on a member, and letting it run again.
+//!
+//! How much runs is written by a field manager of its own, and nothing else: what a tenant has changed since, or what
+//! the member would refuse by now, doesn't stand in the way. Where the manifests don't say how much runs, letting go of
+//! those fields gives them back.
+
+use domicile_core::{
+    manifests::{Kind, ObjectRef},
+    render::set,
+};
+use domicile_crds::{NamespaceName, TenantName, WorkloadKey, keys};
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Member,
+    act::api,
+    error::{MemberError, timely},
+};
+
+impl Member {
+    /// Scales to zero or suspends what is there; what isn't, or is another by now, is left alone.
+    ///
+    /// # Errors
+    ///
+    /// The first that couldn't be stopped, after all others were tried.
+    pub(crate) async fn halt(
+        &self,
+        tenant: &TenantName,
+        key: &WorkloadKey,
+        objects: &[ObjectRef],
+    ) -> Result<(), MemberError> {
+        let Ok(_call) = self.calls.acquire().await else { return Ok(()) };
+        let client = self.as_tenant(tenant);
+        let mut failed = None;
+        for object in objects {
+            let api = api(&client, &key.namespace, object.kind);
+            let halted = async {
+                let Some(found) = self.find(&api, object, key.name.as_str()).await? else { return Ok(()) };
+                let Some(spec) = nothing_runs(object.kind) else { return Ok(()) };
+                let annotations =
+                    json!({keys::HALTED_ANNOTATION: "true", keys::APPLIED_ANNOTATION: format!("{:016x}", 0)});
+                let mut body = own_fields(&key.namespace, object, found.metadata.uid.as_deref());
+                set(&mut body, &["metadata", "annotations"], annotations);
+                set(&mut body, &["spec"], spec);
+                self.write_own_fields(&api, object, body).await.map(|_| ())
+            };
+            if let Err(error) = halted.await {
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Lets an object run again that was halted, as its manifest says.
+    pub(super) async fn let_run(
+        &self,
+        api: &Api<DynamicObject>,
+        namespace: &NamespaceName,
+        object: &ObjectRef,
+        there: DynamicObject,
+    ) -> Result<DynamicObject, MemberError> {
+        let annotations = there.metadata.annotations.as_ref();
+        if !annotations.is_some_and(|annotations| annotations.contains_key(keys::HALTED_ANNOTATION)) {
+            return Ok(there);
+        }
+        let body = own_fields(namespace, object, there.metadata.uid.as_deref());
+        self.write_own_fields(api, object, body).await
+    }
+
+    async fn write_own_fields(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        body: Value,
+    ) -> Result<DynamicObject, MemberError> {
+        let params = PatchParams::apply(keys::HALT_MANAGER).force();
+        let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
+        timely(self.name.as_str(), call).await
+    }
+}
+
+/// With a uid, an object that is gone isn't made again.
+fn own_fields(namespace: &NamespaceName, object: &ObjectRef, uid: Option<&str>) -> Value {
+    json!({
+        "apiVersion": object.kind.api_version(), "kind": object.kind.name(),
+        "metadata": {"name": *object.name, "namespace": namespace.as_str(), "uid": uid},
+    })
+}
+
+/// The spec by which an object of a kind has no pods.
+fn nothing_runs(kind: Kind) -> Option<Value> {
+    match kind.name() {
+        "Deployment" | "StatefulSet" => Some(json!({"replicas": 0})),
+        "Job" | "CronJob" => Some(json!({"suspend": true})),
+        _ => None,
+    }
+}
