@@ -5,6 +5,7 @@
 
 mod audit;
 mod end;
+mod hostile;
 mod input;
 mod lease;
 mod outage;
