@@ -195,6 +195,10 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
 }
 
 /// How something that makes pods is.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing seen, and they don't exclude each other"
+)]
 #[derive(Clone, Debug, Default)]
 struct Health {
     ready: bool,
