@@ -1,9 +1,12 @@
 //! What several commands look up or write on the hub.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use domicile_crds::kubeconfig::Kubeconfig;
-use domicile_crds::{Assignment, ClusterName, MemberCluster, NamespaceName, Site, SiteName};
+use domicile_crds::{
+    Assignment, ClusterName, MemberCluster, Migration, MigrationStep, NamespaceName, Site, SiteName,
+};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
@@ -202,14 +205,21 @@ pub async fn write_member(
 ///
 /// # Errors
 ///
-/// If the Assignments can't be listed.
+/// If the Assignments or Migrations can't be listed.
 pub async fn placed_on(hub: &Cluster, member: &ClusterName) -> Result<Vec<String>, ClusterError> {
-    let api = Api::all(hub.client.clone());
-    let found = hub
-        .collect(api, |assignment: Assignment| {
-            let here = assignment.spec.seats.iter().any(|seat| seat.cluster == *member);
-            here.then(|| format!("{}/{}", assignment.namespace().unwrap_or_default(), assignment.name_any()))
-        })
-        .await?;
-    Ok(found.into_iter().flatten().collect())
+    let seated = hub.collect(Api::all(hub.client.clone()), |assignment: Assignment| {
+        let here = assignment.spec.seats.iter().any(|seat| seat.cluster == *member);
+        here.then(|| format!("{}/{}", assignment.namespace().unwrap_or_default(), assignment.name_any()))
+    });
+    let moving = hub.collect(Api::all(hub.client.clone()), |migration: Migration| {
+        let ended =
+            migration.status.as_ref().and_then(|status| status.step).is_some_and(MigrationStep::is_final);
+        let here = migration.spec.from == *member || migration.spec.to == *member;
+        let workload = &migration.spec.workload;
+        (here && !ended).then(|| format!("{}/{workload}", migration.namespace().unwrap_or_default()))
+    });
+    // Moves last: one that ends in between has left its copy in an Assignment, or nowhere.
+    let (seated, moving) = (seated.await?, moving.await?);
+    let all: BTreeSet<_> = seated.into_iter().chain(moving).flatten().collect();
+    Ok(all.into_iter().collect())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::args::{HubArgs, LeaveArgs};
 use crate::cluster::{Cluster, ClusterError};
 use crate::hub::{self, HubError};
-use crate::member::setup;
+use crate::member::{ADMITTED_LABEL, TENANT_ROLE, setup};
 use crate::output;
 
 /// A member can't leave.
@@ -23,9 +23,21 @@ pub enum LeaveError {
     Hub(#[from] HubError),
     /// Something runs there.
     #[error(
-        "{count} workloads have a copy on {name}: {listed}; move them away with `kubectl domicile drain {name}`, or delete them, and try again"
+        "{count} workloads are on {name}, or move from or to it: {listed}; move them away with `kubectl domicile drain {name}`, or delete them, and try again when they are gone"
     )]
     InUse {
+        /// The member.
+        name: String,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        listed: String,
+    },
+    /// Something is there that the hub's records don't tell of.
+    #[error(
+        "{count} objects of workloads are still on {name}: {listed}; nobody could remove them afterwards: wait until they are gone, or delete them there, and try again"
+    )]
+    Remains {
         /// The member.
         name: String,
         /// How many.
@@ -52,6 +64,13 @@ pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveErr
         hub::check_same(known, owner, name).await?;
     }
     unused(&hub, name).await?;
+    if let Some(owner) = &owner {
+        let there = setup::copies(owner).await?;
+        if !there.is_empty() {
+            let (count, listed) = (there.len(), hub::listed(&there));
+            return Err(LeaveError::Remains { name: name.to_string(), count, listed });
+        }
+    }
     let mut lines = Vec::new();
     if known.is_some() {
         // Nothing may be placed there between looking and deleting.
@@ -78,10 +97,10 @@ pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveErr
             }
             let same = id == hub.id().await?;
             setup::tear_down(&owner, same).await?;
-            lines.push(format!("{name} cleaned up; tenants' namespaces were left alone"));
+            lines.push(format!("{name} cleaned up; what tenants have there was left alone"));
         }
         None => output::note(format!(
-            "note: what Domicile has on {name} is still there; its owner removes it with\n  kubectl domicile join {name} --print-member | kubectl delete --ignore-not-found -f -"
+            "note: what Domicile has on {name} is still there; its owner removes it with\n  kubectl domicile join {name} --print-member | kubectl delete --ignore-not-found -f -\n  kubectl delete clusterrole,clusterrolebinding -l {ADMITTED_LABEL}\n  kubectl delete rolebinding -A --field-selector metadata.name={TENANT_ROLE}"
         )),
     }
     Ok(lines.join("\n") + "\n")

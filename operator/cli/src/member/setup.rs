@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::rbac::v1::ClusterRole;
+use k8s_openapi::api::rbac::v1::{ClusterRole, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
-use serde_json::Value;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::core::PartialObjectMeta;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::probe::{self, Acting};
-use super::{ADMITTED_LABEL, Impersonation, NAMESPACE, SERVICE_ACCOUNT};
+use super::{ADMITTED_LABEL, Impersonation, NAMESPACE, SERVICE_ACCOUNT, TENANT_ROLE};
 use crate::cluster::{Cluster, ClusterError};
-use domicile_crds::TenantName;
+use domicile_crds::{ALLOWED_KINDS, TenantName, keys};
 
 /// ValidatingAdmissionPolicy is served as v1 from 1.30 on; without it nothing holds the hub to tenants' namespaces.
 const MINOR_MIN: u32 = 30;
@@ -294,7 +295,43 @@ async fn delete_token(member: &Cluster, secret: &Secret) -> Result<(), ClusterEr
     Ok(())
 }
 
-/// Removes everything of Domicile from a member but the tenants' namespaces. Its own
+/// What there is of workloads, pods included; claims that were kept no longer belong to any.
+///
+/// # Errors
+///
+/// If a kind can't be listed.
+pub async fn copies(member: &Cluster) -> Result<Vec<String>, ClusterError> {
+    let mut all = Vec::new();
+    for (api_version, kind, plural) in ALLOWED_KINDS.into_iter().chain([("v1", "Pod", "pods")]) {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let resource =
+            ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+        let api = Api::<DynamicObject>::all_with(member.client.clone(), &resource);
+        let list = api.list_metadata(&ListParams::default().labels(keys::WORKLOAD_LABEL)).await;
+        let list = list.map_err(member.failed(format!("list {plural}")))?;
+        let shown = |object: &PartialObjectMeta<DynamicObject>| {
+            format!("{kind} {}/{}", object.namespace().unwrap_or_default(), object.name_any())
+        };
+        all.extend(list.items.iter().map(shown));
+    }
+    Ok(all)
+}
+
+/// Withdraws tenants' rights in their namespaces: they would come alive again with the next hub.
+async fn unbind(member: &Cluster) -> Result<(), ClusterError> {
+    let api = Api::<RoleBinding>::all(member.client.clone());
+    let list = api.list(&ListParams::default().fields(&format!("metadata.name={TENANT_ROLE}"))).await;
+    for binding in list.map_err(member.failed("list rolebindings"))? {
+        if binding.role_ref.kind == "ClusterRole" && binding.role_ref.name == TENANT_ROLE {
+            let metadata = json!({"name": TENANT_ROLE, "namespace": binding.namespace()});
+            let kind = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata});
+            member.delete(&kind).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes everything of Domicile from a member but what tenants have in their namespaces. Its own
 /// namespace stays if somebody else lives
 /// there: on a cluster that is hub and member at once, the operator.
 ///
@@ -308,6 +345,7 @@ pub async fn tear_down(member: &Cluster, keep_home: bool) -> Result<(), ClusterE
     for secret in tokens(member).await? {
         delete_token(member, &secret).await?;
     }
+    unbind(member).await?;
     let mut objects = super::nobody(Impersonation::Legacy);
     objects.extend(super::manifests(Impersonation::Constrained));
     // In this order the policies go after the rights that they hold back.
