@@ -305,6 +305,15 @@ impl Cluster {
         self.apply_with(object, &PatchParams::apply(FIELD_MANAGER)).await
     }
 
+    /// Whether [`apply_shared`](Self::apply_shared) would be taken. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn would_apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await
+    }
+
     async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<(), ClusterError> {
         let Addressed { api, name, shown } = self.target(object)?;
         let params =

@@ -44,6 +44,18 @@ pub enum HubError {
         "there is no namespace {0} on the hub, where the operator would look for the Secret: install the operator first, or name its namespace with --operator-namespace"
     )]
     NoNamespace(NamespaceName),
+    /// The member is known at another site.
+    #[error(
+        "{name} is at site {known}, not {wanted}; if it stands there, say so first: kubectl patch membercluster {name} --type=merge -p '{{\"spec\":{{\"site\":\"{wanted}\"}}}}'"
+    )]
+    OtherSite {
+        /// The member.
+        name: ClusterName,
+        /// Where the hub has it.
+        known: SiteName,
+        /// Where it was to be.
+        wanted: SiteName,
+    },
     /// The kubeconfig leads to another cluster.
     #[error(
         "that kubeconfig leads to another cluster than {name}: the hub knows {name} by the kube-system uid {wanted}, and this one has {found}"
@@ -111,9 +123,19 @@ pub fn listed(names: &[String]) -> String {
 ///
 /// # Errors
 ///
-/// If the site or the operator's namespace isn't there.
-pub async fn check_join(hub: &Cluster, site: &SiteName, namespace: &NamespaceName) -> Result<(), HubError> {
+/// If the site or the operator's namespace isn't there, or the member is known at another site: a slip there would
+/// move everything on it to another country on paper.
+pub async fn check_join(
+    hub: &Cluster,
+    name: &ClusterName,
+    site: &SiteName,
+    namespace: &NamespaceName,
+) -> Result<(), HubError> {
     need::<Site>(hub, site.as_str()).await?;
+    let known = hub.find::<MemberCluster>(name.as_str()).await?.map(|known| known.spec.site);
+    if let Some(known) = known.filter(|known| known != site) {
+        return Err(HubError::OtherSite { name: name.clone(), known, wanted: site.clone() });
+    }
     if hub.find::<Namespace>(namespace.as_str()).await?.is_none() {
         return Err(HubError::NoNamespace(namespace.clone()));
     }
@@ -168,6 +190,7 @@ pub fn secret_name(member: &ClusterName) -> String {
 }
 
 /// Writes the Secret and the MemberCluster, in this order: the operator looks for the one that the other names.
+/// Neither, if the MemberCluster isn't taken.
 ///
 /// # Errors
 ///
@@ -191,17 +214,19 @@ pub async fn write_member(
         "type": "Opaque",
         "data": {"kubeconfig": text},
     });
-    hub.apply(&secret).await?;
     let member = json!({
         "apiVersion": "domicile.dev/v1alpha1",
         "kind": "MemberCluster",
         "metadata": {"name": name.as_str()},
         "spec": {"site": site.as_str(), "connection": {"kubeconfigSecret": secret_name(name)}},
     });
+    hub.would_apply_shared(&member).await?;
+    hub.apply(&secret).await?;
     hub.apply_shared(&member).await
 }
 
-/// Workloads that have a copy on a member, or whose copy is being removed there.
+/// Workloads that have a copy on a member, or a move from or to it that hasn't ended: after the switch, the source
+/// stands in the Migration only, and before it the target.
 ///
 /// # Errors
 ///

@@ -86,7 +86,7 @@ pub async fn run(args: &JoinArgs, hub: &HubArgs) -> Result<String, JoinError> {
     let Some(site) = &args.site else { return Ok(String::new()) };
     let place = Place { name: &args.name, site, namespace: &hub.operator_namespace };
     let hub = Cluster::hub(&hub.target()).await?;
-    hub::check_join(&hub, site, place.namespace).await?;
+    hub::check_join(&hub, place.name, site, place.namespace).await?;
     let joined = match (&args.accept, args.member.target()) {
         (Some(file), _) => accept(file, &hub, &place).await?,
         (None, target) => set_up(args, &target.unwrap_or_default(), &hub, &place).await?,
