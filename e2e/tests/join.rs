@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use domicile_e2e::fleet::wait::eventually;
 use domicile_e2e::fleet::{Cluster, ClusterOptions, Program};
 use domicile_e2e::plugin::{self, Ran};
-use domicile_e2e::stage::{OPERATOR_NAMESPACE, Stage, root};
+use domicile_e2e::stage::{OPERATOR_NAMESPACE, Stage, binary, root};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
@@ -313,11 +313,77 @@ async fn a_tenant_is_held_to_its_own(ground: &Ground) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn migration(from: &str, to: &str) -> String {
+    let spec = format!(
+        "spec: {{workload: web, tenant: acme, seat: 0, from: {from}, to: {to}, epoch: 2, generation: 1, \
+         cause: {{kind: Draining, subject: MemberCluster/{from}}}, digest: '0000000000000000'}}"
+    );
+    object("apiVersion: domicile.dev/v1alpha1, kind: Migration", "web-1", "acme", &spec)
+}
+
 async fn names_of_ours(member: &Cluster) -> anyhow::Result<String> {
     let kinds = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,\
                  namespaces";
     let args = ["get", kinds, "-o", "name", "-l", "app.kubernetes.io/part-of=domicile"];
     Ok(member.kubectl(args).text().await?.trim().to_owned())
+}
+
+/// `leave` refuses as long as the hub's records name the member, or the member has something of a workload.
+async fn it_leaves_when_nothing_is_there(ground: &Ground) -> anyhow::Result<()> {
+    let member = ground.member()?;
+    ground.stage.apply(&namespace("acme", "a: b")).await?;
+    let seats = "spec: {tenant: acme, seats: [{ordinal: 0, cluster: nl-ams-1, epoch: 1, generation: 1}]}";
+    let assignment = object("apiVersion: domicile.dev/v1alpha1, kind: Assignment", "web", "acme", seats);
+    ground.stage.apply(&assignment).await?;
+    member.kubectl(["-n", "acme", "label", "deployment", "web", "domicile.dev/workload=web"]).text().await?;
+    let refuses = async |owner: bool, why: &str| {
+        let kubeconfig = member.kubeconfig_path().display().to_string();
+        let owner: &[&str] = if owner { &["--member-kubeconfig", &kubeconfig] } else { &[] };
+        let done = ground.cli(&[&["leave", MEMBER], owner].concat())?;
+        ensure!(done.code == Some(1) && done.err.contains(why), "wanted `{why}`: {done:?}");
+        Ok(())
+    };
+    let used = "1 workloads are on nl-ams-1, or move from or to it: acme/web; move them away";
+    refuses(false, used).await?;
+    let hub = ground.stage.fleet.hub()?;
+    // In the middle of a move only one end of it is in the Assignment.
+    for (from, to) in [(MEMBER, "be-bru-1"), ("be-bru-1", MEMBER)] {
+        let elsewhere = assignment.replace(MEMBER, "be-bru-1");
+        ground.stage.apply(&elsewhere).await?;
+        ground.stage.apply(&migration(from, to)).await?;
+        refuses(false, used).await?;
+        let ended = r#"{"status":{"step":"Completed"}}"#;
+        let end = [
+            "-n",
+            "acme",
+            "patch",
+            "migration",
+            "web-1",
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            ended,
+        ];
+        hub.kubectl(end).text().await?;
+        refuses(true, "1 objects of workloads are still on nl-ams-1: Deployment acme/web").await?;
+        hub.kubectl(["-n", "acme", "delete", "migration", "web-1"]).text().await?;
+    }
+    hub.kubectl(["-n", "acme", "delete", "assignment", "web"]).text().await?;
+    member.kubectl(["-n", "acme", "label", "deployment", "web", "domicile.dev/workload-"]).text().await?;
+    let left = ground.owner(&["leave", MEMBER])?;
+    let wanted = "membercluster.domicile.dev/nl-ams-1 deleted\nsecret/member-nl-ams-1 deleted\n\
+                  nl-ams-1 cleaned up; what tenants have there was left alone\n";
+    assert_eq!(left, wanted);
+    let binding = ["-n", "acme", "get", "rolebinding", "domicile-tenant", "--ignore-not-found", "-o", "name"];
+    assert_eq!(member.kubectl(binding).text().await?, "", "it would come alive with the next hub");
+    eventually(Duration::from_mins(1), "everything to be gone", async || {
+        let names = names_of_ours(member).await?;
+        ensure!(names.is_empty(), "{names} is left");
+        Ok(Some(()))
+    })
+    .await?;
+    member.kubectl(["-n", "acme", "get", "deployment", "web"]).text().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,27 +426,7 @@ async fn a_member_joins_is_held_and_leaves() -> anyhow::Result<()> {
     })
     .await?;
 
-    ground.stage.apply(&namespace("acme", "a: b")).await?;
-    let seats = "spec: {tenant: acme, seats: [{ordinal: 0, cluster: nl-ams-1, epoch: 1, generation: 1}]}";
-    let assignment = object("apiVersion: domicile.dev/v1alpha1, kind: Assignment", "web", "acme", seats);
-    ground.stage.apply(&assignment).await?;
-    let used = ground.cli(&["leave", MEMBER])?;
-    assert_eq!(used.code, Some(1));
-    assert!(used.err.contains("1 workloads have a copy on nl-ams-1: acme/web; move them away"), "{used:?}");
-    let hub = ground.stage.fleet.hub()?;
-    hub.kubectl(["-n", "acme", "delete", "assignment", "web"]).text().await?;
-    let left = ground.owner(&["leave", MEMBER])?;
-    let wanted = "membercluster.domicile.dev/nl-ams-1 deleted\nsecret/member-nl-ams-1 deleted\n\
-                  nl-ams-1 cleaned up; tenants' namespaces were left alone\n";
-    assert_eq!(left, wanted);
-    eventually(Duration::from_mins(1), "everything to be gone", async || {
-        let names = names_of_ours(member).await?;
-        ensure!(names.is_empty(), "{names} is left");
-        Ok(Some(()))
-    })
-    .await?;
-    member.kubectl(["-n", "acme", "get", "deployment", "web"]).text().await?;
-    Ok(())
+    it_leaves_when_nothing_is_there(&ground).await
 }
 
 /// The commands under a heading of docs/member.md, as its reader would copy them.
@@ -393,14 +439,106 @@ fn documented(heading: &str) -> anyhow::Result<String> {
 
 fn shell(script: &str, folder: &Path, member: &Cluster) -> anyhow::Result<()> {
     let path = std::env::var("PATH").unwrap_or_default();
+    let plugin = binary("kubectl-domicile")?.with_file_name("");
     let output = Command::new("sh")
         .args(["-eu", "-c", script])
         .current_dir(folder)
-        .env("PATH", format!("{}:{path}", member.binaries().folder().display()))
+        .env("PATH", format!("{}:{}:{path}", member.binaries().folder().display(), plugin.display()))
         .env("KUBECONFIG", member.kubeconfig_path())
         .stdin(Stdio::null())
         .output()?;
     ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Repeating is safe, also with a slip by which the cluster would stand in another country.
+async fn it_stays_at_its_site(ground: &Ground, answer: &str) -> anyhow::Result<()> {
+    ground
+        .stage
+        .apply(&FACTS.replace("nl-ams", "us-va").replace("country: NL, state", "country: US, state"))
+        .await?;
+    let hub = ground.stage.fleet.hub()?;
+    let kept = [
+        "get",
+        "secret",
+        "-n",
+        OPERATOR_NAMESPACE,
+        "member-nl-ams-1",
+        "-o",
+        "jsonpath={.metadata.resourceVersion}",
+    ];
+    let before = hub.kubectl(kept).text().await?;
+    let slip = ground.cli(&["join", MEMBER, "--site", "us-va", "--accept", answer])?;
+    assert_eq!(slip.code, Some(1));
+    let wanted = "error: nl-ams-1 is at site nl-ams, not us-va; if it stands there, say so first: \
+                  kubectl patch membercluster nl-ams-1 --type=merge -p '{\"spec\":{\"site\":\"us-va\"}}'\n";
+    assert_eq!(slip.err, wanted);
+    let site = ["get", "membercluster", MEMBER, "-o", "jsonpath={.spec.site}"];
+    assert_eq!(
+        (hub.kubectl(site).text().await?.as_str(), hub.kubectl(kept).text().await?),
+        ("nl-ams", before.clone())
+    );
+    // On purpose.
+    hub.kubectl(["patch", "membercluster", MEMBER, "--type=merge", "-p", r#"{"spec":{"site":"us-va"}}"#])
+        .text()
+        .await?;
+    ground.cli(&["join", MEMBER, "--site", "us-va", "--accept", answer])?.done()?;
+
+    // A MemberCluster that somebody else keeps, who wants another Secret: then nothing is written, that one included.
+    let theirs = format!(
+        "{{apiVersion: domicile.dev/v1alpha1, kind: MemberCluster, metadata: {{name: {MEMBER}}}, \
+         spec: {{site: us-va, connection: {{kubeconfigSecret: theirs}}}}}}"
+    );
+    let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=gitops", "-f", "-"];
+    hub.kubectl(apply).stdin(theirs).text().await?;
+    let before = hub.kubectl(kept).text().await?;
+    let conflict = ground.cli(&["join", MEMBER, "--site", "us-va", "--accept", answer])?;
+    assert!(conflict.code == Some(1) && conflict.err.contains("gitops"), "{conflict:?}");
+    assert_eq!(hub.kubectl(kept).text().await?, before);
+    Ok(())
+}
+
+/// Whatever is missing or was given beyond the files is named, all of it at once.
+async fn more_than_the_files_is_refused(ground: &Ground, answer: &str, files: &str) -> anyhow::Result<()> {
+    let member = ground.member()?;
+    let kubectl = async |args: &str| member.kubectl(args.split_whitespace()).text().await;
+    let names = async |wanted: &[&str]| {
+        eventually(Duration::from_secs(30), "the refusal", async || {
+            let done = ground.cli(&["join", MEMBER, "--site", "nl-ams", "--accept", answer])?;
+            ensure!(done.code == Some(1), "{done:?}");
+            for wanted in wanted {
+                ensure!(done.err.contains(wanted), "wanted `{wanted}`: {done:?}");
+            }
+            Ok(Some(()))
+        })
+        .await
+    };
+    let hub = "--serviceaccount=domicile-system:hub";
+    let tenants = "--group=domicile:tenants";
+    kubectl("delete validatingadmissionpolicybinding domicile-hub-guard").await?;
+    kubectl("delete validatingadmissionpolicy domicile-tenant-guard").await?;
+    kubectl("create namespace payroll").await?;
+    kubectl(&format!("-n payroll create rolebinding more --clusterrole=admin {hub}")).await?;
+    kubectl("-n payroll create rolebinding wide --clusterrole=view --user=domicile:tenant:acme").await?;
+    kubectl("create clusterrole kubelets --verb=get,create --resource=nodes/proxy").await?;
+    kubectl(&format!("create clusterrolebinding kubelets --clusterrole=kubelets {hub}")).await?;
+    kubectl("create clusterrole quiet --verb=update --resource=mutatingwebhookconfigurations").await?;
+    kubectl(&format!("create clusterrolebinding quiet --clusterrole=quiet {hub}")).await?;
+    names(&[
+        "ValidatingAdmissionPolicyBinding domicile-hub-guard is missing",
+        "ValidatingAdmissionPolicy domicile-tenant-guard is missing",
+        "RoleBinding payroll/more gives it ClusterRole admin",
+        "RoleBinding payroll/wide gives domicile:tenant:acme, whose namespace it isn't, ClusterRole view",
+        "it can create/get nodes/proxy, which no file grants",
+        "it can update mutatingwebhookconfigurations.admissionregistration.k8s.io, which no file grants",
+    ])
+    .await?;
+    kubectl("delete namespace payroll").await?;
+    kubectl("delete clusterrolebinding kubelets quiet").await?;
+    member.kubectl(["apply", "--server-side", "-f", "-"]).stdin(files).text().await?;
+    kubectl(&format!("create clusterrolebinding all-see --clusterrole=view {tenants}")).await?;
+    names(&["as tenant acme it can get configmaps in kube-system"]).await?;
+    kubectl("delete clusterrolebinding all-see").await?;
     Ok(())
 }
 
@@ -422,12 +560,7 @@ async fn somebody_elses_cluster_is_joined_by_two_files() -> anyhow::Result<()> {
     assert_eq!(admin.code, Some(1));
     assert!(admin.err.contains("it can do everything: this is an administrator's"), "{admin:?}");
 
-    // Without the guard: everything that RBAC can say is as it must be.
-    let guard = ["delete", "validatingadmissionpolicybinding", "domicile-hub-guard"];
-    member.kubectl(guard).text().await?;
-    let unguarded = accept(&answer)?;
-    assert_eq!(unguarded.code, Some(1));
-    assert!(unguarded.err.contains("policy domicile-hub-guard or its binding is missing"), "{unguarded:?}");
+    more_than_the_files_is_refused(&ground, &answer, &printed.out).await?;
 
     // With both kinds of impersonation.
     let legacy = ["create", "clusterrole", "more", "--verb=impersonate", "--resource=users"];
@@ -451,7 +584,20 @@ async fn somebody_elses_cluster_is_joined_by_two_files() -> anyhow::Result<()> {
     })
     .await?;
     assert!(joined.out.contains("constrained impersonation; tenants admitted: acme"), "{joined:?}");
-    ground.applies(None, &namespace("acme", LABELS)).await
+    ground.applies(None, &namespace("acme", LABELS)).await?;
+    ground.applies(None, &binding("domicile-tenant", "acme", "domicile-tenant", "acme")).await?;
+
+    it_stays_at_its_site(&ground, &answer).await?;
+
+    // Its owner wants out, and doesn't ask.
+    shell(&documented("### Out at once")?, &folder, member)?;
+    let names = names_of_ours(member).await?;
+    assert!(names.is_empty(), "{names}");
+    let bindings =
+        ["get", "rolebindings", "-A", "-o", "name", "--field-selector=metadata.name=domicile-tenant"];
+    assert_eq!(member.kubectl(bindings).text().await?, "");
+    member.kubectl(["get", "namespace", "acme"]).text().await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

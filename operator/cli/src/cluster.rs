@@ -344,6 +344,17 @@ impl Cluster {
         }
     }
 
+    /// The object of this kind and name as it is there, if it is.
+    ///
+    /// # Errors
+    ///
+    /// If the server doesn't say.
+    pub async fn read(&self, object: &Value) -> Result<Option<Value>, ClusterError> {
+        let Addressed { api, name, shown } = self.target(object)?;
+        let found = api.get_opt(&name).await.map_err(self.failed(format!("get {shown}")))?;
+        Ok(found.map(|found| serde_json::to_value(found).unwrap_or_default()))
+    }
+
     /// A merge patch of one field, as a command would make it: what isn't there stays an error.
     ///
     /// # Errors

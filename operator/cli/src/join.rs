@@ -107,6 +107,11 @@ fn report(place: &Place<'_>, joined: &Joined) -> String {
         Some(Impersonation::Legacy) => "legacy impersonation",
         None => "nobody admitted yet",
     };
+    if joined.found.incomplete {
+        output::note(
+            "note: this cluster can't list all that it grants, so only what would do most harm was asked: see that nothing else is bound to the hub's account",
+        );
+    }
     let names: Vec<_> = joined.found.tenants.iter().map(ToString::to_string).collect();
     let admitted = if names.is_empty() {
         output::note(format!(
@@ -180,6 +185,7 @@ async fn set_up(
     let mut found = probe::examine(&as_hub).await?;
     found.impersonation = Some(impersonation);
     found.tenants = setup::admitted(&owner).await?;
+    probe::check_acting(&as_hub, &found.tenants).await?;
     let stored = match &args.member_server {
         None => direct,
         Some(server) => Kubeconfig { server: server.clone(), ..direct },
@@ -209,9 +215,7 @@ async fn accept(file: &Path, hub: &Cluster, place: &Place<'_>) -> Result<Joined,
     {
         return Err(JoinError::NotConstrained { found: version.text });
     }
-    if let Some(tenant) = found.tenants.first() {
-        probe::check_acting(&as_hub, tenant).await?;
-    }
+    probe::check_acting(&as_hub, &found.tenants).await?;
     hub::write_member(hub, place.namespace, place.name, place.site, &kubeconfig).await?;
     Ok(Joined { version: version.text, found })
 }
