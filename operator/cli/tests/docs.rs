@@ -31,8 +31,15 @@ fn every_command_and_flag_is_documented() {
 }
 
 /// Flags of other programs that the pages show.
-const OTHERS: [&str; 6] =
-    ["--server-side", "--raw", "--duration", "--ignore-not-found", "--flatten", "--minify"];
+const OTHERS: [&str; 7] = [
+    "--field-selector",
+    "--server-side",
+    "--raw",
+    "--duration",
+    "--ignore-not-found",
+    "--flatten",
+    "--minify",
+];
 
 #[test]
 fn every_documented_command_and_flag_exists() {
