@@ -1,6 +1,6 @@
 //! `kubectl domicile leave`.
 
-use domicile_crds::{MemberCluster, NamespaceName};
+use domicile_crds::{ClusterName, MemberCluster, NamespaceName};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::Api;
@@ -65,11 +65,7 @@ pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveErr
     }
     unused(&hub, name).await?;
     if let Some(owner) = &owner {
-        let there = setup::copies(owner).await?;
-        if !there.is_empty() {
-            let (count, listed) = (there.len(), hub::listed(&there));
-            return Err(LeaveError::Remains { name: name.to_string(), count, listed });
-        }
+        empty(&hub, owner, name).await?;
     }
     let mut lines = Vec::new();
     if known.is_some() {
@@ -106,12 +102,25 @@ pub async fn run(args: &LeaveArgs, options: &HubArgs) -> Result<String, LeaveErr
     Ok(lines.join("\n") + "\n")
 }
 
-async fn unused(hub: &Cluster, name: &domicile_crds::ClusterName) -> Result<(), LeaveError> {
+async fn unused(hub: &Cluster, name: &ClusterName) -> Result<(), LeaveError> {
     let placed = hub::placed_on(hub, name).await?;
     if placed.is_empty() {
         return Ok(());
     }
     Err(LeaveError::InUse { name: name.to_string(), count: placed.len(), listed: hub::listed(&placed) })
+}
+
+/// Asks the member itself, unless it has joined by another name as well, by which the hub goes on looking after it.
+async fn empty(hub: &Cluster, owner: &Cluster, name: &ClusterName) -> Result<(), LeaveError> {
+    if hub::same_as(hub, &owner.id().await?, name).await?.is_some() {
+        return Ok(());
+    }
+    let there = setup::copies(owner).await?;
+    if there.is_empty() {
+        return Ok(());
+    }
+    let (count, listed) = (there.len(), hub::listed(&there));
+    Err(LeaveError::Remains { name: name.to_string(), count, listed })
 }
 
 /// Deletes the Secret if this program made it: one from elsewhere would come back, or be missed.

@@ -121,9 +121,8 @@ pub(super) async fn bindings(hub: &Cluster) -> Result<Vec<String>, ClusterError>
         (namespace.name_any(), tenant)
     };
     let owners: BTreeMap<_, _> =
-        hub.collect(Api::<Namespace>::all(hub.client.clone()), of_tenant).await?.into_iter().collect();
-    let bindings = Api::<RoleBinding>::all(hub.client.clone());
-    let judged = hub.collect(bindings, |binding| {
+        hub.collect(Api::all(hub.client.clone()), of_tenant).await?.into_iter().collect();
+    let judged = hub.collect(Api::all(hub.client.clone()), |binding: RoleBinding| {
         let namespace = binding.namespace().unwrap_or_default();
         judge(&binding, owners.get(&namespace).map_or("", String::as_str))
     });
