@@ -10,4 +10,5 @@ mod input;
 mod lease;
 mod outage;
 mod set;
+mod suspension;
 mod update;
