@@ -5,6 +5,7 @@
 
 mod audit;
 mod end;
+mod guards;
 mod hostile;
 mod input;
 mod lease;

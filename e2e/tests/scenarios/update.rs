@@ -39,6 +39,7 @@ async fn changes_arrive_in_order_and_others_changes_do_not_last() -> anyhow::Res
     one_copy_after_another(&stage).await?;
     drift(&stage).await?;
     autoscaler(&stage).await?;
+    made_again(&stage).await?;
     stage.comes_to_rest().await?;
     nothing_is_forbidden(&stage).await
 }
@@ -147,5 +148,35 @@ async fn autoscaler(stage: &Stage) -> anyhow::Result<()> {
     assert!(objects.get("acme/Deployment/free").is_some_and(three));
     let applied = stage.counts().await?[NL].since(&before[NL]).filter(|key| key.verb == "APPLY").total();
     assert_eq!(applied, 1, "more was applied than the one Deployment that changed");
+    Ok(())
+}
+
+/// What isn't watched on the member, changed once, removed and made again under its name: its generation begins anew.
+async fn made_again(stage: &Stage) -> anyhow::Result<()> {
+    let policy = |port: i32| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "walled"},
+            "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": port}]}]},
+        })
+    };
+    let walled =
+        |port| workload("acme", "walled", &[deployment("walled", "1"), policy(port)], only("NL")).to_string();
+    let port = |found: &Value| found.pointer("/spec/ingress/0/ports/0/port").and_then(Value::as_i64);
+    for wanted in [80, 81] {
+        stage.apply(&walled(wanted)).await?;
+        stage
+            .sees(NL, "acme/NetworkPolicy/walled", "its port", |found| port(found) == Some(wanted.into()))
+            .await?;
+    }
+    stage.wait_on(("acme", "walled"), &[NL]).await?;
+    let delete = ["-n", "acme", "delete", "tenantworkloads.domicile.dev", "walled"];
+    stage.fleet.hub()?.kubectl(delete).text().await?;
+    stage.leaves(NL, "acme/NetworkPolicy/walled").await?;
+    let before = stage.comes_to_rest().await?;
+    stage.apply(&walled(80)).await?;
+    stage.wait_on(("acme", "walled"), &[NL]).await?;
+    let applied = stage.counts().await?[NL].since(&before[NL]).filter(|key| key.verb == "APPLY");
+    let policies = applied.filter(|key| key.resource == "networkpolicies").total();
+    assert_eq!(policies, 1, "applied again and again: {applied:?}");
     Ok(())
 }

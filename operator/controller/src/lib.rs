@@ -14,5 +14,6 @@ mod retry;
 mod run;
 pub mod second;
 pub mod settings;
+mod watch;
 
 pub use run::run;

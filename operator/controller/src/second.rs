@@ -82,6 +82,14 @@ pub fn owner(known: &Knowledge<'_>, key: &WorkloadKey) -> Option<TenantName> {
     known.world.tenant_of(&key.namespace).ok().cloned().or_else(recorded)
 }
 
+/// Whether nothing forbids to set up a workload's namespace on a member, as its tenant says now.
+#[must_use]
+pub fn may_set_up(known: &Knowledge<'_>, key: &WorkloadKey, cluster: &ClusterName, now: Timestamp) -> bool {
+    let Some(tenant) = owner(known, key) else { return false };
+    let case = Case { known, key, tenant: &tenant, now };
+    case.ask(cluster, What::Apply { objects: &[], from: None }).is_ok()
+}
+
 /// A Secret that may not pass the hub, or not go to that member.
 #[must_use]
 pub fn secret_not_allowed(
@@ -189,7 +197,9 @@ impl Case<'_> {
         let migration = self.migration(remove.ordinal);
         let because = match &remove.because {
             orders::Removal::Moved { to } => {
-                Removal::Moved(Replacement { cluster: to, generation, ready: &ready, verified_at: self.now })
+                let broken = self.known.observed.member(to).and_then(|member| member.broken_since);
+                let verified_at = broken.unwrap_or(self.now);
+                Removal::Moved(Replacement { cluster: to, generation, ready: &ready, verified_at })
             }
             orders::Removal::RolledBack => match migration {
                 Some(migration) => Removal::RolledBack { source: &migration.from },

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domicile_crds::{ClusterName, NamespaceName, WorkloadKey};
+use jiff::Timestamp;
 
 use crate::manifests::ObjectRef;
 
@@ -43,6 +44,8 @@ pub struct MemberView {
     pub reachable: bool,
     /// What makes pods has been listed once, and is watched since: what isn't here wasn't there.
     pub synced: bool,
+    /// Since when one of its watches is broken, so that what was seen may have changed.
+    pub broken_since: Option<Timestamp>,
     /// Namespaces in which the other kinds have been listed too.
     pub verified: HashSet<NamespaceName>,
     seats: HashMap<WorkloadKey, BTreeMap<i32, SeatView>>,
@@ -94,6 +97,12 @@ impl Observed {
     #[must_use]
     pub fn is_reachable(&self, cluster: &ClusterName) -> bool {
         self.member(cluster).is_some_and(|member| member.reachable)
+    }
+
+    /// Whether a member answers and what is seen there is how it is.
+    #[must_use]
+    pub fn is_current(&self, cluster: &ClusterName) -> bool {
+        self.member(cluster).is_some_and(|member| member.reachable && member.broken_since.is_none())
     }
 
     /// Members on which something of a workload was seen.

@@ -40,8 +40,8 @@ pub struct Situation<'a> {
     pub outlook: &'a Outlook,
     /// What is wrong on members.
     pub problems: &'a [Problem],
-    /// Addresses of what it exposes, by ordinal.
-    pub endpoints: &'a BTreeMap<i32, Vec<Endpoint>>,
+    /// Addresses of what its copies expose where they are.
+    pub endpoints: &'a BTreeMap<(i32, ClusterName), Vec<Endpoint>>,
     /// The instant.
     pub now: Timestamp,
 }
@@ -95,7 +95,7 @@ impl Situation<'_> {
             seats,
             problems,
             candidates: row.filter(|_| unplaced).map(|row| self.candidates(row)).unwrap_or_default(),
-            compliant_until: row.and_then(|row| self.compliant_until(row)).map(Time),
+            compliant_until: row.and_then(|row| self.compliant_until(row)).map(|at| Time(whole_seconds(at))),
         }
     }
 
@@ -110,7 +110,11 @@ impl Situation<'_> {
                 place: place(self.world, &seat.cluster),
                 epoch: seat.epoch,
                 ready: is_ready(self.world, self.observed, self.key(), seat),
-                endpoints: self.endpoints.get(&seat.ordinal).cloned().unwrap_or_default(),
+                endpoints: self
+                    .endpoints
+                    .get(&(seat.ordinal, seat.cluster.clone()))
+                    .cloned()
+                    .unwrap_or_default(),
             })
             .collect()
     }
@@ -358,6 +362,11 @@ pub fn place(world: &World, cluster: &ClusterName) -> Place {
     }
 }
 
+/// Kubernetes keeps whole seconds; a finer time would differ from itself after a round trip.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 /// The claims as conditions: `lastTransitionTime` moves only when the status does, and what nobody claims any more is gone.
 fn merge(
     claims: impl Iterator<Item = Claim>,
@@ -365,8 +374,7 @@ fn merge(
     generation: Option<i64>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    // Kubernetes keeps whole seconds; a finer time would differ from itself after a round trip.
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let now = whole_seconds(now);
     claims
         .map(|claim| {
             let since = condition_of(old, claim.kind).filter(|c| c.status == claim.status);

@@ -1,5 +1,7 @@
 //! Carrying out: each order becomes a task, whose result comes back as an input.
 
+use std::sync::Arc;
+
 use domicile_core::{
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
@@ -18,13 +20,31 @@ use super::{Brain, Done, Hands, Input, Slot, outcome::Outcome};
 use crate::{
     hub::write,
     member::{
+        Member,
         act::{ApplyJob, RemoveJob},
-        namespace::Setup,
     },
     second,
 };
 
 impl Hands {
+    /// Does something on a member for a workload in a task of its own.
+    fn spawn_on<W>(
+        &self,
+        key: &WorkloadKey,
+        slot: Slot,
+        member: Arc<Member>,
+        work: impl FnOnce(Arc<Member>) -> W,
+    ) where
+        W: Future<Output = Outcome> + Send + 'static,
+    {
+        let (inputs, key, connection) = (self.inputs.clone(), key.clone(), member.connection);
+        let work = work(member);
+        tokio::spawn(async move {
+            let outcome = Box::new(work.await);
+            let _ = inputs.send(Input::Done(Done::OnMember(key, slot, connection, outcome))).await;
+        });
+    }
+
     /// Does something for a workload in a task of its own.
     pub(super) fn spawn(
         &self,
@@ -44,7 +64,7 @@ impl Brain {
     /// Starts an order. Answers whether it was started.
     pub(super) fn carry_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) -> bool {
         match order {
-            Order::Verify(cluster) => self.verify(key, cluster),
+            Order::Verify(cluster) => self.verify(key, &cluster),
             Order::Apply(apply) => self.apply(key, &apply),
             Order::Remove(remove) => self.remove(key, remove),
             Order::Halt(halt) => self.halt(key, halt),
@@ -140,17 +160,23 @@ impl Brain {
         });
     }
 
-    fn verify(&mut self, key: &WorkloadKey, cluster: ClusterName) -> bool {
-        let Some(member) = self.usable(&cluster) else { return false };
+    fn verify(&mut self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+        let Some(member) = self.usable(cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         let namespace = key.namespace.clone();
+        // What is watched there has yet to be listed: whoever waits for that is told.
+        let view = self.observed.member(cluster);
+        if view.is_some_and(|view| !view.synced && view.verified.contains(&namespace)) {
+            return false;
+        }
         // One list serves all workloads of the namespace.
         if !self.listing.insert((cluster.clone(), namespace.clone())) {
             return false;
         }
-        self.hands.spawn(key, Slot::Member(cluster.clone()), async move {
-            let found = member.verify(&tenant, &namespace).await;
-            Outcome::Verified { cluster, namespace, found }
+        let setup = self.setup_of(&tenant);
+        self.hands.spawn_on(key, Slot::Member(cluster.clone()), member, |member| async move {
+            let found = member.verify(&tenant, setup.as_ref(), &namespace).await;
+            Outcome::Verified { namespace, found }
         });
         true
     }
@@ -163,9 +189,7 @@ impl Brain {
     fn apply(&mut self, key: &WorkloadKey, apply: &Apply) -> bool {
         let Some(member) = self.usable(&apply.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
-        let Some(setup) = self.tenants.get(&tenant).map(|object| Setup::of(&tenant, &object.spec)) else {
-            return false;
-        };
+        let Some(setup) = self.setup_of(&tenant) else { return false };
         let Some(objects) = self.render(key, &tenant, apply) else { return false };
         if !objects.is_empty() {
             self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
@@ -185,7 +209,7 @@ impl Brain {
         let (namespace, workload) = (key.namespace.clone(), key.name.to_string());
         let job = ApplyJob { tenant, setup, namespace, workload, objects, hub };
         let ordinal = apply.ordinal;
-        self.hands.spawn(key, Slot::Member(apply.cluster.clone()), async move {
+        self.hands.spawn_on(key, Slot::Member(apply.cluster.clone()), member, |member| async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
         });
         true
@@ -231,7 +255,7 @@ impl Brain {
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %halt.cluster, because = ?halt.because, "what runs is stopped");
         let at = key.clone();
-        self.hands.spawn(key, Slot::Halt(halt.cluster), async move {
+        self.hands.spawn_on(key, Slot::Halt(halt.cluster), member, |member| async move {
             Outcome::Halted(member.halt(&tenant, &at, &halt.objects).await)
         });
         true
@@ -246,7 +270,7 @@ impl Brain {
             Order::Halt(_) => Slot::Halt(keep.cluster),
             _ => Slot::Member(keep.cluster),
         };
-        self.hands.spawn(key, slot, async move {
+        self.hands.spawn_on(key, slot, member, |member| async move {
             Outcome::Kept(member.keep_claims(&tenant, &at, &keep.sets).await)
         });
         true
@@ -267,7 +291,7 @@ impl Brain {
             objects: remove.objects,
             retain_claims: remove.retain_claims,
         };
-        self.hands.spawn(key, Slot::Member(remove.cluster), async move {
+        self.hands.spawn_on(key, Slot::Member(remove.cluster), member, |member| async move {
             Outcome::Removed { ordinal, all, objects, left: member.remove(job).await }
         });
         true

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 
 use super::{Brain, Slot, status::warn};
-use crate::second::second_opinion;
+use crate::{member::CALLS_MAX, second::second_opinion};
 
 /// How often a member is asked again what it has of a workload that no record explains.
 const ASK_EVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -181,8 +181,24 @@ impl Brain {
         if let Err(violations) = second_opinion(&self.knowledge(key), key, &order, now) {
             return self.refuse(place, &violations, now);
         }
+        if let Slot::Member(cluster) = &place.1
+            && !self.queues.entry(cluster.clone()).or_default().enter(key, CALLS_MAX)
+        {
+            return;
+        }
         if self.carry_out(key, order, now) {
             self.busy.insert(place);
+        } else {
+            self.leave(&place.1);
+        }
+    }
+
+    /// A member has time for somebody else.
+    pub(super) fn leave(&mut self, slot: &Slot) {
+        if let Slot::Member(cluster) = slot
+            && let Some(queue) = self.queues.get_mut(cluster)
+        {
+            queue.leave();
         }
     }
 

@@ -9,22 +9,17 @@ use domicile_core::{
     text::shorten,
 };
 use domicile_crds::{
-    Amounts, ClusterName, MemberCluster, MemberClusterStatus, NamespaceName, TenantName, WorkloadKey,
-    condition_of,
-    keys::{self, condition},
+    Amounts, ClusterName, MemberCluster, MemberClusterStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::core::v1::Namespace,
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-};
-use kube::{Api, api::PostParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::Api;
 use tokio::task::AbortHandle;
 
-use super::{Brain, Done, Input, identity, outcome::Outcome};
+use super::{Brain, Done, Input, identity};
 use crate::{
     hub::write::apply_status,
-    member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject, verify::Inventory},
+    member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject},
     metrics::ClusterLabel,
 };
 
@@ -36,7 +31,10 @@ const LISTS: usize = 4;
 /// What is known of a member.
 pub(super) struct MemberState {
     pub(super) object: Arc<MemberCluster>,
+    /// How it is reached, once it is known to be the cluster that it was.
     pub(super) member: Option<Arc<Member>>,
+    /// A connection that may lead elsewhere.
+    candidate: Option<Arc<Member>>,
     agent: AbortHandle,
     misses: u32,
     /// The cluster that answered last.
@@ -44,6 +42,8 @@ pub(super) struct MemberState {
     /// Whether it isn't certain that this is the member's cluster, and no other member's.
     in_doubt: bool,
     listed: HashSet<Kind>,
+    /// Kinds whose watch is broken.
+    broken: HashSet<Kind>,
     writing: bool,
     pub(super) latest: Option<Box<Probe>>,
     ready: Option<(&'static str, &'static str, String)>,
@@ -74,11 +74,13 @@ impl Brain {
                 let state = MemberState {
                     object,
                     member: None,
+                    candidate: None,
                     agent,
                     misses: 0,
                     answered_as: None,
                     in_doubt: false,
                     listed: HashSet::new(),
+                    broken: HashSet::new(),
                     writing: false,
                     latest: None,
                     ready: None,
@@ -108,14 +110,18 @@ impl Brain {
         let agent = self.start_agent(cluster, &object);
         if let Some(state) = self.members.get_mut(cluster) {
             std::mem::replace(&mut state.agent, agent).abort();
-            (state.member, state.in_doubt) = (None, false);
+            (state.member, state.candidate, state.in_doubt) = (None, None, false);
             state.listed.clear();
+            state.broken.clear();
         }
     }
 
+    /// Another credential may lead to another cluster: nothing that was seen before is believed.
     fn forget_what_was_seen(&mut self, cluster: &ClusterName) {
         self.observed.forget(cluster);
         self.verified.retain(|(other, _), _| other != cluster);
+        self.generations.retain(|(other, ..), _| other != cluster);
+        self.setups.retain(|(other, _), _| other != cluster);
     }
 
     /// A member on which something may be done or listed.
@@ -137,18 +143,27 @@ impl Brain {
         }
         match event {
             MemberEvent::Connected(member) => {
+                self.forget_what_was_seen(cluster);
                 if let Some(state) = self.members.get_mut(cluster) {
-                    state.member = Some(member);
+                    // Used as soon as it has said which cluster it is.
+                    (state.member, state.candidate) = (None, Some(member));
                     state.listed.clear();
+                    state.broken.clear();
                 }
             }
             MemberEvent::NotConnected(fault) => self.probed(cluster, Err(fault), now),
             MemberEvent::Probed(answer) => self.probed(cluster, answer, now),
             // What is seen in another cluster says nothing about this one.
-            MemberEvent::Object(_) | MemberEvent::Listed(..)
+            MemberEvent::Object(_) | MemberEvent::Listed(..) | MemberEvent::Broken(_)
                 if self.members.get(cluster).is_some_and(|state| state.in_doubt) => {}
             MemberEvent::Object(seen) => self.seen(cluster, seen),
             MemberEvent::Listed(kind, present) => self.listed(cluster, kind, &present),
+            MemberEvent::Broken(kind) => {
+                if let Some(state) = self.members.get_mut(cluster) {
+                    state.broken.insert(kind);
+                    self.observed.member_mut(cluster).broken_since.get_or_insert(now);
+                }
+            }
         }
     }
 
@@ -163,10 +178,21 @@ impl Brain {
         for key in view.retain(None, |object| object.kind == kind, present) {
             self.engine.touch(key);
         }
+        self.generations.retain(|(at, key, ordinal, object), _| {
+            at != cluster || object.kind != kind || present.contains(&(key.clone(), *ordinal, object.clone()))
+        });
         let Some(state) = self.members.get_mut(cluster) else { return };
         state.listed.insert(kind);
-        if state.listed.len() == LISTS && !self.observed.member(cluster).is_some_and(|m| m.synced) {
-            self.observed.member_mut(cluster).synced = true;
+        let mended = state.broken.remove(&kind) && state.broken.is_empty();
+        let complete = state.listed.len() == LISTS;
+        let view = self.observed.member_mut(cluster);
+        if mended {
+            view.broken_since = None;
+            self.touch_member(cluster);
+        }
+        let view = self.observed.member_mut(cluster);
+        if complete && !view.synced {
+            view.synced = true;
             self.touch_everything();
         }
     }
@@ -212,6 +238,11 @@ impl Brain {
         match answer {
             Ok(mut probe) => {
                 state.misses = 0;
+                if let Some(member) = state.candidate.take() {
+                    state.member = Some(member);
+                    self.touch_member(cluster);
+                }
+                let Some(state) = self.members.get_mut(cluster) else { return };
                 if probe.inventory.is_none() {
                     probe.inventory = state.latest.take().and_then(|latest| latest.inventory);
                 }
@@ -308,77 +339,6 @@ impl Brain {
         let workload = self.engine.world().workloads.get(key);
         let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
         manifests.is_some_and(|m| m.objects.iter().any(|o| o.object == *object && o.autoscaled))
-    }
-
-    /// A namespace on a member was listed.
-    pub(super) fn verified(
-        &mut self,
-        cluster: &ClusterName,
-        namespace: &NamespaceName,
-        found: Inventory,
-        now: Timestamp,
-    ) {
-        let present = found.present();
-        self.hands.metrics.drift.inc_by(found.drifted);
-        let view = self.observed.member_mut(cluster);
-        let mut touched = view.retain(Some(namespace), crate::member::verify::is_listed, &present);
-        for (key, ordinal, object, seen) in found.objects {
-            if view.note(&key, ordinal, object, Some(seen)) {
-                touched.push(key);
-            }
-        }
-        view.verified.insert(namespace.clone());
-        self.verified.insert((cluster.clone(), namespace.clone()), now);
-        touched.extend(self.engine.on_cluster(cluster).filter(|key| key.namespace == *namespace).cloned());
-        for key in touched {
-            self.engine.touch(key);
-        }
-    }
-
-    /// Makes the tenants' namespaces on the hub that aren't there yet.
-    pub(super) fn make_namespaces(&mut self) {
-        let world = self.engine.world();
-        let mut missing: Vec<(NamespaceName, TenantName)> = Vec::new();
-        for (name, tenant) in &world.tenants {
-            let absent = |namespace: &&NamespaceName| {
-                !world.labelled.contains_key(*namespace) && !self.making.contains(*namespace)
-            };
-            missing.extend(tenant.namespaces.iter().filter(absent).map(|n| (n.clone(), name.clone())));
-        }
-        for (namespace, tenant) in missing {
-            self.making.insert(namespace.clone());
-            let hands = self.hands.clone();
-            tokio::spawn(async move {
-                let object = Namespace {
-                    metadata: kube::api::ObjectMeta {
-                        name: Some(namespace.to_string()),
-                        labels: Some([(keys::TENANT_LABEL.to_owned(), tenant.to_string())].into()),
-                        ..kube::api::ObjectMeta::default()
-                    },
-                    ..Namespace::default()
-                };
-                let api: Api<Namespace> = Api::all(hands.client.clone());
-                if let Err(error) = api.create(&PostParams::default(), &object).await {
-                    tracing::warn!(%namespace, %tenant, %error, "a tenant's namespace was not made on the hub");
-                }
-                let _ = hands.inputs.send(Input::Done(Done::Namespace(namespace))).await;
-            });
-        }
-    }
-
-    pub(super) fn verify_again(
-        &mut self,
-        cluster: ClusterName,
-        namespace: NamespaceName,
-        tenant: TenantName,
-    ) {
-        let Some(member) = self.usable(&cluster) else { return };
-        let hands = self.hands.clone();
-        tokio::spawn(async move {
-            let found = member.verify(&tenant, &namespace).await;
-            let outcome = Outcome::Verified { cluster, namespace, found };
-            let _ = hands.inputs.send(Input::Done(Done::Background(outcome))).await;
-        });
     }
 }
 

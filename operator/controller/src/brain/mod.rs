@@ -8,9 +8,12 @@ mod facts;
 mod fleet;
 mod identity;
 mod intake;
+mod namespaces;
 mod outcome;
+mod queue;
 mod second;
 mod status;
+mod timers;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -32,7 +35,7 @@ use crate::{
     http::Health,
     hub::{HubEvent, HubKind, watch::Broken},
     lease::Tenure,
-    member::MemberEvent,
+    member::{CALLS_MAX, MemberEvent},
     metrics::Metrics,
     retry::Failures,
 };
@@ -87,6 +90,9 @@ pub(crate) struct Hands {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+/// By ordinal and cluster.
+type Endpoints = BTreeMap<(i32, ClusterName), Vec<Endpoint>>;
+
 /// The state.
 pub(crate) struct Brain {
     hands: Hands,
@@ -117,18 +123,25 @@ pub(crate) struct Brain {
     /// Whose moves wait for a place in a budget.
     queued: BTreeSet<WorkloadKey>,
     verified: HashMap<(ClusterName, NamespaceName), Timestamp>,
+    /// Namespaces on members that belong to somebody else.
+    taken: HashSet<(ClusterName, NamespaceName)>,
+    /// How namespaces on members are set up.
+    setups: HashMap<(ClusterName, NamespaceName), namespaces::Setting>,
+    /// Of what is watched, the newest generation that was seen.
     generations: HashMap<(ClusterName, WorkloadKey, i32, domicile_core::manifests::ObjectRef), i64>,
     busy: HashSet<(WorkloadKey, Slot)>,
+    queues: HashMap<ClusterName, queue::Queue>,
     failures: HashMap<(WorkloadKey, Slot), (Failures, Timestamp)>,
     problems: HashMap<WorkloadKey, BTreeMap<(ClusterName, &'static str), Vec<Problem>>>,
-    endpoints: HashMap<WorkloadKey, BTreeMap<i32, Vec<Endpoint>>>,
+    /// Where what a copy exposes on a cluster can be reached.
+    endpoints: HashMap<WorkloadKey, Endpoints>,
     inspected: HashMap<WorkloadKey, Timestamp>,
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
     not_compliant: HashSet<WorkloadKey>,
     /// When it was said last what a deleted workload has left.
     told: HashMap<WorkloadKey, Timestamp>,
-    timers: BTreeMap<Timestamp, BTreeSet<WorkloadKey>>,
+    timers: timers::Timers,
 }
 
 impl Brain {
@@ -157,8 +170,11 @@ impl Brain {
             listing: HashSet::new(),
             queued: BTreeSet::new(),
             verified: HashMap::new(),
+            taken: HashSet::new(),
+            setups: HashMap::new(),
             generations: HashMap::new(),
             busy: HashSet::new(),
+            queues: HashMap::new(),
             failures: HashMap::new(),
             problems: HashMap::new(),
             endpoints: HashMap::new(),
@@ -167,7 +183,7 @@ impl Brain {
             stalled: HashSet::new(),
             not_compliant: HashSet::new(),
             told: HashMap::new(),
-            timers: BTreeMap::new(),
+            timers: timers::Timers::default(),
         }
     }
 
@@ -201,8 +217,10 @@ impl Brain {
 
     /// How long nothing happens by itself.
     fn pause(&self, now: Timestamp) -> Duration {
-        let timers = self.timers.keys().next().copied();
-        let next = timers.into_iter().chain(self.engine.next()).min();
+        if self.queues.values().any(|queue| queue.has_next(CALLS_MAX)) {
+            return Duration::ZERO;
+        }
+        let next = self.timers.next().into_iter().chain(self.engine.next()).min();
         let until = next.map_or(SignedDuration::MAX, |next| next.duration_since(now));
         // A little more, so that the instant has come when we look.
         let until = until.saturating_add(SignedDuration::from_millis(1));
@@ -225,15 +243,8 @@ impl Brain {
         self.make_namespaces();
         self.report_campaigns();
         self.report_facts(now);
-        let old = |at: &Timestamp| now.duration_since(*at) > VERIFY_EVERY;
-        let due: Vec<_> =
-            self.verified.iter().filter(|(_, at)| old(at)).map(|(place, _)| place.clone()).collect();
-        for (cluster, namespace) in due {
-            if let Ok(tenant) = self.engine.world().tenant_of(&namespace).cloned() {
-                self.verified.insert((cluster.clone(), namespace.clone()), now);
-                self.verify_again(cluster, namespace, tenant);
-            }
-        }
+        self.verify_old(now);
+        self.mend_namespaces(now);
         self.hands.metrics.workloads.set(i64::try_from(self.workloads.len()).unwrap_or(i64::MAX));
         self.hands.metrics.stalled.set(i64::try_from(self.stalled.len()).unwrap_or(i64::MAX));
         let not_compliant = i64::try_from(self.not_compliant.len()).unwrap_or(i64::MAX);
@@ -244,11 +255,8 @@ impl Brain {
     fn round(&mut self, now: Timestamp) {
         self.engine.advance(now);
         let mut keys = self.engine.take_dirty();
-        while let Some(entry) = self.timers.first_entry()
-            && *entry.key() <= now
-        {
-            keys.extend(entry.remove());
-        }
+        keys.extend(self.timers.take_due(now));
+        keys.extend(self.queues.values_mut().flat_map(|queue| queue.take_next(CALLS_MAX)));
         if keys.is_empty() {
             return;
         }
@@ -262,6 +270,6 @@ impl Brain {
     }
 
     fn look_again(&mut self, key: &WorkloadKey, at: Timestamp) {
-        self.timers.entry(at).or_default().insert(key.clone());
+        self.timers.set(key, at);
     }
 }

@@ -1,6 +1,6 @@
 //! What came of orders: results are taken as any other input is, and what failed is tried again later.
 
-use domicile_core::{Change, manifests::ObjectRef};
+use domicile_core::manifests::ObjectRef;
 use domicile_crds::{
     Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkload, WorkloadKey,
 };
@@ -9,7 +9,12 @@ use jiff::Timestamp;
 use super::{Brain, Slot, status::Inspection};
 use crate::{
     hub::{HubKind, write::WriteError},
-    member::{act::Applied, error::MemberError, verify::Inventory},
+    member::{
+        Connection,
+        act::Applied,
+        error::MemberError,
+        verify::{Found, Inventory},
+    },
     metrics::OrderLabel,
     retry::{Failures, Retry},
 };
@@ -19,8 +24,12 @@ use crate::{
 pub(crate) enum Done {
     /// For a workload.
     Workload(WorkloadKey, Slot, Box<Outcome>),
-    /// In the background, for nobody in particular.
-    Background(Outcome),
+    /// For a workload, on a member by this connection.
+    OnMember(WorkloadKey, Slot, Connection, Box<Outcome>),
+    /// A namespace was listed for nobody in particular, or wasn't.
+    Listed(ClusterName, NamespaceName, Connection, Result<Inventory, MemberError>),
+    /// A namespace on a member was set up again as this digest says, or wasn't.
+    SetUp(ClusterName, NamespaceName, Result<u64, MemberError>),
     /// A member's status was written.
     Member(ClusterName, Result<Box<MemberCluster>, WriteError>),
     /// A fact's status was written, or wasn't: kind and name.
@@ -40,7 +49,7 @@ pub(crate) enum Outcome {
     Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },
     Halted(Result<(), MemberError>),
     Kept(Result<(), MemberError>),
-    Verified { cluster: ClusterName, namespace: NamespaceName, found: Result<Inventory, MemberError> },
+    Verified { namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(Inspection),
 }
 
@@ -53,35 +62,59 @@ fn is_gone(object: &Assignment) -> bool {
 impl Brain {
     pub(super) fn take_done(&mut self, done: Done, now: Timestamp) {
         match done {
-            Done::Workload(key, slot, outcome) => {
-                self.busy.remove(&(key.clone(), slot.clone()));
-                let failed = self.take_outcome(&key, &slot, *outcome, now);
-                let place = (key.clone(), slot);
-                match failed {
-                    None => {
-                        self.failures.remove(&place);
-                    }
-                    Some(retry) => {
-                        let salt = domicile_core::manifests::fnv1a(key.to_string().as_bytes());
-                        let (failures, until) =
-                            self.failures.entry(place).or_insert((Failures::default(), now));
-                        let pause = failures.again(retry, salt);
-                        *until = now + jiff::SignedDuration::try_from(pause).unwrap_or_default();
-                    }
+            Done::Workload(key, slot, outcome) => self.take_outcome_of(key, slot, *outcome, now),
+            Done::OnMember(key, slot, connection, outcome) => {
+                let (Slot::Member(cluster) | Slot::Halt(cluster)) = &slot else { return };
+                if let Outcome::Verified { namespace, .. } = &*outcome {
+                    self.listing.remove(&(cluster.clone(), namespace.clone()));
                 }
-                self.engine.touch(key);
+                if self.is_connected_by(cluster, connection) {
+                    self.take_outcome_of(key, slot, *outcome, now);
+                } else {
+                    // It may have been another cluster: what came of it says nothing about this one.
+                    self.leave(&slot);
+                    self.busy.remove(&(key.clone(), slot));
+                    self.engine.touch(key);
+                }
             }
-            Done::Background(Outcome::Verified { cluster, namespace, found }) => match found {
-                Ok(found) => self.verified(&cluster, &namespace, found, now),
+            Done::Listed(cluster, namespace, connection, found) => match found {
+                Ok(found) if self.is_connected_by(&cluster, connection) => {
+                    self.verified(&cluster, &namespace, found, now);
+                }
+                Ok(_) => {}
+                Err(MemberError::NamespaceTaken { .. }) => self.namespace_taken(&cluster, &namespace, now),
                 Err(error) => tracing::debug!(%cluster, %namespace, %error, "a namespace was not listed"),
             },
-            Done::Background(_) => {}
+            Done::SetUp(cluster, namespace, done) => self.set_up(cluster, namespace, done),
             Done::Member(cluster, written) => self.member_written(&cluster, written, now),
             Done::Fact(kind, name) => self.fact_written(kind, name),
             Done::Namespace(namespace) => {
                 self.making.remove(&namespace);
             }
         }
+    }
+
+    fn is_connected_by(&self, cluster: &ClusterName, connection: Connection) -> bool {
+        let member = self.members.get(cluster).and_then(|state| state.member.as_ref());
+        member.is_some_and(|member| member.connection == connection)
+    }
+
+    fn take_outcome_of(&mut self, key: WorkloadKey, slot: Slot, outcome: Outcome, now: Timestamp) {
+        self.leave(&slot);
+        let place = (key.clone(), slot);
+        self.busy.remove(&place);
+        match self.take_outcome(&key, &place.1, outcome, now) {
+            None => {
+                self.failures.remove(&place);
+            }
+            Some(retry) => {
+                let salt = domicile_core::manifests::fnv1a(key.to_string().as_bytes());
+                let (failures, until) = self.failures.entry(place).or_insert((Failures::default(), now));
+                let pause = failures.again(retry, salt);
+                *until = now + jiff::SignedDuration::try_from(pause).unwrap_or_default();
+            }
+        }
+        self.engine.touch(key);
     }
 
     /// Takes a result. Answers when to try again if it failed.
@@ -133,11 +166,9 @@ impl Brain {
             }
             Outcome::Halted(halted) => self.stopped(key, slot, "halt", halted),
             Outcome::Kept(kept) => self.stopped(key, slot, "keep-claims", kept),
-            Outcome::Verified { cluster, namespace, found } => {
-                self.listed_for(key, (cluster, namespace), found, now)
-            }
+            Outcome::Verified { namespace, found } => self.listed_for(key, slot, (&namespace, found), now),
             Outcome::Inspected(inspection) => {
-                self.inspected(key, inspection, now);
+                self.inspected(key, inspection);
                 None
             }
         }
@@ -158,15 +189,21 @@ impl Brain {
 
     fn applied(&mut self, key: &WorkloadKey, slot: &Slot, ordinal: i32, applied: Applied) -> Option<Retry> {
         let Slot::Member(cluster) = slot else { return None };
+        if let Some(digest) = applied.setup {
+            self.namespace_is(cluster, &key.namespace, Found::As(digest), Timestamp::now());
+        }
         for (object, view, generation) in applied.done {
             let place = (cluster.clone(), key.clone(), ordinal, object.clone());
-            let seen = self.observed.seat(cluster, key, ordinal).get(&object);
-            // The watch may have been faster than the rest of the job: what it showed is newer than our answer.
-            let newer = self.generations.get(&place).is_some_and(|last| *last > generation);
-            if newer || seen.is_some_and(|seen| seen.digest == view.digest && object.kind.runs_pods()) {
-                continue;
+            // What makes pods is watched. The watch may have been faster than the rest of the job: what it showed is
+            // newer than our answer.
+            if object.kind.runs_pods() {
+                let seen = self.observed.seat(cluster, key, ordinal).get(&object);
+                let newer = self.generations.get(&place).is_some_and(|last| *last > generation);
+                if newer || seen.is_some_and(|seen| seen.digest == view.digest) {
+                    continue;
+                }
+                self.generations.insert(place, generation);
             }
-            self.generations.insert(place, generation);
             self.observed.member_mut(cluster).note(key, ordinal, object, Some(view));
         }
         let failed = applied.failed.map(|(object, error)| match object {
@@ -175,6 +212,7 @@ impl Brain {
         });
         if failed.is_none() {
             self.clear_problem(key, cluster, "apply");
+            self.clear_problem(key, cluster, "namespace");
         }
         self.count("apply", failed.is_none());
         failed
@@ -214,12 +252,13 @@ impl Brain {
     ) -> Retry {
         let words = crate::member::chain(error);
         tracing::warn!(workload = %key, %cluster, %object, error = %words, "a member refused, or didn't answer");
-        if error.reason() == "NamespaceTaken" {
-            let change = Change::NamespaceTaken(cluster.clone(), key.namespace.clone(), true);
-            self.engine.apply(change, Timestamp::now());
+        if matches!(error, MemberError::NamespaceTaken { .. }) {
+            self.namespace_taken(cluster, &key.namespace, Timestamp::now());
         }
         let problem = error.problem(cluster.as_str(), object);
-        self.problems.entry(key.clone()).or_default().insert((cluster.clone(), "apply"), vec![problem]);
+        // What is wrong with the namespace is over as soon as it can be listed, an object when it was applied.
+        let kind = if object == "Namespace" { "namespace" } else { "apply" };
+        self.problems.entry(key.clone()).or_default().insert((cluster.clone(), kind), vec![problem]);
         error.retry()
     }
 
@@ -268,9 +307,9 @@ impl Brain {
                 if all {
                     self.gone.insert((key.clone(), ordinal, cluster.clone()));
                 }
-                let view = self.observed.member_mut(cluster);
                 for object in objects {
-                    view.note(key, ordinal, object, None);
+                    self.generations.remove(&(cluster.clone(), key.clone(), ordinal, object.clone()));
+                    self.observed.member_mut(cluster).note(key, ordinal, object, None);
                 }
                 self.clear_problem(key, cluster, "apply");
                 None
@@ -284,18 +323,17 @@ impl Brain {
     fn listed_for(
         &mut self,
         key: &WorkloadKey,
-        place: (ClusterName, NamespaceName),
-        found: Result<Inventory, MemberError>,
+        slot: &Slot,
+        (namespace, found): (&NamespaceName, Result<Inventory, MemberError>),
         now: Timestamp,
     ) -> Option<Retry> {
-        self.listing.remove(&place);
-        let (cluster, namespace) = place;
+        let Slot::Member(cluster) = slot else { return None };
         match found {
             Ok(found) => {
-                self.verified(&cluster, &namespace, found, now);
+                self.verified(cluster, namespace, found, now);
                 None
             }
-            Err(error) => Some(self.member_failed(key, &cluster, "Namespace", &error)),
+            Err(error) => Some(self.member_failed(key, cluster, "Namespace", &error)),
         }
     }
 }

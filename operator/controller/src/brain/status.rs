@@ -10,7 +10,7 @@ use domicile_core::{
     text::shorten,
 };
 use domicile_crds::{
-    ClusterName, Endpoint, Migration, MigrationStatus, MigrationStep, Problem, Relocation, RelocationName,
+    ClusterName, Migration, MigrationStatus, MigrationStep, Problem, Relocation, RelocationName,
     RelocationStatus, TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +19,7 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use super::{Brain, Hands, Slot, outcome::Outcome};
+use super::{Brain, Endpoints, Hands, Slot, VERIFY_EVERY, outcome::Outcome};
 use crate::{
     hub::write::{WriteError, apply_status, migration_status},
     retry::Retry,
@@ -37,13 +37,14 @@ const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Inspection {
     problems: BTreeMap<ClusterName, Vec<Problem>>,
-    endpoints: BTreeMap<i32, Vec<Endpoint>>,
+    endpoints: Endpoints,
 }
 
 impl Brain {
     /// Writes the status of a workload if it says something new and has settled.
     pub(super) fn report(&mut self, verdict: &Verdict, outlook: &Outlook, now: Timestamp) {
         let key = &verdict.key;
+        self.forget_endpoints_elsewhere(key);
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let problems: Vec<Problem> =
             self.problems.get(key).into_iter().flatten().flat_map(|(_, p)| p.clone()).collect();
@@ -74,7 +75,7 @@ impl Brain {
             self.not_compliant.remove(key)
         };
         self.inspect_if_needed(verdict, ready, now);
-        self.report_moves(key, outlook);
+        self.report_moves(key, outlook, now);
         if old == Some(&next) {
             self.unsettled.remove(key);
             return;
@@ -140,8 +141,8 @@ impl Brain {
     }
 
     /// Says in a Migration what it waits for, where somebody may look for that.
-    fn report_moves(&mut self, key: &WorkloadKey, outlook: &Outlook) {
-        let Some(moves) = self.migrations.get(key) else { return };
+    fn report_moves(&mut self, key: &WorkloadKey, outlook: &Outlook, now: Timestamp) {
+        let Some(moves) = self.migrations.get(key).cloned() else { return };
         let place = (key.clone(), Slot::Status);
         for (ordinal, wait) in outlook.waits.iter().filter(|(_, wait)| waits_for_somebody(wait)) {
             let running = moves.values().find(|m| {
@@ -149,6 +150,9 @@ impl Brain {
                     && !m.status.as_ref().and_then(|s| s.step).is_some_and(MigrationStep::is_final)
             });
             let Some(migration) = running else { continue };
+            if self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
+                return self.look_again(key, now + SignedDuration::from_secs(1));
+            }
             let begun = self.memory.begun(key, *ordinal).is_some();
             let step = if begun { MigrationStep::Starting } else { MigrationStep::Waiting };
             let message = Some(shorten(&wait.to_string()));
@@ -178,7 +182,7 @@ impl Brain {
         let key = &verdict.key;
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
-        let exposed = !workload.spec.expose.is_empty() && !self.endpoints.contains_key(key);
+        let exposed = !workload.spec.expose.is_empty() && self.endpoints_are_due(key, now);
         let unready =
             !ready && self.unsettled.get(key).is_some_and(|since| now.duration_since(*since) >= SETTLE);
         let long_unready = !ready && !self.unsettled.contains_key(key) && workload.status.is_some();
@@ -212,18 +216,18 @@ impl Brain {
             let mut inspection = Inspection { problems: BTreeMap::new(), endpoints: BTreeMap::new() };
             for (ordinal, cluster, member) in seats {
                 // What can't be asked leaves what was known.
+                if let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await {
+                    inspection.endpoints.insert((ordinal, cluster.clone()), endpoints);
+                }
                 if let Ok(problems) = member.problems(&at, ordinal).await {
                     inspection.problems.insert(cluster, problems);
-                }
-                if let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await {
-                    inspection.endpoints.insert(ordinal, endpoints);
                 }
             }
             Outcome::Inspected(inspection)
         });
     }
 
-    pub(super) fn inspected(&mut self, key: &WorkloadKey, inspection: Inspection, now: Timestamp) {
+    pub(super) fn inspected(&mut self, key: &WorkloadKey, inspection: Inspection) {
         for (cluster, problems) in inspection.problems {
             if problems.is_empty() {
                 self.clear_problem(key, &cluster, "pods");
@@ -231,10 +235,35 @@ impl Brain {
                 self.problems.entry(key.clone()).or_default().insert((cluster, "pods"), problems);
             }
         }
-        if inspection.endpoints.values().any(|endpoints| !endpoints.is_empty()) {
-            self.endpoints.insert(key.clone(), inspection.endpoints);
+        let known = self.endpoints.entry(key.clone()).or_default();
+        known.extend(inspection.endpoints);
+        known.retain(|_, endpoints| !endpoints.is_empty());
+        if known.is_empty() {
+            self.endpoints.remove(key);
         }
-        let _ = now;
+    }
+
+    /// What a copy exposed where it was before says nothing of where it is.
+    fn forget_endpoints_elsewhere(&mut self, key: &WorkloadKey) {
+        let Some(known) = self.endpoints.get_mut(key) else { return };
+        let seats = self.engine.world().active_seats(key);
+        known.retain(|(ordinal, cluster), _| {
+            seats.iter().any(|seat| seat.ordinal == *ordinal && seat.cluster == *cluster)
+        });
+    }
+
+    /// Whether a copy's addresses aren't known, or were looked at long ago: those of load balancers change.
+    fn endpoints_are_due(&mut self, key: &WorkloadKey, now: Timestamp) -> bool {
+        if let Some(last) = self.inspected.get(key).copied() {
+            self.look_again(key, last + VERIFY_EVERY);
+            if now.duration_since(last) >= VERIFY_EVERY {
+                return true;
+            }
+        }
+        let known = self.endpoints.get(key);
+        let has = |place: (i32, ClusterName)| known.is_some_and(|known| known.contains_key(&place));
+        let seats = self.engine.world().active_seats(key);
+        seats.into_iter().any(|seat| !has((seat.ordinal, seat.cluster.clone())))
     }
 
     /// Writes how far each campaign is, where that has changed.

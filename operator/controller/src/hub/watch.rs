@@ -10,15 +10,12 @@ use std::{
 };
 
 use domicile_crds::Guarded;
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     core::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{Config, Event},
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -27,6 +24,7 @@ use super::{HubEvent, HubKind, HubObject};
 use crate::{
     brain::Input,
     metrics::{KindLabel, Metrics},
+    watch::Watch,
 };
 
 /// How many of the hub's watches are broken at present. While any is, nothing newer is known.
@@ -96,25 +94,24 @@ impl Feed {
         K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
         K::DynamicType: Default,
     {
-        let feed = self.clone();
-        let events = watcher(api, watcher::Config::default()).default_backoff().into_stream();
-        let read: Box<dyn Fn(K) -> Result<HubObject, String> + Send> = Box::new(read);
-        feed.forward(events.boxed(), kind, read).boxed()
+        let watch = Watch::new(api, Config::default(), kind as u64);
+        self.clone().forward(watch, kind, Box::new(read)).boxed()
     }
 
-    async fn forward<K: Resource<DynamicType: Default> + Send + 'static>(
+    async fn forward<K>(
         self,
-        mut events: futures::stream::BoxStream<'static, Result<Event<K>, watcher::Error>>,
+        mut watch: Watch<K>,
         kind: HubKind,
         read: Box<dyn Fn(K) -> Result<HubObject, String> + Send>,
-    ) {
+    ) where
+        K: Resource<DynamicType: Default> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
         let mut known: HashSet<(Option<String>, String)> = HashSet::new();
         let mut listed: HashSet<(Option<String>, String)> = HashSet::new();
         let mut is_broken = false;
         loop {
-            let event = match events.try_next().await {
-                Ok(Some(event)) => event,
-                Ok(None) => return,
+            let event = match watch.next().await {
+                Ok(event) => event,
                 Err(error) => {
                     self.metrics.watch_errors.get_or_create(&KindLabel { kind: format!("{kind:?}") }).inc();
                     tracing::warn!(?kind, error = %error, "a watch on the hub broke, and is begun again");
@@ -125,10 +122,6 @@ impl Feed {
                     continue;
                 }
             };
-            if is_broken && !matches!(event, Event::Init) {
-                self.broken.0.fetch_sub(1, Ordering::Relaxed);
-                is_broken = false;
-            }
             let send = match event {
                 Event::Init => {
                     listed.clear();
@@ -148,6 +141,9 @@ impl Feed {
                     vec![HubEvent::Gone(kind, namespace, name)]
                 }
                 Event::InitDone => {
+                    if std::mem::take(&mut is_broken) {
+                        self.broken.0.fetch_sub(1, Ordering::Relaxed);
+                    }
                     let gone = known.difference(&listed).cloned();
                     let mut send: Vec<_> =
                         gone.map(|(namespace, name)| HubEvent::Gone(kind, namespace, name)).collect();

@@ -13,6 +13,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, Preconditions, PropagationPolicy},
 };
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 use super::{
     Member,
@@ -22,6 +23,9 @@ use super::{
     verify::resource,
     watch::read_labels,
 };
+
+/// How long a job goes on. What is left then is derived anew: who may have what could have changed meanwhile.
+const JOB_MAX: Duration = Duration::from_secs(30);
 
 /// Objects to apply.
 pub(crate) struct ApplyJob {
@@ -42,6 +46,8 @@ pub(crate) struct ApplyJob {
 /// What became of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
+    /// How the namespace is set up now, if it could be.
+    pub(crate) setup: Option<u64>,
     /// The objects that are there now, with their generation.
     pub(crate) done: Vec<(ObjectRef, ObjectView, i64)>,
     /// The object at which it stopped, and why.
@@ -74,8 +80,13 @@ impl Member {
             applied.failed = Some((None, error));
             return applied;
         }
+        applied.setup = Some(job.setup.digest());
         let client = self.as_tenant(&job.tenant);
+        let begun = Instant::now();
         for (object, body, ours) in job.objects {
+            if begun.elapsed() > JOB_MAX {
+                break;
+            }
             let body = if object.kind == Kind::SECRET {
                 with_secret(&job.hub, &job.namespace, &object, body).await
             } else {
@@ -160,7 +171,12 @@ impl Member {
         let mut refs: Vec<ObjectRef> = job.objects.iter().filter_map(object).collect();
         refs.sort();
         let mut left = 0;
+        let begun = Instant::now();
         for object in refs.iter().rev() {
+            if begun.elapsed() > JOB_MAX {
+                left += 1;
+                break;
+            }
             let api = api(&client, &job.namespace, object.kind);
             let is_claim = object.kind.name() == "PersistentVolumeClaim";
             if is_claim && job.retain_claims {

@@ -80,10 +80,11 @@ impl Member {
             let Some(service) = timely(self.name.as_str(), services.get_opt(&exposed.service)).await? else {
                 continue;
             };
-            endpoints.extend(load_balancer(&service, exposed));
-            if endpoints.is_empty() {
+            let balanced = load_balancer(&service, exposed);
+            if balanced.is_empty() {
                 endpoints.extend(self.node_port(&service, exposed).await?);
             }
+            endpoints.extend(balanced);
         }
         endpoints.truncate(64);
         Ok(endpoints)

@@ -19,7 +19,10 @@ mod watch;
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -40,15 +43,21 @@ pub(crate) use probe::Probe;
 
 /// How many calls to one member are under way at the same time. A member's API server gives one client about this
 /// many seats (API Priority and Fairness), and one that hangs holds no more of our tasks than this.
-const CALLS_MAX: usize = 16;
+pub(crate) const CALLS_MAX: usize = 16;
 
 /// How long a call to a member may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Tells one connection to a member from the next, which may lead to another cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Connection(u64);
 
 /// A member that is connected.
 pub(crate) struct Member {
     /// Its name.
     pub(crate) name: ClusterName,
+    /// Which of all connections this is.
+    pub(crate) connection: Connection,
     client: Client,
     calls: Semaphore,
     /// Namespaces that have been set up, with the digest of how.
@@ -63,8 +72,10 @@ impl fmt::Debug for Member {
 
 impl Member {
     fn new(name: ClusterName, client: Client) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let (calls, namespaces) = (Semaphore::new(CALLS_MAX), Mutex::default());
-        Self { name, client, calls, namespaces }
+        let connection = Connection(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { name, connection, client, calls, namespaces }
     }
 
     /// A client that acts as the tenant: every request says so, over the same connections.
@@ -100,7 +111,7 @@ pub(crate) struct Fault {
 /// Something was observed of a member.
 #[derive(Debug)]
 pub(crate) enum MemberEvent {
-    /// It is connected, and its watches begin.
+    /// There is a connection, perhaps to another cluster than before.
     Connected(Arc<Member>),
     /// It couldn't be connected.
     NotConnected(Fault),
@@ -108,6 +119,8 @@ pub(crate) enum MemberEvent {
     Probed(Result<Box<Probe>, Fault>),
     /// An object is there (`Some`) or gone.
     Object(SeenObject),
+    /// The watch of a kind broke: what it showed last may have changed since.
+    Broken(Kind),
     /// All objects of one of the watched kinds have been listed: these.
     Listed(Kind, HashSet<(WorkloadKey, i32, ObjectRef)>),
 }

@@ -16,17 +16,34 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{Patch, PatchParams},
+    api::{ObjectMeta, Patch, PatchParams},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Member, error::MemberError, error::timely};
+use super::{
+    Member,
+    error::{MemberError, timely},
+    verify::is_edited,
+};
 
 /// Field manager of what the hub itself writes.
 const HUB_MANAGER: &str = "domicile-hub";
+/// What the hub puts into a tenant's namespace.
+const BINDING: &str = "domicile-tenant";
+const EGRESS: &str = "domicile-egress";
+const QUOTA: &str = "domicile-quota";
 /// The role that the member's owner has defined for tenants.
 const TENANT_ROLE: &str = "domicile-tenant";
+
+/// What was found of what guards a namespace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guards {
+    /// The tenant may act there.
+    pub(crate) tenant_may_act: bool,
+    /// All of it is there, and nobody else has changed it.
+    pub(crate) are_well: bool,
+}
 
 /// How a tenant's namespaces are to be set up.
 #[derive(Clone, Debug)]
@@ -46,6 +63,11 @@ impl Setup {
         let quota = spec.quota.clone();
         let digest = fnv1a(format!("1 {tenant} {level} {quota:?} {egress}").as_bytes());
         Self { tenant: tenant.clone(), level, quota, egress, digest }
+    }
+
+    /// Tells one set-up from another.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
     }
 }
 
@@ -86,8 +108,8 @@ impl Member {
         }
         let digest = format!("{:016x}", setup.digest);
         let found = self.namespace_owner(namespace).await?;
-        let current =
-            found.as_ref().and_then(|(_, annotation)| annotation.as_deref()) == Some(digest.as_str());
+        let annotated = found.as_ref().and_then(|(_, annotation)| annotation.as_deref());
+        let current = annotated == Some(digest.as_str()) && self.guards(namespace, setup).await?.are_well;
         match &found {
             Some((owner, _)) if owner.as_deref() != Some(setup.tenant.as_str()) => {
                 let found = owner.as_ref().map_or("has no label domicile.dev/tenant".to_owned(), |owner| {
@@ -102,7 +124,9 @@ impl Member {
             _ => {}
         }
         if !current {
-            self.write_namespace(namespace, setup, None).await?;
+            if found.is_none() {
+                self.write_namespace(namespace, setup, None).await?;
+            }
             self.write_guards(namespace, setup).await?;
             // The digest last: without it, all is written again.
             self.write_namespace(namespace, setup, Some(&digest)).await?;
@@ -154,15 +178,38 @@ impl Member {
             }],
         });
         let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace.as_str());
-        self.write(api, "domicile-tenant", binding).await?;
+        self.write(api, BINDING, binding).await?;
         let policy = json!({"spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": setup.egress}});
         let api: Api<NetworkPolicy> = Api::namespaced(client.clone(), namespace.as_str());
-        self.write(api, "domicile-egress", policy).await?;
-        if !setup.quota.is_empty() {
-            let api: Api<ResourceQuota> = Api::namespaced(client, namespace.as_str());
-            self.write(api, "domicile-quota", json!({"spec": {"hard": setup.quota}})).await?;
+        self.write(api, EGRESS, policy).await?;
+        let api: Api<ResourceQuota> = Api::namespaced(client, namespace.as_str());
+        // The hub may delete none; an empty one limits nothing.
+        let is_there = timely(self.name.as_str(), api.get_metadata_opt(QUOTA)).await?.is_some();
+        if is_there || !setup.quota.is_empty() {
+            self.write(api, QUOTA, json!({"spec": {"hard": setup.quota}})).await?;
         }
         Ok(())
+    }
+
+    /// Looks at what guards a namespace.
+    pub(crate) async fn guards(
+        &self,
+        namespace: &NamespaceName,
+        setup: &Setup,
+    ) -> Result<Guards, MemberError> {
+        let binding: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace.as_str());
+        let binding = timely(self.name.as_str(), binding.get_metadata_opt(BINDING)).await?;
+        let policy: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), namespace.as_str());
+        let policy = timely(self.name.as_str(), policy.get_metadata_opt(EGRESS)).await?;
+        let quota: Api<ResourceQuota> = Api::namespaced(self.client.clone(), namespace.as_str());
+        let quota = timely(self.name.as_str(), quota.get_metadata_opt(QUOTA)).await?;
+        let untouched =
+            |meta: &ObjectMeta| !is_edited(meta.managed_fields.as_deref().unwrap_or_default(), HUB_MANAGER);
+        let is_well = [binding.as_ref().map(|b| &b.metadata), policy.as_ref().map(|p| &p.metadata)]
+            .into_iter()
+            .all(|meta| meta.is_some_and(untouched));
+        let quota_is_well = quota.as_ref().map_or(setup.quota.is_empty(), |q| untouched(&q.metadata));
+        Ok(Guards { tenant_may_act: binding.is_some(), are_well: is_well && quota_is_well })
     }
 
     async fn write<K>(&self, api: Api<K>, name: &str, mut object: Value) -> Result<(), MemberError>

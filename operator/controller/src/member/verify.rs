@@ -16,8 +16,21 @@ use kube::{
 use super::{
     Member,
     error::{MemberError, timely},
+    namespace::Setup,
     watch::{WATCHED, read_labels},
 };
+
+/// How a namespace was found to be set up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// There is no such namespace.
+    #[default]
+    Absent,
+    /// Something of it is missing, or was changed by somebody else.
+    Damaged,
+    /// As this digest says.
+    As(u64),
+}
 
 /// What a namespace holds.
 #[derive(Debug, Default)]
@@ -26,6 +39,8 @@ pub(crate) struct Inventory {
     pub(crate) objects: Vec<(WorkloadKey, i32, ObjectRef, ObjectView)>,
     /// How many had been changed by somebody else.
     pub(crate) drifted: u64,
+    /// How the namespace is set up.
+    pub(crate) setup: Found,
 }
 
 impl Inventory {
@@ -62,10 +77,11 @@ impl Member {
     pub(crate) async fn verify(
         &self,
         tenant: &TenantName,
+        setup: Option<&Setup>,
         namespace: &NamespaceName,
     ) -> Result<Inventory, MemberError> {
         let mut found = Inventory::default();
-        match self.namespace_owner(namespace).await? {
+        let annotation = match self.namespace_owner(namespace).await? {
             Some((owner, _)) if owner.as_deref() != Some(tenant.as_str()) => {
                 return Err(MemberError::NamespaceTaken {
                     cluster: self.name.to_string(),
@@ -73,10 +89,21 @@ impl Member {
                     found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
                 });
             }
-            // Nothing can be in a namespace that isn't there, nor in one that is set up by half: the tenant has no
-            // rights there yet.
-            None | Some((_, None)) => return Ok(found),
-            Some(_) => {}
+            // Nothing can be in a namespace that isn't there.
+            None => return Ok(found),
+            Some((_, annotation)) => annotation,
+        };
+        if let Some(setup) = setup {
+            let guards = self.guards(namespace, setup).await?;
+            let digest = annotation.as_ref().and_then(|text| u64::from_str_radix(text, 16).ok());
+            found.setup = digest.filter(|_| guards.are_well).map_or(Found::Damaged, Found::As);
+            if found.setup == Found::Damaged {
+                self.namespaces.lock().await.remove(namespace);
+            }
+            // Set up by half for the first time: the tenant could never do anything there.
+            if annotation.is_none() && !guards.tenant_may_act {
+                return Ok(found);
+            }
         }
         let _call = self.calls.acquire().await;
         let client = self.as_tenant(tenant);
@@ -109,7 +136,7 @@ impl Inventory {
         let Some((key, ordinal, mut view)) = read_labels(meta) else { return };
         // Controllers annotate claims when they bind them, which is no drift.
         if kind.name() != "PersistentVolumeClaim"
-            && is_edited(meta.managed_fields.as_deref().unwrap_or_default())
+            && is_edited(meta.managed_fields.as_deref().unwrap_or_default(), keys::FIELD_MANAGER)
         {
             view.digest = 0;
             self.drifted += 1;
@@ -119,12 +146,12 @@ impl Inventory {
     }
 }
 
-/// Whether somebody else wrote the object after we did.
-fn is_edited(entries: &[ManagedFieldsEntry]) -> bool {
-    let ours = entries.iter().filter(|e| e.manager.as_deref() == Some(keys::FIELD_MANAGER));
+/// Whether somebody else wrote an object after `manager` did.
+pub(super) fn is_edited(entries: &[ManagedFieldsEntry], manager: &str) -> bool {
+    let ours = entries.iter().filter(|e| e.manager.as_deref() == Some(manager));
     let Some(ours) = ours.filter_map(|e| e.time.as_ref()).max() else { return true };
     entries
         .iter()
-        .filter(|e| e.manager.as_deref() != Some(keys::FIELD_MANAGER) && e.subresource.is_none())
+        .filter(|e| e.manager.as_deref() != Some(manager) && e.subresource.is_none())
         .any(|e| e.time.as_ref().is_some_and(|time| time > ours))
 }

@@ -3,11 +3,10 @@
 use std::{collections::HashMap, fmt::Debug, time::Duration};
 
 use domicile_core::{
-    manifests::{Kind, ObjectRef},
+    manifests::{Kind, ObjectRef, fnv1a},
     observed::ObjectView,
 };
 use domicile_crds::{WorkloadKey, keys};
-use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
@@ -20,16 +19,13 @@ use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::{ListParams, ObjectMeta},
     core::Selector,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{Config, Event},
 };
 use serde::de::DeserializeOwned;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 use super::{Agent, MemberEvent, SeenObject, error::timely};
-use crate::metrics::KindLabel;
+use crate::{metrics::KindLabel, watch::Watch};
 
 /// The watched kinds, all of which make pods.
 pub(crate) const WATCHED: [&str; 4] = ["Deployment", "StatefulSet", "Job", "CronJob"];
@@ -53,8 +49,9 @@ where
 {
     let kind = K::kind(&()).into_owned();
     let Some(kind_index) = Kind::of(&K::api_version(&()), &kind) else { return };
-    let config = watcher::Config::default().labels(keys::WORKLOAD_LABEL).timeout(60);
-    let mut events = watcher(Api::<K>::all(client.clone()), config).default_backoff().boxed();
+    let config = Config::default().labels(keys::WORKLOAD_LABEL).timeout(60);
+    let salt = fnv1a(format!("{} {kind}", agent.name).as_bytes());
+    let mut watch = Watch::new(Api::<K>::all(client.clone()), config, salt);
     let mut known: HashMap<(String, String), Place> = HashMap::new();
     let mut listed: HashMap<(String, String), Place> = HashMap::new();
     let mut stopping = Stopping::default();
@@ -62,32 +59,32 @@ where
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let event = tokio::select! {
-            event = events.try_next() => event,
+            event = watch.next() => event,
             _ = ticks.tick(), if !stopping.0.is_empty() => {
                 stopping.look(&agent, &client).await;
                 continue;
             }
         };
         match event {
-            Ok(Some(Event::Init)) => listed.clear(),
-            Ok(Some(Event::InitApply(object))) => {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(object)) => {
                 if let Some((id, place)) = there(&agent, kind_index, &object, health, &mut stopping).await {
                     listed.insert(id, place);
                 }
             }
-            Ok(Some(Event::Apply(object))) => {
+            Ok(Event::Apply(object)) => {
                 if let Some((id, place)) = there(&agent, kind_index, &object, health, &mut stopping).await {
                     known.insert(id, place);
                 }
             }
-            Ok(Some(Event::Delete(object))) => {
+            Ok(Event::Delete(object)) => {
                 let id = (object.namespace().unwrap_or_default(), object.name_any());
                 stopping.0.remove(&id);
                 if let Some(place) = known.remove(&id) {
                     gone(&agent, kind_index, &id.1, place).await;
                 }
             }
-            Ok(Some(Event::InitDone)) => {
+            Ok(Event::InitDone) => {
                 // The list is complete: whatever else was seen before, by us or through another connection, is gone.
                 known = std::mem::take(&mut listed);
                 stopping.0.retain(|id, _| known.contains_key(id));
@@ -96,11 +93,11 @@ where
                     known.iter().map(|((_, name), (key, ordinal))| (key.clone(), *ordinal, object(name)));
                 agent.send(MemberEvent::Listed(kind_index, present.collect())).await;
             }
-            Ok(None) => return,
             Err(error) => {
                 let label = KindLabel { kind: format!("member/{kind}") };
                 agent.metrics.watch_errors.get_or_create(&label).inc();
                 tracing::debug!(cluster = %agent.name, %kind, %error, "a watch on a member broke, and is begun again");
+                agent.send(MemberEvent::Broken(kind_index)).await;
             }
         }
     }

@@ -216,7 +216,7 @@ fn finish_orders(
     }
     let unsure = RuleSet::EMPTY.with(Rule::ClusterNotReady).with(Rule::ObservationStale);
     if !verdict.failing.union(verdict.unknown).intersection(unsure).is_empty()
-        || !desk.observed.is_reachable(&spec.to)
+        || !desk.observed.is_current(&spec.to)
     {
         return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
     }

@@ -15,6 +15,7 @@ mod moves;
 mod place;
 #[cfg(test)]
 mod reactions;
+mod report;
 #[cfg(test)]
 mod seats;
 #[cfg(test)]

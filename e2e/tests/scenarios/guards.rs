@@ -1,0 +1,91 @@
+//! What guards a tenant's namespace on a member follows its tenant, and is put right when it was damaged.
+
+use domicile_e2e::{
+    fleet::process::Signal,
+    props::{deployment, tenant, with, workload},
+    sight::{look, tenants},
+    stage::Stage,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    audit::nothing_is_forbidden,
+    set::{NL, only, two_members},
+};
+
+const EGRESS: &str = "acme/NetworkPolicy/domicile-egress";
+
+fn web(version: &str) -> String {
+    workload("acme", "web", &[deployment("web", version)], only("NL")).to_string()
+}
+
+/// Whether a policy lets pods connect to an address.
+fn lets_out_to(policy: &Value, cidr: &str) -> bool {
+    policy["spec"]["egress"].to_string().contains(cidr)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namespaces_are_guarded_as_their_tenant_says() -> anyhow::Result<()> {
+    let stage = two_members(false).await?;
+    let open = json!({"spec": {"egress": [{"cidr": "192.0.2.0/24"}], "quota": {"pods": "9"}}});
+    stage.apply(&with(tenant("acme"), open).to_string()).await?;
+    stage.apply(&web("1")).await?;
+    stage.wait_on(("acme", "web"), &[NL]).await?;
+    stage.sees(NL, EGRESS, "the way out", |policy| lets_out_to(policy, "192.0.2.0/24")).await?;
+    follows_the_tenant(&stage).await?;
+    damage_is_mended(&stage).await?;
+    taken_for_a_while(&stage).await?;
+    stage.comes_to_rest().await?;
+    nothing_is_forbidden(&stage).await
+}
+
+/// Less is allowed: that arrives although no object of the tenant changes.
+async fn follows_the_tenant(stage: &Stage) -> anyhow::Result<()> {
+    let before = look(stage.fleet.member(NL)?, &tenants("acme/Deployment/web")?).await?;
+    stage.apply(&tenant("acme").to_string()).await?;
+    stage.sees(NL, EGRESS, "no way out", |policy| !lets_out_to(policy, "192.0.2.0/24")).await?;
+    let quota =
+        stage.fleet.member(NL)?.kubectl(["-n", "acme", "get", "quota", "domicile-quota", "-o", "json"]);
+    let quota: Value = serde_json::from_str(&quota.text().await?)?;
+    assert_eq!(quota.pointer("/spec/hard/pods"), None, "a quota that was taken back is still there");
+    assert_eq!(before, look(stage.fleet.member(NL)?, &tenants("acme/Deployment/web")?).await?);
+    Ok(())
+}
+
+/// Somebody on the member deletes what lets the tenant act, or opens the way out.
+async fn damage_is_mended(stage: &Stage) -> anyhow::Result<()> {
+    let nl = stage.fleet.member(NL)?;
+    nl.kubectl(["-n", "acme", "delete", "rolebinding", "domicile-tenant"]).text().await?;
+    stage.apply(&web("2")).await?;
+    let image = |found: &Value| found.pointer("/spec/template/spec/containers/0/image").cloned();
+    let new = Some(json!("example.invalid/web:2"));
+    stage.sees(NL, "acme/Deployment/web", "the new image", |found| image(found) == new).await?;
+    stage.says("tenantworkloads/acme/web", "Ready", "True", "").await?;
+
+    let all = r#"[{"op": "replace", "path": "/spec/egress", "value": [{}]}]"#;
+    let patch = ["-n", "acme", "patch", "networkpolicy", "domicile-egress", "--type=json", "-p", all];
+    nl.kubectl(patch).text().await?;
+    // Guards are looked at whenever a namespace is listed: every ten minutes, and after a start.
+    stage.stop_operator(Signal::TERM).await?;
+    stage.start_operator()?;
+    let closed =
+        |policy: &Value| !policy["spec"]["egress"].as_array().is_some_and(|e| e.contains(&json!({})));
+    stage.sees(NL, EGRESS, "closed again", closed).await?;
+    Ok(())
+}
+
+/// The label of the tenant's namespace is lost, and put back.
+async fn taken_for_a_while(stage: &Stage) -> anyhow::Result<()> {
+    let nl = stage.fleet.member(NL)?;
+    nl.kubectl(["label", "namespace", "acme", "domicile.dev/tenant-"]).text().await?;
+    stage.stop_operator(Signal::TERM).await?;
+    stage.start_operator()?;
+    stage.says("tenantworkloads/acme/web", "Ready", "False", "NamespaceTaken").await?;
+    nl.kubectl(["label", "namespace", "acme", "domicile.dev/tenant=acme"]).text().await?;
+    stage.says("tenantworkloads/acme/web", "Ready", "True", "").await?;
+    stage.apply(&web("3")).await?;
+    let image = |found: &Value| found.pointer("/spec/template/spec/containers/0/image").cloned();
+    let new = Some(json!("example.invalid/web:3"));
+    stage.sees(NL, "acme/Deployment/web", "the new image", |found| image(found) == new).await?;
+    Ok(())
+}

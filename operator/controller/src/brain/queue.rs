@@ -1,0 +1,73 @@
+//! Who waits for a member.
+//!
+//! What is to be done isn't queued, but who wants something done: when a member has time again, it is derived anew, so
+//! that nothing is carried out on what was decided long ago.
+
+use std::collections::{HashSet, VecDeque};
+
+use domicile_crds::WorkloadKey;
+
+/// What is under way on a member, and who waits.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    under_way: usize,
+    waiting: VecDeque<WorkloadKey>,
+    queued: HashSet<WorkloadKey>,
+}
+
+impl Queue {
+    /// Whether something more may begin, of at most `most` at the same time. If so it has begun; else the workload
+    /// waits.
+    pub(super) fn enter(&mut self, key: &WorkloadKey, most: usize) -> bool {
+        if self.under_way < most {
+            self.under_way += 1;
+            return true;
+        }
+        if self.queued.insert(key.clone()) {
+            self.waiting.push_back(key.clone());
+        }
+        false
+    }
+
+    /// Something has ended, or wasn't begun after all.
+    pub(super) fn leave(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// Takes those for whom there is room now, in the order in which they came.
+    pub(super) fn take_next(&mut self, most: usize) -> Vec<WorkloadKey> {
+        let free = most.saturating_sub(self.under_way).min(self.waiting.len());
+        let next: Vec<_> = self.waiting.drain(..free).collect();
+        self.queued.retain(|key| !next.contains(key));
+        next
+    }
+
+    /// Whether somebody waits for whom there is room.
+    pub(super) fn has_next(&self, most: usize) -> bool {
+        self.under_way < most && !self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_taken_in_order_and_once() {
+        let key = |n: usize| WorkloadKey::new("acme", &format!("w{n}")).unwrap();
+        let mut queue = Queue::default();
+        assert!((0..2).all(|n| queue.enter(&key(n), 2)));
+        for n in [2, 3, 2, 4] {
+            assert!(!queue.enter(&key(n), 2));
+        }
+        assert_eq!(queue.take_next(2), []);
+        assert!(!queue.has_next(2));
+        queue.leave();
+        queue.leave();
+        assert!(queue.has_next(2));
+        assert_eq!(queue.take_next(2), [key(2), key(3)]);
+        // The first wants nothing any more; the next has room all the same.
+        assert!(queue.enter(&key(3), 2));
+        assert_eq!(queue.take_next(2), [key(4)]);
+    }
+}
