@@ -206,7 +206,7 @@ impl<'de> Visitor<'de> for Levels {
 
 #[cfg(test)]
 mod tests {
-    use kube_core::{ResourceExt as _, WatchEvent, object::ObjectList};
+    use kube_core::{WatchEvent, object::ObjectList};
     use serde_json::json;
 
     use super::*;
@@ -241,11 +241,11 @@ mod tests {
         ];
         let text = format!(r#"{{"metadata":{{"resourceVersion":"9"}},"items":[{}]}}"#, items.join(","));
         let list: ObjectList<Guarded<TenantWorkload>> = serde_json::from_str(&text).unwrap();
-        let names: Vec<String> = list.items.iter().map(|item| item.name_any()).collect();
+        let names: Vec<String> = list.items.iter().map(kube_core::ResourceExt::name_any).collect();
         assert_eq!(names, ["before", "deep", "wrong", "odd", "after"]);
         let whole = config_map("1").parse::<Value>().unwrap();
         for at in [0, 4] {
-            assert_eq!(list.items[at].0.as_ref().unwrap().spec.manifests, [whole.clone()]);
+            assert_eq!(list.items[at].0.as_ref().unwrap().spec.manifests, std::slice::from_ref(&whole));
         }
         assert_eq!(list.items[1].0.as_ref().unwrap().spec.manifests, [json!("ConfigMap/c")]);
         for at in [2, 3] {
