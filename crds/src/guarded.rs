@@ -206,7 +206,7 @@ impl<'de> Visitor<'de> for Levels {
 
 #[cfg(test)]
 mod tests {
-    use kube_core::{WatchEvent, object::ObjectList};
+    use kube_core::{ResourceExt, WatchEvent, object::ObjectList};
     use serde_json::json;
 
     use super::*;
@@ -241,7 +241,7 @@ mod tests {
         ];
         let text = format!(r#"{{"metadata":{{"resourceVersion":"9"}},"items":[{}]}}"#, items.join(","));
         let list: ObjectList<Guarded<TenantWorkload>> = serde_json::from_str(&text).unwrap();
-        let names: Vec<String> = list.items.iter().map(kube_core::ResourceExt::name_any).collect();
+        let names: Vec<String> = list.items.iter().map(ResourceExt::name_any).collect();
         assert_eq!(names, ["before", "deep", "wrong", "odd", "after"]);
         let whole = config_map("1").parse::<Value>().unwrap();
         for at in [0, 4] {

@@ -246,7 +246,7 @@ impl Fleet {
     }
 
     /// What `shop/web` says of itself, with nothing seen on members.
-    pub(crate) fn status(&mut self, old: Option<&TenantWorkloadStatus>) -> TenantWorkloadStatus {
+    pub(crate) fn status_unseen(&mut self, old: Option<&TenantWorkloadStatus>) -> TenantWorkloadStatus {
         let (verdict, observed) = (self.verdict(), Observed::default());
         let outlook = Outlook::default();
         let situation = Situation {
