@@ -31,13 +31,14 @@ impl Hands {
     fn spawn_on<W>(
         &self,
         key: &WorkloadKey,
-        slot: Slot,
+        slot: &Slot,
         member: Arc<Member>,
         work: impl FnOnce(Arc<Member>) -> W,
     ) where
         W: Future<Output = Outcome> + Send + 'static,
     {
-        let (inputs, key, connection) = (self.inputs.clone(), key.clone(), member.connection);
+        let (inputs, key, slot) = (self.inputs.clone(), key.clone(), slot.clone());
+        let connection = member.connection;
         let work = work(member);
         tokio::spawn(async move {
             let outcome = Box::new(work.await);
@@ -62,13 +63,13 @@ impl Hands {
 
 impl Brain {
     /// Starts an order. Answers whether it was started.
-    pub(super) fn carry_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) -> bool {
+    pub(super) fn carry_out(&mut self, key: &WorkloadKey, order: Order, slot: &Slot, now: Timestamp) -> bool {
         match order {
-            Order::Verify(cluster) => self.verify(key, &cluster),
-            Order::Apply(apply) => self.apply(key, &apply),
-            Order::Remove(remove) => self.remove(key, remove),
-            Order::Halt(halt) => self.halt(key, halt),
-            Order::KeepClaims(keep) => self.keep_claims(key, keep),
+            Order::Verify(cluster) => self.verify(key, &cluster, slot),
+            Order::Apply(apply) => self.apply(key, &apply, slot),
+            Order::Remove(remove) => self.remove(key, remove, slot),
+            Order::Halt(halt) => self.halt(key, &halt, slot),
+            Order::KeepClaims(keep) => self.keep_claims(key, &keep, slot),
             Order::FinishMigration(name, step, message) => {
                 let ordinal = self.migrations.get(key).and_then(|m| m.get(&name)).map_or(0, |m| m.spec.seat);
                 let started = self.memory.begun(key, ordinal).unwrap_or(now);
@@ -160,7 +161,7 @@ impl Brain {
         });
     }
 
-    fn verify(&mut self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+    fn verify(&mut self, key: &WorkloadKey, cluster: &ClusterName, slot: &Slot) -> bool {
         let Some(member) = self.usable(cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         let namespace = key.namespace.clone();
@@ -174,7 +175,7 @@ impl Brain {
             return false;
         }
         let setup = self.setup_of(&tenant);
-        self.hands.spawn_on(key, Slot::Member(cluster.clone()), member, |member| async move {
+        self.hands.spawn_on(key, slot, member, |member| async move {
             let found = member.verify(&tenant, setup.as_ref(), &namespace).await;
             Outcome::Verified { namespace, found }
         });
@@ -186,7 +187,7 @@ impl Brain {
         second::owner(&self.knowledge(key), key)
     }
 
-    fn apply(&mut self, key: &WorkloadKey, apply: &Apply) -> bool {
+    fn apply(&mut self, key: &WorkloadKey, apply: &Apply, slot: &Slot) -> bool {
         let Some(member) = self.usable(&apply.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         let Some(setup) = self.setup_of(&tenant) else { return false };
@@ -209,7 +210,7 @@ impl Brain {
         let (namespace, workload) = (key.namespace.clone(), key.name.to_string());
         let job = ApplyJob { tenant, setup, namespace, workload, objects, hub };
         let ordinal = apply.ordinal;
-        self.hands.spawn_on(key, Slot::Member(apply.cluster.clone()), member, |member| async move {
+        self.hands.spawn_on(key, slot, member, |member| async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
         });
         true
@@ -250,33 +251,29 @@ impl Brain {
         Some(wanted.filter_map(render).collect())
     }
 
-    fn halt(&mut self, key: &WorkloadKey, halt: Halt) -> bool {
+    fn halt(&mut self, key: &WorkloadKey, halt: &Halt, slot: &Slot) -> bool {
         let Some(member) = self.usable(&halt.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %halt.cluster, because = ?halt.because, "what runs is stopped");
-        let at = key.clone();
-        self.hands.spawn_on(key, Slot::Halt(halt.cluster), member, |member| async move {
-            Outcome::Halted(member.halt(&tenant, &at, &halt.objects).await)
+        let (at, objects) = (key.clone(), halt.objects.clone());
+        self.hands.spawn_on(key, slot, member, |member| async move {
+            Outcome::Halted(member.halt(&tenant, &at, &objects).await)
         });
         true
     }
 
-    fn keep_claims(&mut self, key: &WorkloadKey, keep: KeepClaims) -> bool {
+    fn keep_claims(&mut self, key: &WorkloadKey, keep: &KeepClaims, slot: &Slot) -> bool {
         let Some(member) = self.usable(&keep.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %keep.cluster, "StatefulSets are told to keep their claims");
-        let at = key.clone();
-        let slot = match *keep.before {
-            Order::Halt(_) => Slot::Halt(keep.cluster),
-            _ => Slot::Member(keep.cluster),
-        };
+        let (at, sets) = (key.clone(), keep.sets.clone());
         self.hands.spawn_on(key, slot, member, |member| async move {
-            Outcome::Kept(member.keep_claims(&tenant, &at, &keep.sets).await)
+            Outcome::Kept(member.keep_claims(&tenant, &at, &sets).await)
         });
         true
     }
 
-    fn remove(&mut self, key: &WorkloadKey, remove: Remove) -> bool {
+    fn remove(&mut self, key: &WorkloadKey, remove: Remove, slot: &Slot) -> bool {
         let Some(member) = self.usable(&remove.cluster) else { return false };
         let Some(tenant) = self.owner(key) else { return false };
         tracing::info!(workload = %key, cluster = %remove.cluster, because = ?remove.because, "a copy's objects are removed");
@@ -291,7 +288,7 @@ impl Brain {
             objects: remove.objects,
             retain_claims: remove.retain_claims,
         };
-        self.hands.spawn_on(key, Slot::Member(remove.cluster), member, |member| async move {
+        self.hands.spawn_on(key, slot, member, |member| async move {
             Outcome::Removed { ordinal, all, objects, left: member.remove(job).await }
         });
         true

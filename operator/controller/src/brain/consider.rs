@@ -146,29 +146,13 @@ impl Brain {
 
     /// Gives an order to a task, unless one is at it already or it has failed just now.
     fn hand_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) {
-        let slot = match &order {
-            Order::CreateAssignment(_)
-            | Order::UpdateAssignment(_)
-            | Order::ReleaseAssignment
-            | Order::CreateMigration(..)
-            | Order::RetargetMigration(..)
-            | Order::FinishMigration(..) => Slot::Record,
-            Order::Verify(cluster) => Slot::Member(cluster.clone()),
-            Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
-            Order::Remove(remove) => Slot::Member(remove.cluster.clone()),
-            Order::Halt(halt) => Slot::Halt(halt.cluster.clone()),
-            Order::KeepClaims(keep) => match *keep.before {
-                Order::Halt(_) => Slot::Halt(keep.cluster.clone()),
-                _ => Slot::Member(keep.cluster.clone()),
-            },
-        };
+        let place = (key.clone(), slot_of(&order));
         if let Order::Halt(Halt { cluster, because: HaltCause::Moving, .. }) = &order
             && self.busy.contains(&(key.clone(), Slot::Member(cluster.clone())))
         {
             // What is under way there might start again what was stopped and starts elsewhere.
             return;
         }
-        let place = (key.clone(), slot);
         if self.busy.contains(&place) {
             return;
         }
@@ -186,7 +170,7 @@ impl Brain {
         {
             return;
         }
-        if self.carry_out(key, order, now) {
+        if self.carry_out(key, order, &place.1, now) {
             self.busy.insert(place);
         } else {
             self.leave(&place.1);
@@ -230,6 +214,23 @@ impl Brain {
             outlook.orders.retain(|order| !matches!(order, Order::Apply(_)));
             self.look_again(key, now + jiff::SignedDuration::from_secs(60));
         }
+    }
+}
+
+/// What an order keeps others of its workload from meanwhile.
+fn slot_of(order: &Order) -> Slot {
+    match order {
+        Order::CreateAssignment(_)
+        | Order::UpdateAssignment(_)
+        | Order::ReleaseAssignment
+        | Order::CreateMigration(..)
+        | Order::RetargetMigration(..)
+        | Order::FinishMigration(..) => Slot::Record,
+        Order::Verify(cluster) => Slot::Member(cluster.clone()),
+        Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
+        Order::Remove(remove) => Slot::Member(remove.cluster.clone()),
+        Order::Halt(halt) => Slot::Halt(halt.cluster.clone()),
+        Order::KeepClaims(keep) => slot_of(&keep.before),
     }
 }
 
