@@ -7,13 +7,18 @@ const FIRST: Duration = Duration::from_millis(500);
 /// Longest pause of a backoff: a member that returns is noticed within it.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// When an error is worth another try.
+/// Longest pause for what goes on.
+const SHORT: Duration = Duration::from_secs(4);
+
+/// When something is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// When somebody changes the object, or after a long time, should the member have changed.
     OnChange,
     /// After a pause that doubles each time.
     Backoff,
+    /// It goes on and takes its time, which is no failure: after a pause that stays short.
+    GoesOn,
 }
 
 /// How often in a row something has failed.
@@ -26,8 +31,9 @@ impl Failures {
         self.0 = self.0.saturating_add(1);
         match retry {
             Retry::OnChange => Duration::from_mins(10),
-            Retry::Backoff => {
-                let pause = FIRST.saturating_mul(1 << self.0.saturating_sub(1).min(10)).min(LONGEST);
+            Retry::Backoff | Retry::GoesOn => {
+                let longest = if retry == Retry::GoesOn { SHORT } else { LONGEST };
+                let pause = FIRST.saturating_mul(1 << self.0.saturating_sub(1).min(10)).min(longest);
                 // Up to a quarter less, by the salt.
                 pause.saturating_sub(pause / 4 * u32::try_from(salt % 16).unwrap_or(0) / 16)
             }
@@ -46,6 +52,7 @@ mod tests {
         assert_eq!(pauses[0], FIRST);
         assert_eq!(pauses[1], FIRST * 2);
         assert_eq!(pauses[9], LONGEST);
+        assert_eq!(failures.again(Retry::GoesOn, 0), SHORT);
         assert!(Failures::default().again(Retry::Backoff, 15) < FIRST);
     }
 }

@@ -314,8 +314,7 @@ impl Brain {
                 self.clear_problem(key, cluster, "apply");
                 None
             }
-            // Some are still going; ask again soon.
-            Ok(_) => Some(Retry::Backoff),
+            Ok(_) => Some(Retry::GoesOn),
             Err(error) => Some(self.member_failed(key, cluster, "objects to remove", &error)),
         }
     }
