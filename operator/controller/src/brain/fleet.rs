@@ -119,7 +119,8 @@ impl Brain {
     /// Another credential may lead to another cluster: nothing that was seen before is believed.
     fn forget_what_was_seen(&mut self, cluster: &ClusterName) {
         self.observed.forget(cluster);
-        self.verified.retain(|(other, _), _| other != cluster);
+        // A namespace that was somebody else's is listed again, so that it is noticed when it is the tenant's.
+        self.verified.retain(|place, _| place.0 != *cluster || self.taken.contains(place));
         self.generations.retain(|(other, ..), _| other != cluster);
         self.setups.retain(|(other, _), _| other != cluster);
     }

@@ -153,7 +153,8 @@ impl Brain {
             self.hands.metrics.drift.inc();
             tokio::spawn(async move {
                 let done = member.ensure_namespace(&namespace, &setup).await.map(|()| setup.digest());
-                let _ = inputs.send(Input::Done(Done::SetUp(cluster, namespace, done))).await;
+                let _ =
+                    inputs.send(Input::Done(Done::SetUp(cluster, namespace, member.connection, done))).await;
             });
         }
     }

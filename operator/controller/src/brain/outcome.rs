@@ -29,7 +29,7 @@ pub(crate) enum Done {
     /// A namespace was listed for nobody in particular, or wasn't.
     Listed(ClusterName, NamespaceName, Connection, Result<Inventory, MemberError>),
     /// A namespace on a member was set up again as this digest says, or wasn't.
-    SetUp(ClusterName, NamespaceName, Result<u64, MemberError>),
+    SetUp(ClusterName, NamespaceName, Connection, Result<u64, MemberError>),
     /// A member's status was written.
     Member(ClusterName, Result<Box<MemberCluster>, WriteError>),
     /// A fact's status was written, or wasn't: kind and name.
@@ -85,7 +85,11 @@ impl Brain {
                 Err(MemberError::NamespaceTaken { .. }) => self.namespace_taken(&cluster, &namespace, now),
                 Err(error) => tracing::debug!(%cluster, %namespace, %error, "a namespace was not listed"),
             },
-            Done::SetUp(cluster, namespace, done) => self.set_up(cluster, namespace, done),
+            Done::SetUp(cluster, namespace, connection, done) => {
+                if self.is_connected_by(&cluster, connection) {
+                    self.set_up(cluster, namespace, done);
+                }
+            }
             Done::Member(cluster, written) => self.member_written(&cluster, written, now),
             Done::Fact(kind, name) => self.fact_written(kind, name),
             Done::Namespace(namespace) => {

@@ -9,10 +9,13 @@ use domicile_crds::{
     NamespaceName, TenantName, TenantSpec,
     keys::{self, tenant_user},
 };
-use k8s_openapi::api::{
-    core::v1::{Namespace, ResourceQuota},
-    networking::v1::NetworkPolicy,
-    rbac::v1::RoleBinding,
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        core::v1::{Namespace, ResourceQuota},
+        networking::v1::NetworkPolicy,
+        rbac::v1::RoleBinding,
+    },
 };
 use kube::{
     Api, Client, Resource,
@@ -36,13 +39,25 @@ const QUOTA: &str = "domicile-quota";
 /// The role that the member's owner has defined for tenants.
 const TENANT_ROLE: &str = "domicile-tenant";
 
-/// What was found of what guards a namespace.
+/// What was found of what guards a namespace: for each whether it is as the hub wrote it; `None` if it isn't there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guards {
-    /// The tenant may act there.
-    pub(crate) tenant_may_act: bool,
-    /// All of it is there, and nobody else has changed it.
-    pub(crate) are_well: bool,
+    binding: Option<bool>,
+    egress: Option<bool>,
+    quota: Option<bool>,
+}
+
+impl Guards {
+    /// Whether the tenant may act there.
+    pub(crate) fn let_the_tenant_act(self) -> bool {
+        self.binding.is_some()
+    }
+
+    /// Whether all that a set-up asks for is there, and nobody else has changed it.
+    pub(crate) fn are_well(self, setup: &Setup) -> bool {
+        let is_well = |guard: Option<bool>| guard == Some(true);
+        is_well(self.binding) && is_well(self.egress) && self.quota.unwrap_or(setup.quota.is_empty())
+    }
 }
 
 /// How a tenant's namespaces are to be set up.
@@ -109,7 +124,7 @@ impl Member {
         let digest = format!("{:016x}", setup.digest);
         let found = self.namespace_owner(namespace).await?;
         let annotated = found.as_ref().and_then(|(_, annotation)| annotation.as_deref());
-        let current = annotated == Some(digest.as_str()) && self.guards(namespace, setup).await?.are_well;
+        let current = annotated == Some(digest.as_str()) && self.guards(namespace).await?.are_well(setup);
         match &found {
             Some((owner, _)) if owner.as_deref() != Some(setup.tenant.as_str()) => {
                 let found = owner.as_ref().map_or("has no label domicile.dev/tenant".to_owned(), |owner| {
@@ -184,32 +199,33 @@ impl Member {
         self.write(api, EGRESS, policy).await?;
         let api: Api<ResourceQuota> = Api::namespaced(client, namespace.as_str());
         // The hub may delete none; an empty one limits nothing.
-        let is_there = timely(self.name.as_str(), api.get_metadata_opt(QUOTA)).await?.is_some();
-        if is_there || !setup.quota.is_empty() {
+        if !setup.quota.is_empty() || self.guard::<ResourceQuota>(namespace, QUOTA).await?.is_some() {
             self.write(api, QUOTA, json!({"spec": {"hard": setup.quota}})).await?;
         }
         Ok(())
     }
 
     /// Looks at what guards a namespace.
-    pub(crate) async fn guards(
-        &self,
-        namespace: &NamespaceName,
-        setup: &Setup,
-    ) -> Result<Guards, MemberError> {
-        let binding: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace.as_str());
-        let binding = timely(self.name.as_str(), binding.get_metadata_opt(BINDING)).await?;
-        let policy: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), namespace.as_str());
-        let policy = timely(self.name.as_str(), policy.get_metadata_opt(EGRESS)).await?;
-        let quota: Api<ResourceQuota> = Api::namespaced(self.client.clone(), namespace.as_str());
-        let quota = timely(self.name.as_str(), quota.get_metadata_opt(QUOTA)).await?;
-        let untouched =
-            |meta: &ObjectMeta| !is_edited(meta.managed_fields.as_deref().unwrap_or_default(), HUB_MANAGER);
-        let is_well = [binding.as_ref().map(|b| &b.metadata), policy.as_ref().map(|p| &p.metadata)]
-            .into_iter()
-            .all(|meta| meta.is_some_and(untouched));
-        let quota_is_well = quota.as_ref().map_or(setup.quota.is_empty(), |q| untouched(&q.metadata));
-        Ok(Guards { tenant_may_act: binding.is_some(), are_well: is_well && quota_is_well })
+    pub(crate) async fn guards(&self, namespace: &NamespaceName) -> Result<Guards, MemberError> {
+        Ok(Guards {
+            binding: self.guard::<RoleBinding>(namespace, BINDING).await?,
+            egress: self.guard::<NetworkPolicy>(namespace, EGRESS).await?,
+            quota: self.guard::<ResourceQuota>(namespace, QUOTA).await?,
+        })
+    }
+
+    /// Whether an object of the hub's is as the hub wrote it; `None` if it isn't there.
+    async fn guard<K>(&self, namespace: &NamespaceName, name: &str) -> Result<Option<bool>, MemberError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace.as_str());
+        let found = timely(self.name.as_str(), api.get_metadata_opt(name)).await?;
+        let entries = |meta: ObjectMeta| meta.managed_fields.unwrap_or_default();
+        Ok(found.map(|found| !is_edited(&entries(found.metadata), HUB_MANAGER)))
     }
 
     async fn write<K>(&self, api: Api<K>, name: &str, mut object: Value) -> Result<(), MemberError>

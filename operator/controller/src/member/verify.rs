@@ -80,6 +80,7 @@ impl Member {
         setup: Option<&Setup>,
         namespace: &NamespaceName,
     ) -> Result<Inventory, MemberError> {
+        let _call = self.calls.acquire().await;
         let mut found = Inventory::default();
         let annotation = match self.namespace_owner(namespace).await? {
             Some((owner, _)) if owner.as_deref() != Some(tenant.as_str()) => {
@@ -93,19 +94,18 @@ impl Member {
             None => return Ok(found),
             Some((_, annotation)) => annotation,
         };
-        if let Some(setup) = setup {
-            let guards = self.guards(namespace, setup).await?;
-            let digest = annotation.as_ref().and_then(|text| u64::from_str_radix(text, 16).ok());
-            found.setup = digest.filter(|_| guards.are_well).map_or(Found::Damaged, Found::As);
-            if found.setup == Found::Damaged {
-                self.namespaces.lock().await.remove(namespace);
-            }
-            // Set up by half for the first time: the tenant could never do anything there.
-            if annotation.is_none() && !guards.tenant_may_act {
-                return Ok(found);
-            }
+        let guards = self.guards(namespace).await?;
+        let digest = annotation.as_ref().and_then(|text| u64::from_str_radix(text, 16).ok());
+        // Without a Tenant nobody says how it should be, and all that is known is that it is there.
+        let are_well = setup.is_some_and(|setup| guards.are_well(setup));
+        found.setup = digest.filter(|_| are_well).map_or(Found::Damaged, Found::As);
+        if found.setup == Found::Damaged {
+            self.namespaces.lock().await.remove(namespace);
         }
-        let _call = self.calls.acquire().await;
+        // Set up by half for the first time: the tenant could never do anything there.
+        if annotation.is_none() && !guards.let_the_tenant_act() {
+            return Ok(found);
+        }
         let client = self.as_tenant(tenant);
         for kind in Kind::all().filter(|kind| !WATCHED.contains(&kind.name())) {
             let api: Api<DynamicObject> =
