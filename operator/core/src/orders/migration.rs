@@ -160,7 +160,7 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
 /// Stops at the source what must never run twice. Answers whether it has stopped.
 fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
     let seat = copy.seat;
-    if !desk.observed.is_reachable(&seat.cluster) {
+    if !desk.observed.is_current(&seat.cluster) {
         out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
         return false;
     }

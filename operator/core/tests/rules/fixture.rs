@@ -8,7 +8,7 @@ use domicile_core::{
     eligibility::judge_workload,
     moves::Memory,
     observed::Observed,
-    orders::{Desk, Outlook, orders},
+    orders::{Desk, orders},
     report::Situation,
 };
 use domicile_crds::{TenantWorkloadStatus, WorkloadKey};
@@ -243,23 +243,6 @@ impl Fleet {
         self.engine.advance(self.now);
         let verdicts = decide(self.engine.world(), self.now);
         verdicts.into_iter().find(|v| v.key == key("shop/web")).expect("shop/web exists")
-    }
-
-    /// What `shop/web` says of itself, with nothing seen on members.
-    pub(crate) fn status_unseen(&mut self, old: Option<&TenantWorkloadStatus>) -> TenantWorkloadStatus {
-        let (verdict, observed) = (self.verdict(), Observed::default());
-        let outlook = Outlook::default();
-        let situation = Situation {
-            world: self.engine.world(),
-            classes: self.engine.classes(),
-            observed: &observed,
-            verdict: &verdict,
-            outlook: &outlook,
-            problems: &[],
-            endpoints: &BTreeMap::new(),
-            now: self.now,
-        };
-        situation.status(old)
     }
 
     /// What should become of the copies of `shop/web`, in few words.

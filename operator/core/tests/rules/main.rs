@@ -15,7 +15,6 @@ mod moves;
 mod place;
 #[cfg(test)]
 mod reactions;
-mod report;
 #[cfg(test)]
 mod seats;
 #[cfg(test)]

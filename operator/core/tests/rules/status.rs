@@ -1,4 +1,4 @@
-//! What a tenant is told of a move that has switched: the Assignment names the target alone.
+//! What a tenant is told, above all of a move that has switched: the Assignment names the target alone.
 
 use domicile_core::{Change, moves::Memory, observed::Observed};
 use domicile_crds::{TenantWorkloadStatus, condition_of};
@@ -77,4 +77,16 @@ fn a_source_that_does_not_go_calls_for_help() {
         stalled.starts_with("True SourceRemains: ") && stalled.contains("MemberCluster/ams-1"),
         "{stalled}"
     );
+}
+
+/// Kubernetes keeps whole seconds: a finer instant would never equal what was stored, and be written for ever.
+#[test]
+fn a_status_equals_itself_after_it_was_stored() {
+    let mut fleet = Fleet::placed();
+    let until = json!({"supersedes": ["runs-1"], "validUntil": "2026-12-31T23:59:59.999Z"});
+    fleet.decide("runs-2", "runs", "Approved", until).at("2026-06-02T12:00:00.123456789Z");
+    let status = fleet.status(&seen(&["ams-1"]), &mut Memory::default());
+    assert!(status.compliant_until.is_some(), "{status:?}");
+    let stored: TenantWorkloadStatus = read(json!(status));
+    assert_eq!(stored, status);
 }

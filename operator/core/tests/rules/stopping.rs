@@ -350,3 +350,12 @@ fn the_source_of_a_move_is_stopped_as_it_is_and_not_as_it_should_be() {
     let mut stopping = job_moving(ObjectView { idle: false, ..STOPPED });
     assert_eq!(stopping.orders(), "");
 }
+
+#[test]
+fn what_a_broken_watch_showed_last_lets_nothing_start_elsewhere() {
+    let mut scene = job_moving(ObjectView { idle: true, completed: true, stopped: true, ..RUNS });
+    scene.observed.member_mut(&name("ams-1")).broken_since = Some(scene.fleet.now);
+    assert_eq!(scene.orders(), "", "it may run again by now");
+    scene.observed.member_mut(&name("ams-1")).broken_since = None;
+    assert_eq!(scene.orders(), "UpdateAssignment");
+}
