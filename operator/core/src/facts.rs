@@ -236,7 +236,7 @@ pub struct RelocationFact {
 }
 
 /// The brakes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Brakes {
     /// No move begins, and none switches.
     pub paused: bool,

@@ -43,9 +43,10 @@ impl Engine {
             Change::Relocation(name, object) => self.apply_relocation(&name, object.as_deref()),
             Change::Installation(spec) => {
                 let spec = spec.unwrap_or_default();
-                self.world.brakes =
-                    Brakes { paused: spec.paused, max_moves_per_hour: spec.max_moves_per_hour };
-                self.dirty.extend(self.world.migrations.keys().cloned());
+                let new = Brakes { paused: spec.paused, max_moves_per_hour: spec.max_moves_per_hour };
+                if std::mem::replace(&mut self.world.brakes, new) != new {
+                    self.brakes_differ();
+                }
             }
             Change::HubSeen(at) => {
                 self.world.hub_seen = Some(at);
@@ -182,16 +183,18 @@ impl Engine {
     }
 
     fn apply_relocation(&mut self, name: &RelocationName, object: Option<&Relocation>) {
-        set(
-            &mut self.world.relocations,
-            name.clone(),
-            object.map(|o| RelocationFact { spec: o.spec.clone() }),
-        );
-        for (key, moves) in &self.world.migrations {
-            if moves.values().any(|m| m.spec.relocation.as_ref() == Some(name)) {
-                self.dirty.insert(key.clone());
-            }
+        let spec = object.map(|object| &object.spec);
+        if self.world.relocations.get(name).map(|fact| &fact.spec) == spec {
+            return;
         }
+        let fact = spec.map(|spec| RelocationFact { spec: spec.clone() });
+        set(&mut self.world.relocations, name.clone(), fact);
+        self.brakes_differ();
+    }
+
+    /// Whoever is placed may wait for that: nothing is recorded of a move that may not begin.
+    fn brakes_differ(&mut self) {
+        self.dirty.extend(self.world.assignments.keys().chain(self.world.migrations.keys()).cloned());
     }
 
     fn apply_decision(&mut self, name: DecisionName, spec: Option<Arc<DecisionSpec>>) {

@@ -4,7 +4,7 @@ use domicile_core::Change;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fleet, NOON, claim, name};
+use crate::fixture::{Fleet, NOON, claim, name, read};
 
 /// What becomes of a copy in Amsterdam after a change.
 fn after(change: impl FnOnce(&mut Fleet) -> &mut Fleet) -> String {
@@ -272,4 +272,28 @@ fn a_copy_that_must_leave_and_cant_is_looked_at_again_when_its_place_is_another(
     fleet.cluster("ams-1", "nl-rtm", json!({}));
     assert_eq!(fleet.decided_anew(), "stuck, ResidencyChanged Site/nl-rtm, VolumesNotMovable");
     assert_eq!(fleet.decided_anew(), "");
+}
+
+/// Nothing is recorded of a move that may not begin, so that only the brakes can tell that it may now.
+#[test]
+fn whoever_waits_for_a_pause_to_end_is_looked_at_when_it_ends() {
+    let mut fleet = Fleet::placed();
+    fleet.cluster("ams-1", "nl-ams", json!({"spec": {"scheduling": "Draining"}}));
+    let moves = fleet.decided_anew();
+    assert!(moves.contains("move to"), "{moves}");
+    let installation = |paused: bool| Change::Installation(Some(read(json!({"paused": paused}))));
+    let campaign = |paused: bool| {
+        let cause = json!({"kind": "Draining", "subject": "MemberCluster/ams-1"});
+        let spec = json!({"cause": cause, "paused": paused});
+        let object = json!({
+            "apiVersion": "domicile.dev/v1alpha1", "kind": "Relocation", "metadata": {"name": "all"}, "spec": spec,
+        });
+        Change::Relocation(name("all"), Some(Box::new(read(object))))
+    };
+    for brake in [&installation as &dyn Fn(bool) -> Change, &campaign] {
+        for paused in [true, false] {
+            assert_eq!(fleet.apply(brake(paused)).decided_anew(), moves, "{paused}");
+            assert_eq!(fleet.apply(brake(paused)).decided_anew(), "", "nothing is new");
+        }
+    }
 }
