@@ -106,6 +106,23 @@ pub struct Subject {
     pub name: String,
 }
 
+impl Subject {
+    /// The name of every tenant, which no decision that can be read names.
+    pub const EVERY: &str = "*";
+
+    /// Every subject that there is: all that is placed is some tenant's.
+    #[must_use]
+    pub fn every() -> Self {
+        Self { kind: SubjectKind::Tenant, name: Self::EVERY.to_owned() }
+    }
+
+    /// Whether it is [every](Self::every) subject.
+    #[must_use]
+    pub fn is_every(&self) -> bool {
+        *self == Self::every()
+    }
+}
+
 /// Kinds that decisions are made about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum SubjectKind {

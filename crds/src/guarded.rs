@@ -37,17 +37,18 @@ pub struct Unreadable {
     pub error: String,
     /// Its metadata, as far as that could be read.
     pub metadata: Box<ObjectMeta>,
+    /// All of it, but for what is nested too deep.
+    pub object: Value,
 }
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let object = Bounded::read(deserializer, OBJECT_DEPTH_MAX)?.0;
-        Ok(Self(
-            K::deserialize(&object).map_err(|error| Unreadable {
-                error: error.to_string(),
-                metadata: Box::new(metadata(&object)),
-            }),
-        ))
+        Ok(Self(K::deserialize(&object).map_err(|error| Unreadable {
+            error: error.to_string(),
+            metadata: Box::new(metadata(&object)),
+            object,
+        })))
     }
 }
 

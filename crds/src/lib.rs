@@ -21,6 +21,7 @@ mod names;
 mod relocation;
 mod schema;
 mod site;
+mod strictest;
 mod tenant;
 mod tenant_workload;
 pub mod yaml;

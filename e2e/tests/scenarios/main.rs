@@ -12,4 +12,5 @@ mod lease;
 mod outage;
 mod set;
 mod suspension;
+mod unreadable;
 mod update;

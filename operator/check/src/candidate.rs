@@ -2,8 +2,8 @@
 
 use domicile_crds::{ClusterName, TenantName};
 use domicile_crds::{
-    CountryCode, CountryRef, MemberCluster, Residency, Scheduling, Site, SiteState, SubjectKind, Tenant,
-    TenantWorkload, Verdict, WorkloadKey, keys::condition,
+    CountryCode, CountryRef, MemberCluster, Residency, Scheduling, Site, SiteState, Subject, SubjectKind,
+    Tenant, TenantWorkload, Verdict, WorkloadKey, keys::condition,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -235,6 +235,7 @@ impl<'a> Candidate<'a> {
             (SubjectKind::Site, self.outlook().site.unwrap_or_default()),
             (SubjectKind::Tenant, self.tenant_name.as_str()),
             (SubjectKind::TenantWorkload, &key),
+            (SubjectKind::Tenant, Subject::EVERY),
         ];
         for (kind, name) in others {
             if let Standing::Holds(decision) = self.outlook().standing(kind, name) {

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,6 +22,8 @@ pub(crate) struct Health {
     pub(crate) leader: AtomicBool,
     /// Every store has been filled.
     pub(crate) synced: AtomicBool,
+    /// What keeps them from being filled, if somebody must do something about it.
+    obstacle: Mutex<Option<String>>,
 }
 
 impl Health {
@@ -29,6 +31,17 @@ impl Health {
         let known = self.lease_known.load(Ordering::Relaxed);
         // A replica that stands by has no stores to fill.
         known && (!self.leader.load(Ordering::Relaxed) || self.synced.load(Ordering::Relaxed))
+    }
+
+    /// Takes what keeps the stores from being filled.
+    pub(crate) fn say(&self, obstacle: Option<String>) {
+        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
+    }
+
+    fn why_not(&self) -> String {
+        let obstacle = self.obstacle.lock().unwrap_or_else(PoisonError::into_inner);
+        let usual = || "the lease isn't known yet, or the stores aren't filled yet".to_owned();
+        obstacle.clone().unwrap_or_else(usual)
     }
 }
 
@@ -65,11 +78,11 @@ pub(crate) fn serve(
     Ok(address)
 }
 
-async fn ready(State(served): State<Served>) -> (StatusCode, &'static str) {
+async fn ready(State(served): State<Served>) -> (StatusCode, String) {
     if served.health.is_ready() {
-        (StatusCode::OK, "ok")
+        (StatusCode::OK, "ok".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the lease isn't known yet, or the stores aren't filled yet")
+        (StatusCode::SERVICE_UNAVAILABLE, served.health.why_not())
     }
 }
 

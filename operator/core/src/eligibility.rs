@@ -3,7 +3,7 @@
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
 use domicile_crds::{
-    PlaceRef, ProviderName, Scheduling, SiteState, SubjectKind, TenantName, Verdict, WorkloadKey,
+    PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -41,10 +41,12 @@ pub enum Object {
     Owner,
     /// The tenant whose workload it is.
     Tenant,
+    /// Everybody, by a decision whose subject can't be read.
+    Everybody,
 }
 
 impl Object {
-    /// The object as kind/name.
+    /// The object as kind/name, or whatever else is meant.
     #[must_use]
     pub fn name(self, world: &World, tenant: &TenantName, id: ClusterId) -> String {
         let Some(row) = world.cluster(id) else { return String::new() };
@@ -58,6 +60,12 @@ impl Object {
             Self::Operator => provider(|site| &site.operated_by),
             Self::Owner => provider(|site| &site.owned_by),
             Self::Tenant => Some(format!("Tenant/{tenant}")),
+            Self::Everybody => {
+                let about = world.decisions.about(&Subject::every());
+                about
+                    .first()
+                    .map(|decision| format!("every subject, as Decision/{} can't be read", decision.name))
+            }
         };
         name.unwrap_or_else(member)
     }
@@ -183,6 +191,7 @@ impl<'a> Scene<'a> {
         }
         let tenant = (SubjectKind::Tenant, class.tenant.as_str(), Object::Tenant);
         self.examine_restrictions(tenant, horizon, out);
+        self.examine_restrictions((SubjectKind::Tenant, Subject::EVERY, Object::Everybody), horizon, out);
         self.examine_member(class, out);
     }
 
@@ -376,8 +385,9 @@ pub(crate) fn is_suspended(
     if let Some(site) = scene.view.site {
         scene.examine_restrictions((SubjectKind::Site, site.as_str(), Object::Site), horizon, &mut out);
     }
-    let tenant = (SubjectKind::Tenant, tenant.as_str(), Object::Tenant);
-    scene.examine_restrictions(tenant, horizon, &mut out);
+    for name in [tenant.as_str(), Subject::EVERY] {
+        scene.examine_restrictions((SubjectKind::Tenant, name, Object::Tenant), horizon, &mut out);
+    }
     suspended
 }
 

@@ -46,7 +46,7 @@ fn what_one_decision_means_for_a_provider() {
 
 #[test]
 fn what_one_decision_means_for_who_needs_none() {
-    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web"] {
+    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "Tenant/*"] {
         about(subject, &[], "");
         about(subject, &[("a", "Approved", plain())], "");
         about(subject, &[("a", "Approved", json!({"validUntil": PAST}))], "");

@@ -21,12 +21,13 @@ struct Drawn {
     supersedes: Vec<usize>,
 }
 
-const SUBJECTS: [&str; 6] = [
+const SUBJECTS: [&str; 7] = [
     "HostingProvider/runs",
     "HostingProvider/owns",
     "Site/nl-ams",
     "Tenant/shop",
     "TenantWorkload/shop/web",
+    "Tenant/*",
     "HostingProvider/runs",
 ];
 const VERDICTS: [&str; 6] = ["Approved", "Frozen", "Suspended", "Revoked", "Approved", "Approved"];
@@ -34,7 +35,7 @@ const VERDICTS: [&str; 6] = ["Approved", "Frozen", "Suspended", "Revoked", "Appr
 fn drawn() -> impl Strategy<Value = Drawn> {
     let times = (prop::option::weighted(0.3, -2..=2i8), prop::option::weighted(0.3, -2..=2i8));
     let who = (0..3usize, any::<bool>(), prop::collection::vec(0..9usize, 0..3));
-    (0..8usize, 0..6usize, 0..6usize, times, 0..6usize, who).prop_map(
+    (0..8usize, 0..SUBJECTS.len(), 0..6usize, times, 0..6usize, who).prop_map(
         |(name, subject, verdict, (from, until), scope, (authority, liftable, supersedes))| Drawn {
             name,
             subject,
@@ -225,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn one_more_restriction_never_makes_a_new_byte_lawful(seed in seeds(), subject in 0..5usize, verdict in 1..4usize) {
+    fn one_more_restriction_never_makes_a_new_byte_lawful(seed in seeds(), subject in 0..6usize, verdict in 1..4usize) {
         let world = world(&seed);
         let mut stricter = world;
         stricter.decide("more", SUBJECTS[subject], VERDICTS[verdict], json!({"authority": "other"}));
@@ -237,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn where_all_is_frozen_nothing_happens_but_a_suspension(seed in seeds(), subject in 0..5usize) {
+    fn where_all_is_frozen_nothing_happens_but_a_suspension(seed in seeds(), subject in 0..6usize) {
         // Of one subject's decisions the strictest holds, and a revocation is stricter than a freeze.
         let (name, mut seed) = (SUBJECTS[subject], seed);
         seed.decisions.retain(|decision| SUBJECTS[decision.subject] != name);

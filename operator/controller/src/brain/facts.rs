@@ -14,7 +14,7 @@ use domicile_core::{
     text::shorten,
 };
 use domicile_crds::{
-    COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus,
+    COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus, Guarded,
     HostingProvider, Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict,
     condition_of, keys::condition,
 };
@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use super::{Brain, Done, Hands, Input};
-use crate::hub::write::apply_status;
+use crate::hub::{HubKind, write::apply_status};
 
 /// The facts as last observed, by name.
 #[derive(Debug, Default)]
@@ -40,6 +40,7 @@ pub(super) struct FactObjects {
 }
 
 /// What is said in one condition.
+#[derive(Clone)]
 struct Claim {
     kind: &'static str,
     status: &'static str,
@@ -77,12 +78,24 @@ impl Brain {
         for object in facts.sites.values() {
             writer.report(object, object.status.as_ref(), &site(world, object, now));
         }
-        for object in facts.installations.values() {
-            let claims = [Claim::ready(true, "Used", "this hub goes by it")];
-            writer.report(object, object.status.as_ref(), &claims);
+        for (name, object) in &facts.installations {
+            let error = self.unreadable.error(HubKind::Installation, name);
+            let claim = match error {
+                None => Claim::ready(true, "Used", "this hub goes by it"),
+                Some(error) => {
+                    let message = format!("it can't be read, so that moves are paused: {error}");
+                    Claim::ready(false, "Unreadable", message)
+                }
+            };
+            writer.report(object, object.status.as_ref(), &[claim]);
         }
-        for object in facts.decisions.values() {
-            writer.report(object, object.status.as_ref(), &decision(world, object, now));
+        for (name, object) in &facts.decisions {
+            let error = self.unreadable.error(HubKind::Decision, name);
+            let mut claims = decision(world, object, now);
+            if let Some(error) = error {
+                claims = unreadable(object, error, &claims);
+            }
+            writer.report(object, object.status.as_ref(), &claims);
         }
         for object in self.tenants.values() {
             writer.report(object, object.status.as_ref(), &tenant(world, object));
@@ -114,7 +127,8 @@ impl Writer<'_> {
         if old == Some(&next) || !self.writing.insert((kind.clone(), name.clone())) {
             return;
         }
-        let api: Api<K> = K::Scope::api(self.hands);
+        // The answer may be unreadable, as the object was.
+        let api: Api<Guarded<K>> = K::Scope::api(self.hands);
         let inputs: mpsc::Sender<Input> = self.hands.inputs.clone();
         tokio::spawn(async move {
             if let Err(error) = apply_status(&api, &name, &next).await {
@@ -266,4 +280,24 @@ fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
         }
     }
     vec![Claim::ready(true, "Used", "its namespaces are its own, and its policy is in force")]
+}
+
+/// What is said of a decision that can't be read, given what is said of the strictest that it may mean.
+fn unreadable(object: &Decision, error: &str, strictest: &[Claim]) -> Vec<Claim> {
+    let spec = &object.spec;
+    if spec.decision == Verdict::Approved {
+        let message = format!("it can't be read, and approves nothing: {error}");
+        return vec![
+            Claim::ready(false, "Unreadable", message.clone()),
+            Claim::new(condition::IN_FORCE, "False", "Unreadable", message),
+        ];
+    }
+    let about = if spec.subject.is_every() {
+        "every subject".to_owned()
+    } else {
+        format!("{:?}/{}", spec.subject.kind, spec.subject.name)
+    };
+    let message = format!("it can't be read, and counts as {:?} for {about}: {error}", spec.decision);
+    let in_force = strictest.iter().filter(|claim| claim.kind == condition::IN_FORCE).cloned();
+    [Claim::ready(false, "Unreadable", message)].into_iter().chain(in_force).collect()
 }

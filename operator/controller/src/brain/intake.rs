@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domicile_core::{Change, facts::key_of, text::shorten};
+use domicile_core::{Change, facts::key_of};
 use domicile_crds::{
     Assignment, ClusterName, CountrySetName, DecisionName, Migration, NamespaceName, ProviderName,
     RelocationName, SiteName, TenantName, TenantWorkload, WorkloadKey, keys,
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
 
-use super::{Brain, Input, status::warn};
+use super::{Brain, Input};
 use crate::hub::{HubEvent, HubKind, HubObject};
 
 impl Brain {
@@ -19,10 +19,12 @@ impl Brain {
         match input {
             Input::Hub(HubEvent::There(object)) => {
                 self.facts_changed |= !object.is_of_workloads();
+                self.is_readable(&object);
                 self.there(object, now);
             }
             Input::Hub(HubEvent::Gone(kind, namespace, name)) => {
                 self.facts_changed = true;
+                self.unreadable.remove(kind, namespace.as_deref(), &name);
                 self.not_there(kind, namespace.as_deref(), &name, now);
             }
             Input::Hub(HubEvent::Listed(kind)) => {
@@ -32,21 +34,16 @@ impl Brain {
                     tracing::info!(workloads = self.workloads.len(), "all objects of the hub are known");
                 }
             }
-            Input::Hub(HubEvent::Unreadable(reference, error)) => {
-                let message = format!(
-                    "the object could not be read, and what was known of it before stays: {error}; correct or remove that field"
-                );
-                let hands = self.hands.clone();
-                tokio::spawn(async move {
-                    warn(&hands, &reference, "Unreadable".to_owned(), shorten(&message)).await;
-                });
+            Input::Hub(HubEvent::Unreadable(kind, reference, unreadable)) => {
+                self.facts_changed = true;
+                self.cannot_read(kind, *reference, &unreadable, now);
             }
             Input::Member(cluster, event) => self.take_member(&cluster, event, now),
             Input::Done(done) => self.take_done(done, now),
         }
     }
 
-    fn there(&mut self, object: HubObject, now: Timestamp) {
+    pub(super) fn there(&mut self, object: HubObject, now: Timestamp) {
         let change = match object {
             HubObject::CountrySet(object) => {
                 let change = name(&object.metadata, CountrySetName::new)

@@ -14,6 +14,7 @@ mod queue;
 mod second;
 mod status;
 mod timers;
+mod unreadable;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -104,6 +105,8 @@ pub(crate) struct Brain {
     gone: HashSet<(WorkloadKey, i32, ClusterName)>,
     facts: Facts,
     listed: HashSet<HubKind>,
+    /// What is there on the hub and can't be read.
+    unreadable: unreadable::Register,
     workloads: HashMap<WorkloadKey, Arc<TenantWorkload>>,
     assignments: HashMap<WorkloadKey, Arc<Assignment>>,
     migrations: HashMap<WorkloadKey, BTreeMap<String, Arc<Migration>>>,
@@ -156,6 +159,7 @@ impl Brain {
             gone: HashSet::new(),
             facts: Facts::default(),
             listed: HashSet::new(),
+            unreadable: unreadable::Register::default(),
             workloads: HashMap::new(),
             assignments: HashMap::new(),
             migrations: HashMap::new(),
@@ -227,10 +231,14 @@ impl Brain {
         until.max(SignedDuration::ZERO).min(SignedDuration::try_from(TICK).unwrap_or_default()).unsigned_abs()
     }
 
-    /// Whether every kind on the hub has been listed. Before that, what isn't known isn't known to be absent.
+    /// Whether every kind on the hub has been listed, and what must be known could be read. Before that, what isn't
+    /// known isn't known to be absent.
     fn is_synced(&self) -> bool {
-        let synced = self.listed.len() == HubKind::COUNT;
-        self.health.synced.store(synced, Ordering::Relaxed);
+        let unknown = self.unreadable.unknown();
+        let synced = self.listed.len() == HubKind::COUNT && unknown.is_none();
+        if self.health.synced.swap(synced, Ordering::Relaxed) != synced || !synced {
+            self.health.say(unknown);
+        }
         synced
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domicile_crds::{
     Assignment, CountrySet, Decision, HostingProvider, Installation, MemberCluster, Migration, Relocation,
-    Site, Tenant, TenantWorkload,
+    Site, Tenant, TenantWorkload, Unreadable,
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
@@ -33,10 +33,28 @@ impl HubObject {
     pub(crate) fn is_of_workloads(&self) -> bool {
         matches!(self, Self::Workload(_) | Self::Assignment(_) | Self::Migration(_) | Self::Relocation(_))
     }
+
+    /// Its kind and metadata.
+    pub(crate) fn identity(&self) -> (HubKind, &ObjectMeta) {
+        match self {
+            Self::CountrySet(object) => (HubKind::CountrySet, &object.metadata),
+            Self::Provider(object) => (HubKind::Provider, &object.metadata),
+            Self::Site(object) => (HubKind::Site, &object.metadata),
+            Self::Installation(object) => (HubKind::Installation, &object.metadata),
+            Self::Cluster(object) => (HubKind::Cluster, &object.metadata),
+            Self::Decision(object) => (HubKind::Decision, &object.metadata),
+            Self::Tenant(object) => (HubKind::Tenant, &object.metadata),
+            Self::Namespace(metadata) => (HubKind::Namespace, metadata),
+            Self::Workload(object) => (HubKind::Workload, &object.metadata),
+            Self::Assignment(object) => (HubKind::Assignment, &object.metadata),
+            Self::Migration(object) => (HubKind::Migration, &object.metadata),
+            Self::Relocation(object) => (HubKind::Relocation, &object.metadata),
+        }
+    }
 }
 
 /// A kind that is watched on the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum HubKind {
     CountrySet,
     Provider,
@@ -64,8 +82,8 @@ pub(crate) enum HubEvent {
     There(HubObject),
     /// An object is gone: its deletion was seen, or a complete list doesn't have it any more.
     Gone(HubKind, Option<String>, String),
-    /// An object couldn't be read: what was known of it stays.
-    Unreadable(Box<ObjectReference>, String),
+    /// An object is there and couldn't be read.
+    Unreadable(HubKind, Box<ObjectReference>, Box<Unreadable>),
     /// All objects of a kind have been listed.
     Listed(HubKind),
 }

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use domicile_crds::Guarded;
+use domicile_crds::{Guarded, Unreadable};
 use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -79,7 +79,7 @@ impl Feed {
                 object.meta_mut().managed_fields = None;
                 Ok(wrap(Arc::new(object)))
             }
-            Err(unreadable) => Err(unreadable.error),
+            Err(unreadable) => Err(unreadable),
         };
         tokio::spawn(self.follow(api, kind, read));
     }
@@ -88,7 +88,7 @@ impl Feed {
         &self,
         api: Api<K>,
         kind: HubKind,
-        read: impl Fn(K) -> Result<HubObject, String> + Send + 'static,
+        read: impl Fn(K) -> Result<HubObject, Unreadable> + Send + 'static,
     ) -> futures::future::BoxFuture<'static, ()>
     where
         K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -102,7 +102,7 @@ impl Feed {
         self,
         mut watch: Watch<K>,
         kind: HubKind,
-        read: Box<dyn Fn(K) -> Result<HubObject, String> + Send>,
+        read: Box<dyn Fn(K) -> Result<HubObject, Unreadable> + Send>,
     ) where
         K: Resource<DynamicType: Default> + Clone + Debug + DeserializeOwned + Send + 'static,
     {
@@ -164,16 +164,14 @@ impl Feed {
         &self,
         kind: HubKind,
         object: K,
-        read: &(impl Fn(K) -> Result<HubObject, String> + ?Sized),
+        read: &(impl Fn(K) -> Result<HubObject, Unreadable> + ?Sized),
     ) -> HubEvent {
         let reference = object.object_ref(&K::DynamicType::default());
         match read(object) {
             Ok(object) => HubEvent::There(object),
-            Err(error) => {
+            Err(unreadable) => {
                 self.metrics.unreadable.get_or_create(&KindLabel { kind: format!("{kind:?}") }).inc();
-                let name = reference.name.as_deref().unwrap_or_default();
-                tracing::warn!(?kind, %name, %error, "an object could not be read; what was known of it stays");
-                HubEvent::Unreadable(Box::new(reference), error)
+                HubEvent::Unreadable(kind, Box::new(reference), Box::new(unreadable))
             }
         }
     }

@@ -211,6 +211,11 @@ impl Engine {
     }
 
     fn touch_subject(&mut self, subject: &Subject) {
+        if subject.is_every() {
+            self.touched.clusters.extend(self.world.clusters_by_name());
+            self.dirty.extend(self.world.assignments.keys().cloned());
+            return;
+        }
         match subject.kind {
             SubjectKind::HostingProvider => self.touch_provider(&subject.name),
             SubjectKind::Site => {

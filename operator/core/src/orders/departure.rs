@@ -135,6 +135,7 @@ pub fn kept_at(
         (SubjectKind::Site, name.to_string()),
         (SubjectKind::Tenant, tenant.to_string()),
         (SubjectKind::TenantWorkload, key.to_string()),
+        (SubjectKind::Tenant, Subject::EVERY.to_owned()),
     ];
     let mut horizon = Horizon::new(now);
     let frozen = subjects.into_iter().any(|(kind, name)| {

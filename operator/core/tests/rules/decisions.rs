@@ -72,7 +72,7 @@ fn each_non_empty_part_of_a_scope_must_contain_the_candidate() {
 
 #[test]
 fn a_scope_is_judged_alike_for_every_kind_of_subject() {
-    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "owns"] {
+    for subject in ["Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "owns", "Tenant/*"] {
         for (scope, counts) in [(json!({"countries": ["NL"]}), true), (json!({"sites": ["be-bru"]}), false)] {
             let mut fleet = Fleet::lawful();
             fleet.decide("f", subject, "Frozen", json!({"scope": scope}));
@@ -269,6 +269,7 @@ fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
         ("Tenant/shop", json!({})),
         ("Site/nl-ams", json!({})),
         ("TenantWorkload/shop/web", json!({})),
+        ("Tenant/*", json!({})),
         ("Tenant/shop", json!({"sites": ["nl-ams"]})),
     ] {
         fleet.decide("f", subject, "Frozen", json!({"scope": scope}));

@@ -21,7 +21,9 @@ fn amsterdam(patch: Value) -> impl FnOnce(&mut Fleet) -> &mut Fleet {
     move |fleet| fleet.cluster("ams-1", "nl-ams", patch)
 }
 
-const SUBJECTS: [&str; 5] = ["runs", "owns", "Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web"];
+/// The last is what a decision is about whose subject can't be read.
+const SUBJECTS: [&str; 6] =
+    ["runs", "owns", "Site/nl-ams", "Tenant/shop", "TenantWorkload/shop/web", "Tenant/*"];
 
 #[test]
 fn suspended_is_scaled_to_zero() {
