@@ -1,10 +1,11 @@
 //! What guards a tenant's namespace on a member follows its tenant, and is put right when it was damaged.
 
+use anyhow::{Context as _, bail};
 use domicile_e2e::{
-    fleet::process::Signal,
+    fleet::{process::Signal, wait::eventually},
     props::{deployment, tenant, with, workload},
     sight::{look, tenants},
-    stage::Stage,
+    stage::{PATIENCE, Stage},
 };
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::{
 };
 
 const EGRESS: &str = "acme/NetworkPolicy/domicile-egress";
+const QUOTA: &str = "/api/v1/namespaces/acme/resourcequotas/domicile-quota";
 
 fn web(version: &str) -> String {
     workload("acme", "web", &[deployment("web", version)], only("NL")).to_string()
@@ -24,6 +26,16 @@ fn lets_out_to(policy: &Value, cidr: &str) -> bool {
     policy["spec"]["egress"].to_string().contains(cidr)
 }
 
+/// Waits until so many pods are allowed.
+async fn limit_becomes(stage: &Stage, pods: Option<&str>) -> anyhow::Result<()> {
+    eventually(PATIENCE, &format!("a limit of {pods:?} pods"), || async {
+        let quota = look(stage.fleet.member(NL)?, QUOTA).await?.context("there is no quota")?;
+        let found = quota.pointer("/spec/hard/pods").and_then(Value::as_str);
+        if found == pods { Ok(Some(())) } else { bail!("it is {found:?}") }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn namespaces_are_guarded_as_their_tenant_says() -> anyhow::Result<()> {
     let stage = two_members(false).await?;
@@ -32,6 +44,7 @@ async fn namespaces_are_guarded_as_their_tenant_says() -> anyhow::Result<()> {
     stage.apply(&web("1")).await?;
     stage.wait_on(("acme", "web"), &[NL]).await?;
     stage.sees(NL, EGRESS, "the way out", |policy| lets_out_to(policy, "192.0.2.0/24")).await?;
+    limit_becomes(&stage, Some("9")).await?;
     follows_the_tenant(&stage).await?;
     damage_is_mended(&stage).await?;
     taken_for_a_while(&stage).await?;
@@ -44,10 +57,7 @@ async fn follows_the_tenant(stage: &Stage) -> anyhow::Result<()> {
     let before = look(stage.fleet.member(NL)?, &tenants("acme/Deployment/web")?).await?;
     stage.apply(&tenant("acme").to_string()).await?;
     stage.sees(NL, EGRESS, "no way out", |policy| !lets_out_to(policy, "192.0.2.0/24")).await?;
-    let quota =
-        stage.fleet.member(NL)?.kubectl(["-n", "acme", "get", "quota", "domicile-quota", "-o", "json"]);
-    let quota: Value = serde_json::from_str(&quota.text().await?)?;
-    assert_eq!(quota.pointer("/spec/hard/pods"), None, "a quota that was taken back is still there");
+    limit_becomes(stage, None).await?;
     assert_eq!(before, look(stage.fleet.member(NL)?, &tenants("acme/Deployment/web")?).await?);
     Ok(())
 }
