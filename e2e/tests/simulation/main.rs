@@ -38,6 +38,7 @@ fn nothing_forbidden_ever_happens_and_it_comes_to_rest() {
             sim.look();
         }
         sim.suspend();
+        sim.evacuate();
         sim.calm();
         sim.rest();
     }

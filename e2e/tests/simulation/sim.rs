@@ -58,6 +58,7 @@ pub(crate) struct Sim {
     narrow: BTreeMap<&'static str, bool>,
     /// Workloads with manifests that no tenant may have.
     unreadable: BTreeSet<WorkloadKey>,
+    modes: BTreeMap<&'static str, &'static str>,
     made: u64,
     log: Vec<String>,
 }
@@ -87,6 +88,7 @@ impl Sim {
             scheduling: world::MEMBERS.iter().map(|(name, ..)| (*name, "Open")).collect(),
             narrow: world::TENANTS.iter().map(|name| (*name, false)).collect(),
             unreadable: BTreeSet::new(),
+            modes: world::TENANTS.into_iter().zip(world::MODES).collect(),
             made: 0,
             log: Vec::new(),
         };

@@ -11,6 +11,7 @@ pub(crate) const MEMBERS: [(&str, &str, &str, &str); 4] = [
     ("ch-1", "ch", "CH", "gamma"),
 ];
 pub(crate) const TENANTS: [&str; 2] = ["red", "blue"];
+pub(crate) const MODES: [&str; 3] = ["Automatic", "Approval", "Manual"];
 pub(crate) const BEGIN: &str = "2026-01-01T00:00:00Z";
 
 fn object<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -68,7 +69,7 @@ pub(crate) fn decision(
     }))
 }
 
-pub(crate) fn tenant(name: &str, narrow: bool) -> Tenant {
+pub(crate) fn tenant(name: &str, narrow: bool, mode: &str) -> Tenant {
     let allowed =
         if narrow { json!([{"countrySet": "eu"}]) } else { json!([{"countrySet": "eu"}, {"country": "CH"}]) };
     object(json!({
@@ -76,7 +77,7 @@ pub(crate) fn tenant(name: &str, narrow: bool) -> Tenant {
         "spec": {
             "namespaces": [name], "residency": {"allowed": allowed},
             "preferences": [{"country": "CH"}, {"country": "NL"}],
-            "migration": {"mode": "Automatic", "maxConcurrent": 3},
+            "migration": {"mode": mode, "maxConcurrent": 1},
         },
     }))
 }

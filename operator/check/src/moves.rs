@@ -51,9 +51,10 @@ pub(crate) fn begin(candidate: &Candidate<'_>, act: &Act<'_>, migration: &Migrat
     let Some(tenant) = candidate.tenant.filter(|_| !migration.compulsory) else { return found };
     let policy = &tenant.spec.migration;
     let object = Object::new("Tenant", candidate.tenant_name.as_str());
-    let answered = migration.answer == Some(Answer::Approved)
-        && migration.answer_for.as_ref() == Some(&migration.digest);
-    if migration.answer == Some(Answer::Denied) || (policy.mode == MigrationMode::Approval && !answered) {
+    // An answer to an earlier plan is none to this one.
+    let answer = migration.answer.filter(|_| migration.answer_for.as_ref() == Some(&migration.digest));
+    let agreed = answer == Some(Answer::Approved) || policy.mode != MigrationMode::Approval;
+    if answer == Some(Answer::Denied) || !agreed {
         found.push(Forbidden::MoveNotAgreed { object: object.clone(), mode: policy.mode });
     }
     if !policy.windows.is_empty() && !policy.windows.iter().any(|window| is_open(window, candidate.now)) {

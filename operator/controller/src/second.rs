@@ -55,7 +55,7 @@ pub fn second_opinion(
         Order::KeepClaims(keep) => second_opinion(known, key, &without(&keep.before, &keep.sets), now),
         Order::ReleaseAssignment
         | Order::RetargetMigration(..)
-        | Order::FinishMigration(..)
+        | Order::FinishMigration { .. }
         | Order::Verify(_) => Ok(()),
     }
 }

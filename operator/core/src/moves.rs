@@ -61,65 +61,110 @@ pub enum Wait {
 /// again, at worst a little later.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    begun: HashMap<(WorkloadKey, i32), Begun>,
+    begun: HashMap<(WorkloadKey, String), Begun>,
     per_tenant: HashMap<TenantName, i32>,
     per_campaign: HashMap<RelocationName, i32>,
     log: VecDeque<Timestamp>,
-    switched: HashMap<(WorkloadKey, i32), Timestamp>,
+    /// When it began, and when it switched.
+    switched: HashMap<(WorkloadKey, String), (Timestamp, Timestamp)>,
     retry: HashMap<(WorkloadKey, i32), Timestamp>,
+    freed: bool,
 }
 
+/// A move that has its place in the budgets, from its first object at the target until the switch.
 #[derive(Clone, Debug)]
 struct Begun {
     at: Timestamp,
+    /// When the target was ready last.
+    ready: Timestamp,
     tenant: TenantName,
     campaign: Option<RelocationName>,
 }
 
 impl Memory {
-    /// When a move began.
+    /// When a move began that hasn't switched.
     #[must_use]
-    pub fn begun(&self, key: &WorkloadKey, ordinal: i32) -> Option<Timestamp> {
-        self.begun.get(&(key.clone(), ordinal)).map(|begun| begun.at)
+    pub fn begun(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+        self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.at)
+    }
+
+    /// When a move began, whether it has switched or not.
+    #[must_use]
+    pub fn started(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+        let switched = || self.switched.get(&(key.clone(), name.to_owned())).map(|(began, _)| *began);
+        self.begun(key, name).or_else(switched)
     }
 
     /// A move begins, or is found to have begun before.
-    pub fn begin(&mut self, key: &WorkloadKey, spec: &MigrationSpec, now: Timestamp) {
-        let place = (key.clone(), spec.seat);
+    pub fn begin(&mut self, key: &WorkloadKey, migration: &MigrationFact, now: Timestamp) {
+        let place = (key.clone(), migration.name.clone());
         if self.begun.contains_key(&place) {
             return;
         }
+        let spec = &migration.spec;
         *self.per_tenant.entry(spec.tenant.clone()).or_default() += 1;
         if let Some(campaign) = &spec.relocation {
             *self.per_campaign.entry(campaign.clone()).or_default() += 1;
         }
         self.log.push_back(now);
         let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
-        self.begun.insert(place, Begun { at: now, tenant, campaign });
+        self.begun.insert(place, Begun { at: now, ready: now, tenant, campaign });
     }
 
-    /// When clients were sent over, from now on if that wasn't known.
-    pub fn switched(&mut self, key: &WorkloadKey, ordinal: i32, now: Timestamp) -> Timestamp {
-        *self.switched.entry((key.clone(), ordinal)).or_insert(now)
+    /// The target of a move is ready.
+    pub(crate) fn target_ready(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) {
+        if let Some(begun) = self.begun.get_mut(&(key.clone(), name.to_owned())) {
+            begun.ready = now;
+        }
+    }
+
+    /// Since when a target that should be ready isn't.
+    pub(crate) fn unready_since(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+        self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.ready)
+    }
+
+    /// When clients were sent over, from now on if that wasn't known. What is left to do takes no place in a budget:
+    /// a source that doesn't answer would keep it for as long as it is away.
+    pub fn switched(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) -> Timestamp {
+        let place = (key.clone(), name.to_owned());
+        let began = self.begun(key, name).unwrap_or(now);
+        self.free(&place);
+        self.switched.entry(place).or_insert((began, now)).1
     }
 
     /// A move has ended. One that was given up isn't tried again at once.
-    pub fn end(&mut self, key: &WorkloadKey, ordinal: i32, given_up: bool, now: Timestamp) {
+    pub fn end(&mut self, key: &WorkloadKey, migration: (&str, i32), given_up: bool, now: Timestamp) {
+        let (name, ordinal) = migration;
+        self.forget(key, name);
         let place = (key.clone(), ordinal);
-        if let Some(begun) = self.begun.remove(&place) {
-            if let Some(count) = self.per_tenant.get_mut(&begun.tenant) {
-                *count -= 1;
-            }
-            if let Some(count) = begun.campaign.and_then(|c| self.per_campaign.get_mut(&c)) {
-                *count -= 1;
-            }
-        }
-        self.switched.remove(&place);
         if given_up && let Ok(at) = now.checked_add(RETRY_AFTER) {
             self.retry.insert(place, at);
         } else {
             self.retry.remove(&place);
         }
+    }
+
+    /// The Migration is gone, however that came about.
+    pub fn forget(&mut self, key: &WorkloadKey, name: &str) {
+        let place = (key.clone(), name.to_owned());
+        self.free(&place);
+        self.switched.remove(&place);
+    }
+
+    fn free(&mut self, place: &(WorkloadKey, String)) {
+        let Some(begun) = self.begun.remove(place) else { return };
+        if let Some(count) = self.per_tenant.get_mut(&begun.tenant) {
+            *count -= 1;
+        }
+        if let Some(count) = begun.campaign.and_then(|c| self.per_campaign.get_mut(&c)) {
+            *count -= 1;
+        }
+        self.freed = true;
+    }
+
+    /// Whether a place in a budget became free since this was asked last.
+    pub fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.freed)
     }
 
     /// When a move that was given up is tried again, if that is still to come.
@@ -292,10 +337,28 @@ fn occurrence(window: &Window, now: Timestamp, days: i64) -> Option<(Timestamp, 
     Some((opens, closes))
 }
 
-/// The move of a copy that is under way, if there is one.
+/// The move of a copy that is planned or under way, if there is one: its record has an epoch that the copy hasn't yet.
 #[must_use]
-pub fn move_of<'a>(world: &'a World, key: &'a WorkloadKey, ordinal: i32) -> Option<&'a MigrationFact> {
-    world.running_moves(key).find(|migration| migration.spec.seat == ordinal)
+pub fn move_of<'a>(world: &'a World, key: &WorkloadKey, ordinal: i32) -> Option<&'a MigrationFact> {
+    let seat = world.seat(key, ordinal);
+    world
+        .running_moves(key)
+        .find(|m| m.spec.seat == ordinal && seat.is_none_or(|seat| !is_over(&m.spec, seat)))
+}
+
+/// Moves of a copy that have switched, or were overtaken: what they left behind is to be removed.
+pub fn moves_over<'a>(
+    world: &'a World,
+    key: &WorkloadKey,
+    seat: &Seat,
+) -> impl Iterator<Item = &'a MigrationFact> {
+    world.running_moves(key).filter(move |m| m.spec.seat == seat.ordinal && is_over(&m.spec, seat))
+}
+
+/// Whether a copy has the epoch of a move, or a later one.
+#[must_use]
+pub fn is_over(spec: &MigrationSpec, seat: &Seat) -> bool {
+    seat.epoch >= spec.epoch
 }
 
 #[cfg(test)]

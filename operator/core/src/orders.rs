@@ -16,12 +16,12 @@ use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, Seat, SeatPhase,
 use jiff::Timestamp;
 
 use crate::{
-    World,
+    RuleSet, World,
     class::Classes,
     decide::{SeatVerdict, Verdict, Wish},
-    facts::{ClusterFact, WorkloadFact},
+    facts::{ClusterFact, MigrationFact, WorkloadFact},
     manifests::{Kind, Manifests, ObjectRef},
-    moves::{Memory, Wait, move_of},
+    moves::{Memory, Wait, move_of, moves_over},
     observed::Observed,
     render::Mode,
 };
@@ -29,7 +29,7 @@ use claims::keep_claims_first;
 use copy::Copy;
 use departure::leaving_orders;
 use halt::suspend;
-use migration::{migration_orders, propose};
+use migration::{finish_orders, migration_orders, propose};
 
 pub use copy::is_ready;
 pub use departure::{departure, kept_at};
@@ -258,8 +258,22 @@ fn seat_orders(
         migration_orders(desk, &copy, &migration, verdict, (record, out));
         return;
     }
+    let over: Vec<MigrationFact> = moves_over(desk.world, key, &seat).cloned().collect();
+    for migration in &over {
+        finish_orders(desk, &copy, migration, verdict, (record, out));
+    }
+    if record.seat(verdict.ordinal).is_some_and(|now| now.cluster != seat.cluster) {
+        // It goes back to where it was.
+        return;
+    }
+    if let (false, Wish::Move { compulsory: false, .. }) = (over.is_empty(), &verdict.wish) {
+        // What only would rather be elsewhere first finishes what it has begun.
+        return look_after(desk, &copy, verdict, (record, out));
+    }
     match &verdict.wish {
         Wish::Stay => keep_orders(desk, &copy, record, out),
+        // What moved lately is removed where it was first.
+        Wish::Leave if !over.is_empty() => look_after(desk, &copy, verdict, (record, out)),
         Wish::Leave => {
             if let Some(seat) = record.seat(verdict.ordinal) {
                 seat.phase = SeatPhase::Leaving;
@@ -267,18 +281,29 @@ fn seat_orders(
         }
         Wish::Move { to, cause, compulsory } => {
             propose(desk, &copy, (to, cause, *compulsory), out);
-            // Until it has gone, it is looked after where it is, if it may be.
-            if *compulsory {
-                ask(desk, &copy, out);
-            } else {
-                keep_orders(desk, &copy, record, out);
-            }
+            look_after(desk, &copy, verdict, (record, out));
         }
-        Wish::Hold | Wish::Freeze | Wish::Stuck { .. } => {
+        Wish::Stuck { .. } => look_after(desk, &copy, verdict, (record, out)),
+        Wish::Hold | Wish::Freeze => {
             ask(desk, &copy, out);
             out.update_held |= seat.generation != workload.generation;
         }
         Wish::Suspend | Wish::Place(_) | Wish::Wait => {}
+    }
+}
+
+/// Until a copy has gone, it is kept as it should be where it is, if anything may be written there.
+fn look_after(
+    desk: &Desk<'_>,
+    copy: &Copy<'_>,
+    verdict: &SeatVerdict,
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    if verdict.failing.union(verdict.unknown).intersection(RuleSet::BARRING).is_empty() {
+        keep_orders(desk, copy, record, out);
+    } else {
+        ask(desk, copy, out);
+        out.update_held |= copy.seat.generation != copy.workload.generation;
     }
 }
 

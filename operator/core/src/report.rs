@@ -244,7 +244,8 @@ impl Situation<'_> {
             return None;
         }
         self.verdict.seats.iter().find_map(|seat| {
-            let running = crate::moves::move_of(self.world, self.key(), seat.ordinal);
+            let running = crate::moves::move_of(self.world, self.key(), seat.ordinal)
+                .or_else(|| self.world.running_moves(self.key()).find(|m| m.spec.seat == seat.ordinal));
             let wait = self.outlook.waits.iter().find(|(ordinal, _)| *ordinal == seat.ordinal);
             let (to, cause) = match (&seat.wish, running) {
                 (_, Some(migration)) => (migration.spec.to.clone(), migration.spec.cause.clone()),

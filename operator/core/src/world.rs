@@ -196,6 +196,12 @@ impl World {
         self.migrations.get(key).into_iter().flat_map(BTreeMap::values).filter(|m| !m.is_finished())
     }
 
+    /// A copy as it is recorded.
+    #[must_use]
+    pub fn seat(&self, key: &WorkloadKey, ordinal: i32) -> Option<&domicile_crds::Seat> {
+        self.assignments.get(key)?.spec.seats.iter().find(|seat| seat.ordinal == ordinal)
+    }
+
     /// Whether what is recorded under a workload's name is about an earlier one, which was deleted.
     #[must_use]
     pub fn is_succeeding(&self, key: &WorkloadKey) -> bool {

@@ -62,10 +62,9 @@ impl Sim {
                 let spec = MigrationSpec { to, digest, ..old.spec };
                 self.write_migration(key, name, spec, old.status.unwrap_or_default());
             }
-            Order::FinishMigration(name, step, message) => {
+            Order::FinishMigration { name, step, message, given_up } => {
                 let old = self.migrations[&(key.clone(), name.clone())].clone();
-                let given_up = step == domicile_crds::MigrationStep::RolledBack;
-                self.memory.end(key, old.spec.seat, given_up, self.now);
+                self.memory.end(key, (&name, old.spec.seat), given_up, self.now);
                 let status = MigrationStatus {
                     step: Some(step),
                     message: Some(message),

@@ -25,7 +25,7 @@ impl Sim {
     }
 
     pub(super) fn tell_tenant(&mut self, name: &'static str) {
-        let object = world::tenant(name, self.narrow[name]);
+        let object = world::tenant(name, self.narrow[name], self.modes[name]);
         let change = Change::Tenant(TenantName::new(name).unwrap(), Some(Box::new(object.spec.clone())));
         self.engine.apply(change, self.now);
         self.facts.tenant(Arc::new(object));

@@ -6,7 +6,7 @@ use domicile_core::manifests::ObjectRef;
 use domicile_crds::{ClusterName, WorkloadKey};
 use jiff::SignedDuration;
 
-use super::{super::world, Sim};
+use super::{super::world, Sim, cluster};
 
 impl Sim {
     /// What must never run twice has pods at one place only.
@@ -88,6 +88,10 @@ impl Sim {
                 self.make_workload(key.namespace.as_str(), key.name.as_str(), shape, generation);
             }
         }
+        for tenant in world::TENANTS {
+            self.narrow.insert(tenant, false);
+            self.tell_tenant(tenant);
+        }
         for provider in world::PROVIDERS {
             self.decide("HostingProvider", provider, "Approved", true);
         }
@@ -103,8 +107,41 @@ impl Sim {
         self.beat();
     }
 
-    /// In the end nothing is left to do, and everything is where it should be.
-    pub(crate) fn rest(&mut self) {
+    /// A provider is revoked, and all else is lawful: whatever tenants want or don't say, all leave it, whether it
+    /// answers or not.
+    pub(crate) fn evacuate(&mut self) {
+        self.calm();
+        let revoked = world::PROVIDERS[self.below(3)];
+        self.decide("HostingProvider", revoked, "Revoked", true);
+        let left: Vec<_> =
+            world::MEMBERS.iter().filter(|(.., by)| *by == revoked).map(|(name, ..)| cluster(name)).collect();
+        let answers = self.chance(50);
+        if !answers {
+            self.unreachable.extend(left.iter().cloned());
+        }
+        self.note(format!("{left:?} answer: {answers}"));
+        for (name, site, ..) in world::MEMBERS {
+            self.tell_member(name, site);
+        }
+        self.quiet();
+        for (key, assignment) in &self.assignments {
+            // Volumes don't move, and what must never run twice waits for a source that doesn't answer.
+            let waits = self.shapes[key] == 3 || (!answers && self.shapes[key] == 1);
+            let stays = assignment.spec.seats.iter().find(|seat| left.contains(&seat.cluster));
+            if let Some(seat) = stays.filter(|_| !waits && self.workloads.contains_key(key)) {
+                self.fail(&format!("{key} is still on {}, which is revoked", seat.cluster));
+            }
+        }
+        for name in left.iter().filter(|_| answers) {
+            let stays = self.members[name].keys().find(|(key, ..)| self.shapes[key] != 3);
+            if let Some((key, ..)) = stays {
+                self.fail(&format!("something of {key} is left on {name}, which is revoked"));
+            }
+        }
+    }
+
+    /// Works until nothing is left to do.
+    fn quiet(&mut self) {
         let mut quiet = 0;
         for _ in 0..400 {
             self.now += SignedDuration::from_secs(10);
@@ -120,6 +157,11 @@ impl Sim {
         if quiet <= 40 {
             self.fail("it doesn't come to rest");
         }
+    }
+
+    /// In the end nothing is left to do, and everything is where it should be.
+    pub(crate) fn rest(&mut self) {
+        self.quiet();
         for (key, workload) in &self.workloads {
             let Some(assignment) = self.assignments.get(key) else {
                 self.fail(&format!("{key} has no place"))

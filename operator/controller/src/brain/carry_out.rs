@@ -70,9 +70,8 @@ impl Brain {
             Order::Remove(remove) => self.remove(key, remove, slot),
             Order::Halt(halt) => self.halt(key, &halt, slot),
             Order::KeepClaims(keep) => self.keep_claims(key, &keep, slot),
-            Order::FinishMigration(name, step, message) => {
-                let ordinal = self.migrations.get(key).and_then(|m| m.get(&name)).map_or(0, |m| m.spec.seat);
-                let started = self.memory.begun(key, ordinal).unwrap_or(now);
+            Order::FinishMigration { name, step, message, given_up } => {
+                let started = self.memory.started(key, &name).unwrap_or(now);
                 let status = MigrationStatus {
                     step: Some(step),
                     message: Some(domicile_core::text::shorten(&message)),
@@ -81,7 +80,6 @@ impl Brain {
                     ..MigrationStatus::default()
                 };
                 tracing::info!(workload = %key, migration = %name, ?step, %message, "a move has ended");
-                let given_up = step == domicile_crds::MigrationStep::RolledBack;
                 let (hands, at) = (self.hands.clone(), key.clone());
                 self.hands.spawn(key, Slot::Record, async move {
                     let written =

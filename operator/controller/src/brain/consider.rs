@@ -38,6 +38,7 @@ impl Brain {
             now,
         };
         let mut outlook = orders(&mut desk, verdict);
+        self.touch_waiting();
         self.withhold_taken_names(key, &mut outlook, now);
         if outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::Budget(_))) {
             self.queued.insert(key.clone());
@@ -225,7 +226,7 @@ fn slot_of(order: &Order) -> Slot {
         | Order::ReleaseAssignment
         | Order::CreateMigration(..)
         | Order::RetargetMigration(..)
-        | Order::FinishMigration(..) => Slot::Record,
+        | Order::FinishMigration { .. } => Slot::Record,
         Order::Verify(cluster) => Slot::Member(cluster.clone()),
         Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
         Order::Remove(remove) => Slot::Member(remove.cluster.clone()),

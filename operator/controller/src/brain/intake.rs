@@ -235,6 +235,8 @@ impl Brain {
                 self.migrations.remove(&key);
             }
         }
+        self.memory.forget(&key, name);
+        self.touch_waiting();
         Some(Change::Migration(key, name.to_owned(), None))
     }
 

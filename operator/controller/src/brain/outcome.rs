@@ -142,7 +142,8 @@ impl Brain {
             Outcome::Migration { given_up, ended, written: Ok(mut object) } => {
                 object.metadata.managed_fields = None;
                 if ended {
-                    self.memory.end(key, object.spec.seat, given_up, now);
+                    let name = object.metadata.name.as_deref().unwrap_or_default();
+                    self.memory.end(key, (name, object.spec.seat), given_up, now);
                     self.touch_waiting();
                 }
                 self.migration_there(*object, now);
@@ -185,7 +186,10 @@ impl Brain {
     }
 
     /// A place in a budget became free: whoever waits for one looks again.
-    fn touch_waiting(&mut self) {
+    pub(super) fn touch_waiting(&mut self) {
+        if !self.memory.take_freed() {
+            return;
+        }
         for key in std::mem::take(&mut self.queued) {
             self.engine.touch(key);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domicile_core::{
     decide::{Verdict, Wish},
-    moves::Wait,
+    moves::{Wait, is_over},
     orders::Outlook,
     report::Situation,
     text::shorten,
@@ -153,8 +153,15 @@ impl Brain {
             if self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
                 return self.look_again(key, now + SignedDuration::from_secs(1));
             }
-            let begun = self.memory.begun(key, *ordinal).is_some();
-            let step = if begun { MigrationStep::Starting } else { MigrationStep::Waiting };
+            let begun = self.memory.begun(key, migration.metadata.name.as_deref().unwrap_or_default());
+            let seat = self.engine.world().seat(key, *ordinal);
+            let step = if seat.is_some_and(|seat| is_over(&migration.spec, seat)) {
+                MigrationStep::Switched
+            } else if begun.is_some() {
+                MigrationStep::Starting
+            } else {
+                MigrationStep::Waiting
+            };
             let message = Some(shorten(&wait.to_string()));
             let old = migration.status.clone().unwrap_or_default();
             if (old.step == Some(step) && old.message == message) || !self.busy.insert(place.clone()) {

@@ -217,7 +217,9 @@ impl<'a> Case<'a> {
 
     /// The target of a move that is recorded, unless it may not have the copy any more.
     fn standing_target(&mut self, ordinal: i32) -> Option<ClusterId> {
-        let migration = self.moves.iter().find(|m| m.spec.seat == ordinal)?;
+        let seat = self.seats.iter().find(|seat| seat.ordinal == ordinal)?;
+        let migration =
+            self.moves.iter().find(|m| m.spec.seat == ordinal && !crate::moves::is_over(&m.spec, seat))?;
         let id = self.world.find_cluster(&migration.spec.to)?;
         let cell = self.row.cell(id);
         self.note(cell.next);

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use domicile_crds::{ClusterName, InventoryItem, MigrationSpec, Seat, WorkloadKey};
+use domicile_crds::{ClusterName, InventoryItem, Seat, WorkloadKey};
 use jiff::Timestamp;
 
 use super::{Desk, item};
 use crate::{
     RuleSet, World,
     class::Classes,
-    facts::WorkloadFact,
+    facts::{MigrationFact, WorkloadFact},
     manifests::{Manifests, ObjectRef},
     moves::Memory,
     observed::{Observed, SeatView},
@@ -38,8 +38,9 @@ impl Desk<'_> {
 
     /// Whether a move has brought anything to its target. `None` if that isn't known: after a restart, a target
     /// that doesn't answer may have everything of it.
-    pub(super) fn has_begun(&self, key: &WorkloadKey, spec: &MigrationSpec) -> Option<bool> {
-        let seen = self.memory.begun(key, spec.seat).is_some()
+    pub(super) fn has_begun(&self, key: &WorkloadKey, migration: &MigrationFact) -> Option<bool> {
+        let spec = &migration.spec;
+        let seen = self.memory.begun(key, &migration.name).is_some()
             || !self.observed.seat(&spec.to, key, spec.seat).is_empty();
         (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
     }

@@ -68,12 +68,12 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     }
     if !left {
         for migration in desk.world.running_moves(key) {
-            let message = "the workload was deleted".to_owned();
-            out.orders.push(Order::FinishMigration(
-                migration.name.clone(),
-                MigrationStep::RolledBack,
-                message,
-            ));
+            out.orders.push(Order::FinishMigration {
+                name: migration.name.clone(),
+                step: MigrationStep::RolledBack,
+                message: "the workload was deleted".to_owned(),
+                given_up: false,
+            });
         }
         if out.orders.is_empty() {
             out.orders.push(Order::ReleaseAssignment);

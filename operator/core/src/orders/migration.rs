@@ -1,11 +1,11 @@
 //! Moves: proposing one, its next step, its end.
 
-use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat};
+use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat, keys};
 use jiff::Timestamp;
 
 use super::{
     Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply, inventory,
-    keep_orders, kept_at,
+    kept_at, look_after,
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -18,6 +18,9 @@ use crate::{
 /// How long a source that is to be removed may be out of reach before somebody is told: a member that misses a probe
 /// or two is none.
 const OUT_OF_REACH_SECONDS: i32 = 30;
+
+/// How a move ends that another one takes the place of, at once.
+const REPLACED: &str = "it is called for by something else now";
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -59,20 +62,21 @@ pub(super) fn migration_orders(
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     let spec = &migration.spec;
-    let switched = copy.seat.cluster == spec.to && copy.seat.epoch >= spec.epoch;
-    if switched {
-        desk.memory.begin(copy.key, spec, desk.now);
-        return finish_orders(desk, copy, migration, verdict, (record, out));
-    }
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
     let arrived = !desk.observed.seat(&spec.to, copy.key, spec.seat).is_empty();
     if arrived {
-        desk.memory.begin(copy.key, spec, desk.now);
+        desk.memory.begin(copy.key, migration, desk.now);
     }
     match &verdict.wish {
         Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, "it was aborted", out),
+        // A cause never changes, and with it goes whether an answer is waited for. What has arrived goes on.
+        Wish::Move { cause, compulsory, .. }
+            if !arrived && (cause, *compulsory) != (&spec.cause, spec.compulsory) =>
+        {
+            roll_back(desk, copy, migration, REPLACED, out);
+        }
         Wish::Move { to, .. } if *to == spec.to => advance(desk, copy, (migration, &target), (record, out)),
-        Wish::Move { to, cause, .. } if desk.has_begun(copy.key, spec) == Some(false) => {
+        Wish::Move { to, cause, .. } if desk.has_begun(copy.key, migration) == Some(false) => {
             let digest = plan_digest(&spec.from, to, cause);
             out.orders.push(Order::RetargetMigration(migration.name.clone(), to.clone(), digest));
         }
@@ -82,6 +86,9 @@ pub(super) fn migration_orders(
         Wish::Hold => out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone()))),
         Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
         Wish::Place(_) | Wish::Wait => {}
+    }
+    if matches!(verdict.wish, Wish::Move { .. }) && desk.memory.begun(copy.key, &migration.name).is_none() {
+        look_after(desk, copy, verdict, (record, out));
     }
 }
 
@@ -104,14 +111,14 @@ fn advance(
     if desk.view(copy.key, target).is_empty() && !desk.is_open(copy.key, &spec.to) {
         return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
     }
-    if desk.memory.begun(copy.key, ordinal).is_none() {
+    if desk.memory.begun(copy.key, &migration.name).is_none() {
         if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
             if let Wait::Window(at) = wait {
                 look_again(out, desk.now, at);
             }
             return out.waits.push((ordinal, wait));
         }
-        desk.memory.begin(copy.key, spec, desk.now);
+        desk.memory.begin(copy.key, migration, desk.now);
     }
     let exclusive = copy.workload.breaks_before_make();
     let mode = if exclusive { Mode::Standby } else { Mode::Running };
@@ -123,6 +130,7 @@ fn advance(
         out.waits.push((ordinal, Wait::NotReady(spec.to.clone())));
         return check_deadline(desk, copy, migration, out);
     }
+    desk.memory.target_ready(copy.key, &migration.name, desk.now);
     if exclusive && !stop_source(desk, copy, out) {
         return;
     }
@@ -147,8 +155,9 @@ fn advance(
 /// A target that doesn't become ready in time is given up.
 fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, out: &mut Outlook) {
     let seconds = i64::from(copy.workload.progress_deadline_seconds);
-    let begun = desk.memory.begun(copy.key, migration.spec.seat).unwrap_or(desk.now);
-    let Ok(deadline) = begun.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
+    // From when it was ready last: what waits for its source to stop for long may restart a pod meanwhile.
+    let since = desk.memory.unready_since(copy.key, &migration.name).unwrap_or(desk.now);
+    let Ok(deadline) = since.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
     if deadline <= desk.now {
         out.orders.clear();
         roll_back(desk, copy, migration, "the copy at the target wasn't ready in time", out);
@@ -176,54 +185,55 @@ fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
     stopped
 }
 
-/// After the switch: the target is brought fully up, the source drained and removed.
-fn finish_orders(
+/// What moves of a copy that have switched left behind: the source drains and is removed, once the copy is ready where
+/// it is now.
+pub(super) fn finish_orders(
     desk: &mut Desk<'_>,
     copy: &Copy<'_>,
     migration: &MigrationFact,
     verdict: &SeatVerdict,
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
-    let spec = &migration.spec;
-    let switched = desk.memory.switched(copy.key, spec.seat, desk.now);
-    let place = (copy.key.clone(), spec.seat, spec.from.clone());
-    if desk.gone.contains(&place) {
-        let message = format!("moved from {} to {}: {}", spec.from, spec.to, spec.cause);
-        return out.orders.push(Order::FinishMigration(
-            migration.name.clone(),
-            MigrationStep::Completed,
-            message,
-        ));
-    }
-    source_remains(copy, spec, (switched, desk.now), out);
+    let (spec, here) = (&migration.spec, &copy.seat.cluster);
+    let switched = desk.memory.switched(copy.key, &migration.name, desk.now);
+    let left: Vec<&ClusterName> =
+        [&spec.from, &spec.to].into_iter().filter(|end| *end != here && !is_gone(desk, copy, end)).collect();
+    let Some(from) = left.first().copied() else {
+        let (step, mut message) = ending(copy, migration);
+        for end in [&spec.from, &spec.to].into_iter().filter(|end| is_abandoned(desk, copy, end)) {
+            let annotation = keys::ABANDON_ANNOTATION;
+            message = format!("{message}; what may be left on {end} was let go of, as {annotation} says");
+        }
+        let name = migration.name.clone();
+        return out.orders.push(Order::FinishMigration { name, step, message, given_up: false });
+    };
+    source_remains(copy, from, (switched, desk.now), out);
     if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
-        return out.waits.push((spec.seat, Wait::Frozen(spec.to.clone())));
+        return out.waits.push((spec.seat, Wait::Frozen(here.clone())));
     }
-    if desk.is_lawful(copy.key, &spec.from) && !desk.is_lawful(copy.key, &spec.to) {
-        // A lawful copy goes only for a lawful one. Where the target must be left, the source takes over again.
+    if desk.is_lawful(copy.key, from) && !desk.is_lawful(copy.key, here) {
+        // A lawful copy goes only for a lawful one. Where the copy must leave, the other takes over again.
         let must_leave = matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. });
+        let highest = desk.world.running_moves(copy.key).map(|m| m.spec.epoch).max().unwrap_or(0);
         match record.seat(spec.seat) {
             Some(seat) if must_leave => {
-                seat.cluster = spec.from.clone();
-                seat.epoch += 1;
+                seat.cluster = from.clone();
+                seat.epoch = highest.max(copy.seat.epoch) + 1;
             }
-            _ => out.waits.push((spec.seat, Wait::Frozen(spec.to.clone()))),
+            _ => out.waits.push((spec.seat, Wait::Frozen(here.clone()))),
         }
         return;
     }
-    if verdict.wish == Wish::Stay || matches!(verdict.wish, Wish::Move { compulsory: false, .. }) {
-        keep_orders(desk, copy, record, out);
-    }
     let unsure = RuleSet::EMPTY.with(Rule::ClusterNotReady).with(Rule::ObservationStale);
     if !verdict.failing.union(verdict.unknown).intersection(unsure).is_empty()
-        || !desk.observed.is_current(&spec.to)
+        || !desk.observed.is_current(here)
     {
-        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
+        return out.waits.push((spec.seat, Wait::Unreachable(here.clone())));
     }
     if !desk.is_ready(copy, copy.seat, Mode::Running) {
-        return out.waits.push((spec.seat, Wait::NotReady(spec.to.clone())));
+        return out.waits.push((spec.seat, Wait::NotReady(here.clone())));
     }
-    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.from), desk.now) {
+    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, from), desk.now) {
         return out.waits.push((spec.seat, wait));
     }
     let drain = jiff::SignedDuration::from_secs(i64::from(copy.workload.drain_seconds));
@@ -231,29 +241,55 @@ fn finish_orders(
         && drained > desk.now
     {
         look_again(out, desk.now, drained);
-        return out.waits.push((spec.seat, Wait::Draining(spec.from.clone())));
+        return out.waits.push((spec.seat, Wait::Draining(from.clone())));
     }
-    if !desk.observed.is_reachable(&spec.from) {
-        return out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone())));
+    if !desk.observed.is_reachable(from) {
+        return out.waits.push((spec.seat, Wait::Unreachable(from.clone())));
     }
-    if !desk.observed.is_known(&spec.from, &copy.key.namespace) {
-        return out.orders.push(Order::Verify(spec.from.clone()));
+    if !desk.observed.is_known(from, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(from.clone()));
     }
-    let source = Seat { cluster: spec.from.clone(), ..copy.seat.clone() };
-    let objects = desk.all_of(copy.key, &source, &copy.seat.inventory);
-    out.orders.push(Order::Remove(Remove {
-        cluster: spec.from.clone(),
+    let source = Seat { cluster: from.clone(), ..copy.seat.clone() };
+    let remove = Order::Remove(Remove {
+        cluster: from.clone(),
         ordinal: spec.seat,
-        objects,
+        objects: desk.all_of(copy.key, &source, &copy.seat.inventory),
         retain_claims: true,
-        because: Removal::Moved { to: spec.to.clone() },
-    }));
+        because: Removal::Moved { to: here.clone() },
+    });
+    // Two moves may have left the same place.
+    if !out.orders.contains(&remove) {
+        out.orders.push(remove);
+    }
+}
+
+/// Whether nothing of a copy is at the end of a move that it left, or a person has let go of what may be there.
+///
+/// That is heard only as long as the member doesn't answer: one that does is cleaned up.
+fn is_gone(desk: &Desk<'_>, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
+    desk.gone.contains(&(copy.key.clone(), copy.seat.ordinal, cluster.clone()))
+        || is_abandoned(desk, copy, cluster)
+}
+
+fn is_abandoned(desk: &Desk<'_>, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
+    let record = desk.world.assignments.get(copy.key);
+    let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
+    named && !desk.observed.is_reachable(cluster)
+}
+
+/// How a move that is over ends: the copy went on to its target, or back from there.
+fn ending(copy: &Copy<'_>, migration: &MigrationFact) -> (MigrationStep, String) {
+    let MigrationSpec { from, to, cause, .. } = migration.spec.as_ref();
+    if copy.seat.cluster == *from {
+        return (MigrationStep::RolledBack, format!("{to} had to be left again; the copy is on {from}"));
+    }
+    (MigrationStep::Completed, format!("moved from {from} to {to}: {cause}"))
 }
 
 /// Takes note that the source isn't gone yet, and of when that is no longer as it should be.
 fn source_remains(
     copy: &Copy<'_>,
-    spec: &MigrationSpec,
+    from: &ClusterName,
     (switched, now): (Timestamp, Timestamp),
     out: &mut Outlook,
 ) {
@@ -265,20 +301,21 @@ fn source_remains(
     let overdue = after(due, copy.workload.progress_deadline_seconds);
     look_again(out, now, unfenced);
     look_again(out, now, overdue);
-    out.sources.push(Source { ordinal: spec.seat, cluster: spec.from.clone(), unfenced, overdue });
+    out.sources.push(Source { ordinal: copy.seat.ordinal, cluster: from.clone(), unfenced, overdue });
 }
 
 /// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
 fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, why: &str, out: &mut Outlook) {
     let spec = &migration.spec;
-    let began = desk.has_begun(copy.key, spec);
+    let began = desk.has_begun(copy.key, migration);
     let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
     if gone || began == Some(false) {
-        return out.orders.push(Order::FinishMigration(
-            migration.name.clone(),
-            MigrationStep::RolledBack,
-            format!("{why}; the copy stays on {}", spec.from),
-        ));
+        return out.orders.push(Order::FinishMigration {
+            name: migration.name.clone(),
+            step: MigrationStep::RolledBack,
+            message: format!("{why}; the copy stays on {}", spec.from),
+            given_up: why != REPLACED,
+        });
     }
     if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {
         return out.waits.push((spec.seat, wait));

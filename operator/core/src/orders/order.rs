@@ -18,7 +18,16 @@ pub enum Order {
     /// Record another target of a move that hasn't begun.
     RetargetMigration(String, ClusterName, String),
     /// Record the end of a move.
-    FinishMigration(String, MigrationStep, String),
+    FinishMigration {
+        /// The Migration's name.
+        name: String,
+        /// Whether it was completed or rolled back.
+        step: MigrationStep,
+        /// How it ended.
+        message: String,
+        /// It was tried in vain: it isn't tried again at once.
+        given_up: bool,
+    },
     /// List what is in the workload's namespace on a member.
     Verify(ClusterName),
     /// Apply objects on a member, as the tenant.

@@ -3,7 +3,7 @@
 use domicile_crds::ClusterName;
 
 use super::Situation;
-use crate::{Horizon, Rule, RuleSet, class::ClassRow, eligibility::judge_workload, moves::move_of};
+use crate::{Horizon, Rule, RuleSet, class::ClassRow, eligibility::judge_workload, moves::moves_over};
 
 impl Situation<'_> {
     /// Where copies were before the switch of their moves.
@@ -12,11 +12,12 @@ impl Situation<'_> {
             return Vec::new();
         }
         let seats = self.world.active_seats(self.key()).into_iter();
-        let source = |seat: &domicile_crds::Seat| {
-            let spec = &move_of(self.world, self.key(), seat.ordinal)?.spec;
-            (seat.cluster == spec.to && seat.epoch >= spec.epoch).then_some(&spec.from)
-        };
-        seats.filter_map(source).collect()
+        let mut left = Vec::new();
+        for seat in seats {
+            let ends = moves_over(self.world, self.key(), seat).flat_map(|m| [&m.spec.from, &m.spec.to]);
+            left.extend(ends.filter(|end| **end != seat.cluster));
+        }
+        left
     }
 
     /// Which rules fail and which can't be told where something still is.

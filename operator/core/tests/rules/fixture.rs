@@ -196,12 +196,14 @@ impl Fleet {
 
     /// Puts a move of the first copy on record.
     pub(crate) fn moving(&mut self, from: &str, to: &str, cause: &str, step: Option<&str>) -> &mut Self {
-        let cause = json!({"kind": cause, "subject": "Site/x"});
+        let compulsory = cause != "PreferredPlace";
+        let subject = if compulsory { "Site/nl-ams" } else { "Site/be-bru" };
+        let cause = json!({"kind": cause, "subject": subject});
         let mut value = object(
             "Migration",
             "m",
             json!({"workload": "web", "tenant": "shop", "seat": 0, "from": from, "to": to, "epoch": 2,
-                   "generation": 1, "cause": cause, "digest": "0123456789abcdef"}),
+                   "generation": 1, "cause": cause, "compulsory": compulsory, "digest": "0123456789abcdef"}),
         );
         if let Some(step) = step {
             value["status"] = json!({"step": step});

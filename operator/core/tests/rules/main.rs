@@ -16,8 +16,12 @@ mod place;
 #[cfg(test)]
 mod reactions;
 #[cfg(test)]
+mod relocating;
+#[cfg(test)]
 mod seats;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod yard;

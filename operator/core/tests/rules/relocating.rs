@@ -1,0 +1,203 @@
+//! What comes of a move: when it begins, what it waits for, and what is left where.
+
+use domicile_core::Change;
+use domicile_crds::{InstallationSpec, keys::ABANDON_ANNOTATION};
+use serde_json::{Value, json};
+
+use crate::yard::{Yard, wanderer};
+
+fn exclusive(mut yard: Yard) -> Yard {
+    yard.fleet.workload(json!({"overlap": "Forbid"}));
+    yard.calm();
+    yard
+}
+
+fn draining(yard: &mut Yard, cluster: &str, site: &str) {
+    yard.fleet.cluster(cluster, site, json!({"spec": {"scheduling": "Draining"}}));
+}
+
+fn allowed(countries: &[&str]) -> Value {
+    let allowed: Vec<_> = countries.iter().map(|country| json!({"country": country})).collect();
+    json!({"residency": {"allowed": allowed}})
+}
+
+#[test]
+fn a_compulsory_move_waits_neither_for_an_answer_nor_for_a_window() {
+    let window = json!({"days": ["Sat"], "start": "02:00", "minutes": 60});
+    let policies = [
+        (json!({"mode": "Approval"}), None),
+        (json!({"mode": "Approval"}), Some("Denied")),
+        (json!({"mode": "Automatic", "windows": [window]}), None),
+    ];
+    for (policy, answer) in policies {
+        for (also, target) in [(None, "bru-1"), (Some("be-bru"), "fra-1")] {
+            let mut yard = wanderer("Approval", json!({"migration": policy}));
+            yard.calm();
+            assert_eq!(yard.under_way(), ["web ams-1>bru-1 PreferredPlace"]);
+            if let Some(answer) = answer {
+                yard.answer(answer).calm();
+            }
+            assert_eq!(yard.there("web"), "ams-1", "{policy} {answer:?}");
+            if let Some(site) = also {
+                yard.revoke(site);
+            }
+            yard.revoke("nl-ams").calm();
+            assert_eq!(
+                (yard.place("web").as_str(), yard.there("web").as_str()),
+                (target, target),
+                "{policy}"
+            );
+            assert!(yard.under_way().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_move_whose_compulsion_is_gone_asks_as_any_other() {
+    let mut yard = wanderer("Approval", json!({}));
+    yard.lose("bru-1").revoke("nl-ams").calm();
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 ApprovalRevoked"]);
+    yard.fleet.decide("lifted", "Site/nl-ams", "Approved", json!({"supersedes": ["revoked-nl-ams"]}));
+    yard.find("bru-1").calm();
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 PreferredPlace"]);
+    assert_eq!(
+        (yard.there("web").as_str(), yard.waits("web").as_str()),
+        ("ams-1", "waits for the tenant's answer")
+    );
+    yard.answer("Approved").calm();
+    assert_eq!(yard.there("web"), "bru-1");
+}
+
+#[test]
+fn what_waits_for_an_answer_is_looked_after_where_it_is() {
+    let mut yard = wanderer("Approval", json!({}));
+    yard.calm();
+    assert_eq!(yard.under_way().len(), 1);
+    yard.break_copy("web", "ams-1");
+    assert_eq!(yard.there("web"), "");
+    assert_eq!(yard.calm().runs("web"), "ams-1");
+}
+
+#[test]
+fn a_source_that_doesnt_answer_takes_nobodys_turn() {
+    for restart in [false, true] {
+        let mut yard = wanderer("Automatic", json!({"preferences": [], "migration": {"maxConcurrent": 1}}));
+        yard.fleet.workload_named("two", "uid-2", json!({}));
+        yard.fleet.workload_named("three", "uid-3", json!({}));
+        yard.settle("two").settle("three").lose("ams-1").revoke("nl-ams").calm();
+        if restart {
+            yard.fleet.workload_named("four", "uid-4", json!({}));
+            yard.seat("four", "ams-1").restart().calm();
+            assert_ne!(yard.place("four"), "ams-1", "after a restart they don't count either");
+        }
+        for workload in ["web", "two", "three"] {
+            assert_ne!(yard.place(workload), "ams-1");
+            assert_eq!(yard.waits(workload), "MemberCluster/ams-1 can't be reached");
+        }
+    }
+}
+
+#[test]
+fn a_person_may_let_go_of_a_source_that_is_gone_for_good() {
+    let mut yard = wanderer("Automatic", json!({}));
+    yard.lose("ams-1").revoke("nl-ams").calm();
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 ApprovalRevoked"]);
+    yard.mark("web", |meta| {
+        meta.annotations = Some([(ABANDON_ANNOTATION.to_owned(), "ams-1".to_owned())].into());
+    });
+    yard.calm();
+    assert!(yard.under_way().is_empty());
+    assert!(yard.said("web").contains("let go"), "{}", yard.said("web"));
+    assert_eq!(yard.there("web"), "ams-1,bru-1");
+}
+
+#[test]
+fn letting_go_of_a_source_that_answers_is_cleaning_it_up() {
+    let mut yard = wanderer("Automatic", json!({}));
+    yard.mark("web", |meta| {
+        meta.annotations = Some([(ABANDON_ANNOTATION.to_owned(), "ams-1".to_owned())].into());
+    });
+    yard.revoke("nl-ams").calm();
+    assert_eq!(yard.there("web"), "bru-1");
+}
+
+#[test]
+fn a_copy_leaves_its_new_place_though_the_old_one_doesnt_answer() {
+    let mut yard = wanderer("Automatic", json!({}));
+    yard.lose("ams-1").revoke("nl-ams").calm();
+    assert_eq!(yard.place("web"), "bru-1");
+    yard.revoke("be-bru").calm();
+    assert_eq!(yard.place("web"), "fra-1");
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 ApprovalRevoked"], "Brussels is clean, Amsterdam isn't");
+    assert_eq!(yard.find("ams-1").calm().there("web"), "fra-1");
+    assert!(yard.under_way().is_empty());
+}
+
+#[test]
+fn what_has_switched_and_must_leave_again_is_running_somewhere() {
+    // The new place is drained at the instant of the switch; there is a third, or there is none.
+    for (lawful, last) in [(["NL", "BE", "DE"], "fra-1"), (["NL", "BE", "LU"], "bru-1")] {
+        let mut yard = wanderer("Manual", allowed(&lawful));
+        yard.fleet.workload(json!({"overlap": "Forbid"}));
+        yard.calm();
+        yard.fleet.cluster("fra-1", "de-fra", json!({"spec": {"scheduling": "Cordoned"}}));
+        yard.revoke("nl-ams");
+        while yard.place("web") == "ams-1" {
+            assert_ne!(yard.round(), 0);
+        }
+        assert_eq!(yard.runs("web"), "", "it starts after the switch");
+        draining(&mut yard, "bru-1", "be-bru");
+        yard.fleet.cluster("fra-1", "de-fra", json!({}));
+        yard.calm();
+        assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), (last, last));
+        assert_eq!(yard.there("web"), last);
+    }
+}
+
+#[test]
+fn a_move_that_is_given_up_switches_its_source_on_again() {
+    let stop = |yard: &mut Yard| {
+        draining(yard, "ams-1", "nl-ams");
+        while yard.runs("web") == "ams-1" {
+            assert_ne!(yard.round(), 0);
+        }
+    };
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    stop(&mut yard);
+    yard.change_move(|object| object.spec.abort = true).rest();
+    assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("ams-1", "ams-1"));
+    assert!(yard.waits("web").starts_with("the last try failed"), "{}", yard.waits("web"));
+
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    stop(&mut yard);
+    yard.fleet.tenant(allowed(&["NL"]));
+    yard.rest();
+    assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("ams-1", "ams-1"));
+}
+
+#[test]
+fn the_deadline_counts_from_when_the_target_was_ready_last() {
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    yard.busy.insert("ams-1");
+    draining(&mut yard, "ams-1", "nl-ams");
+    yard.rest().later(700).rest();
+    let under_way = yard.under_way();
+    let target = if under_way[0].contains("bru-1") { "bru-1" } else { "fra-1" };
+    yard.unready("web", target);
+    yard.rest();
+    assert_eq!(yard.under_way(), under_way, "one restart of a pod is no failure");
+    yard.later(700).rest();
+    assert_eq!(yard.there("web"), "ams-1", "but it must be ready within its time");
+}
+
+#[test]
+fn the_brakes_stop_what_hasnt_begun() {
+    let mut yard = wanderer("Automatic", json!({}));
+    let paused: InstallationSpec = serde_json::from_value(json!({"paused": true})).unwrap();
+    yard.fleet.apply(Change::Installation(Some(paused)));
+    yard.revoke("nl-ams").calm();
+    assert_eq!(
+        (yard.there("web").as_str(), yard.waits("web").as_str()),
+        ("ams-1", "Installation/default is paused")
+    );
+}
