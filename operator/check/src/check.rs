@@ -120,9 +120,9 @@ fn apply(
     if let Some(source) = from {
         found.extend(removal::kept_in_place(&candidate.at(source)));
     }
+    // A record that is deleted while its workload lives is still the record: its finalizer holds it.
     let seated = act
         .assignment
-        .filter(|a| a.metadata.deletion_timestamp.is_none())
         .is_some_and(|a| active_clusters(a).any(|cluster| cluster == act.cluster || Some(cluster) == from));
     if !seated {
         let expected = "an active seat on this cluster, or where it moves from,";

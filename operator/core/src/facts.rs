@@ -141,6 +141,8 @@ pub struct WorkloadFact {
     pub uid: Arc<str>,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// It is being deleted.
+    pub deleting: bool,
     /// Its generation.
     pub generation: i64,
     /// On how many clusters, and what keeps them apart.
@@ -171,6 +173,7 @@ impl From<&TenantWorkload> for WorkloadFact {
         Self {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
             created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+            deleting: object.metadata.deletion_timestamp.is_some(),
             generation: object.metadata.generation.unwrap_or_default(),
             clusters: spec.clusters.clone(),
             residency: spec.residency.clone(),
@@ -201,7 +204,9 @@ pub struct AssignmentFact {
     pub tenant: Option<TenantName>,
     /// What was recorded.
     pub spec: Arc<AssignmentSpec>,
-    /// The workload is gone, and so must be what it left on members.
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Somebody has deleted it: because its workload is gone, or by itself.
     pub deleting: bool,
     /// The version of the object, for writes that must not overtake another.
     pub resource_version: String,

@@ -125,6 +125,15 @@ impl Situation<'_> {
         if let Some(blocked) = &self.verdict.blocked {
             return claim("False", blocked.name(), &blocked.to_string());
         }
+        if self.world.is_restored(self.key()) {
+            let uid = self.world.workloads.get(self.key()).map_or("", |workload| &*workload.uid);
+            let message = format!(
+                "Assignment/{} was restored and names another owner: if what it says is so, set its \
+                 metadata.ownerReferences[0].uid to {uid}; nothing is touched until then",
+                self.key().name
+            );
+            return claim("Unknown", "RecordOfAnother", &message);
+        }
         if self.world.is_succeeding(self.key()) {
             let message = format!(
                 "what an earlier workload of this name has left is removed first: see Assignment/{}",
@@ -135,7 +144,7 @@ impl Situation<'_> {
         if let Some(cluster) = &self.outlook.placement_unknown {
             let message = format!(
                 "no record says where this workload is, and MemberCluster/{cluster} has objects of it, or may have \
-                 and can't be asked: restore its Assignment from a backup, or delete them there; nothing is placed \
+                 and can't be asked: restore its Assignment from a backup, without metadata.ownerReferences, or delete them there; nothing is placed \
                  until that is certain"
             );
             return claim("Unknown", "PlacementUnknown", &message);

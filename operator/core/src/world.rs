@@ -202,13 +202,30 @@ impl World {
         self.assignments.get(key)?.spec.seats.iter().find(|seat| seat.ordinal == ordinal)
     }
 
-    /// Whether what is recorded under a workload's name is about an earlier one, which was deleted.
+    /// Whether what is recorded under a workload's name is about another one, which had the name before.
     #[must_use]
     pub fn is_succeeding(&self, key: &WorkloadKey) -> bool {
         let (Some(workload), Some(record)) = (self.workloads.get(key), self.assignments.get(key)) else {
             return false;
         };
-        record.deleting || record.owner.as_ref().is_some_and(|owner| *owner != workload.uid)
+        record.owner.as_ref().is_some_and(|owner| *owner != workload.uid)
+    }
+
+    /// Whether such a record can't be an earlier workload's: it is no older than the living one, so that somebody has
+    /// restored it. Kubernetes deletes it, since its owner isn't there, and that says nothing about the copies.
+    #[must_use]
+    pub fn is_restored(&self, key: &WorkloadKey) -> bool {
+        let made = |key| Some((self.workloads.get(key)?.created?, self.assignments.get(key)?.created?));
+        self.is_succeeding(key) && made(key).is_some_and(|(workload, record)| record >= workload)
+    }
+
+    /// Whether the workload that a record is about was deleted, and the record with it. A record that is deleted while
+    /// its workload lives stays what it is: its finalizer holds it.
+    #[must_use]
+    pub fn has_departed(&self, key: &WorkloadKey) -> bool {
+        let deleting = self.assignments.get(key).is_some_and(|record| record.deleting);
+        let lives = self.workloads.get(key).is_some_and(|workload| !workload.deleting);
+        deleting && (!lives || (self.is_succeeding(key) && !self.is_restored(key)))
     }
 
     /// The clusters on which a workload has or is about to have something, each once per copy.

@@ -84,10 +84,18 @@ fn nothing_is_written_that_is_not_on_record() {
     for seats in [&[("bru-1", "Active")][..], &[("ams-1", "Leaving")], &[]] {
         assert_eq!(placed(|w| w.seats(seats)).update(), "NotRecorded", "{seats:?}");
     }
-    let going = placed(|w| {
-        w.assignment.as_mut().unwrap().metadata.deletion_timestamp = Some(read(json!(NOON)));
-    });
-    assert_eq!(going.update(), "NotRecorded");
+    let going = |workload: &dyn Fn(&mut World)| {
+        let mut world = placed(|w| {
+            w.assignment.as_mut().unwrap().metadata.deletion_timestamp = Some(read(json!(NOON)));
+        });
+        workload(&mut world);
+        world.update()
+    };
+    assert_eq!(going(&|_| ()), "", "its workload lives");
+    let deleted = |w: &mut World| {
+        w.workload.as_mut().unwrap().metadata.deletion_timestamp = Some(read(json!(NOON)));
+    };
+    assert_eq!(going(&deleted), "WorkloadMismatch");
 }
 
 #[test]

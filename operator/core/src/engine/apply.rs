@@ -346,6 +346,7 @@ fn assignment_fact(object: &Assignment) -> AssignmentFact {
         owner,
         tenant: object.spec.tenant.clone(),
         spec: Arc::new(object.spec.clone()),
+        created: meta.creation_timestamp.as_ref().map(|t| t.0),
         deleting: meta.deletion_timestamp.is_some(),
         resource_version: meta.resource_version.clone().unwrap_or_default(),
         abandoned: abandoned.map(|a| a.split(',').map(|s| s.trim().to_owned()).collect()).unwrap_or_default(),

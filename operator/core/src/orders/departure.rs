@@ -41,7 +41,7 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
 /// What is left to do for a workload that was deleted. `None` if it wasn't.
 #[must_use]
 pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
-    let assignment = desk.world.assignments.get(key).filter(|assignment| assignment.deleting)?;
+    let assignment = desk.world.assignments.get(key).filter(|_| desk.world.has_departed(key))?;
     let mut out = Outlook::default();
     let retain = assignment.spec.on_delete != Some(OnDelete::Remove);
     let mut left = false;

@@ -2,9 +2,13 @@
 
 use domicile_core::Change;
 use domicile_crds::{InstallationSpec, keys::ABANDON_ANNOTATION};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde_json::{Value, json};
 
-use crate::yard::{Yard, wanderer};
+use crate::{
+    fixture::{NOON, deployment, key, read},
+    yard::{Yard, wanderer},
+};
 
 fn exclusive(mut yard: Yard) -> Yard {
     yard.fleet.workload(json!({"overlap": "Forbid"}));
@@ -200,4 +204,52 @@ fn the_brakes_stop_what_hasnt_begun() {
         (yard.there("web").as_str(), yard.waits("web").as_str()),
         ("ams-1", "Installation/default is paused")
     );
+}
+
+#[test]
+fn deleting_a_record_doesnt_touch_what_it_is_about() {
+    let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    yard.delete_record("web").calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("ams-1", "ams-1"));
+    yard.break_copy("web", "ams-1").calm();
+    assert_eq!(yard.runs("web"), "ams-1", "it is looked after as before");
+    yard.fleet.apply(Change::Workload(key("shop/web"), None));
+    assert_eq!(yard.calm().there("web"), "", "until its workload is deleted too");
+}
+
+/// The workload was made at noon; its record is another's, made at this time, and Kubernetes deletes it.
+fn restored(at: &str) -> Yard {
+    let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    let object = json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "uid-1", "generation": 1, "creationTimestamp": NOON},
+        "spec": {"manifests": [deployment("100m")]},
+    });
+    yard.fleet.apply(Change::Workload(key("shop/web"), Some(Box::new(read(object)))));
+    yard.mark("web", |meta| {
+        let kind = "TenantWorkload".to_owned();
+        let owner = OwnerReference { kind, uid: "uid-0".to_owned(), ..OwnerReference::default() };
+        meta.owner_references = Some(vec![owner]);
+        meta.creation_timestamp = Some(Time(at.parse().unwrap()));
+    });
+    yard.delete_record("web");
+    yard
+}
+
+#[test]
+fn a_record_that_was_restored_is_held_until_somebody_says_whose_it_is() {
+    let mut yard = restored("2026-06-01T12:00:00Z");
+    assert_eq!(yard.calm().there("web"), "ams-1");
+    yard.break_copy("web", "ams-1").calm();
+    assert_eq!(yard.there("web"), "", "nothing is done by a record that may not be its own");
+    yard.mark("web", |meta| meta.owner_references.as_mut().unwrap()[0].uid = "uid-1".to_owned());
+    assert_eq!(yard.calm().runs("web"), "ams-1");
+}
+
+#[test]
+fn what_an_earlier_workload_left_is_removed() {
+    let mut yard = restored("2026-06-01T11:59:59Z");
+    while !yard.there("web").is_empty() {
+        assert_ne!(yard.round(), 0);
+    }
 }

@@ -14,7 +14,7 @@ use domicile_crds::{
     Overlap, WorkloadKey,
 };
 use jiff::SignedDuration;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fleet, key, name};
@@ -237,6 +237,12 @@ impl Yard {
             object.spec.answer = Some(answer);
             object.spec.answer_for = Some(object.spec.digest.clone());
         })
+    }
+
+    /// Somebody deletes the record of a workload; its finalizer holds it.
+    pub(crate) fn delete_record(&mut self, workload: &str) -> &mut Self {
+        let now = self.fleet.now;
+        self.mark(workload, |meta| meta.deletion_timestamp = Some(Time(now)))
     }
 
     fn open_moves(&self) -> impl Iterator<Item = (&String, &(WorkloadKey, Migration))> {
