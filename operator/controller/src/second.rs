@@ -180,9 +180,9 @@ impl Case<'_> {
 
     fn halt(&self, halt: &orders::Halt) -> Result<(), Vec<Violation>> {
         let objects: Vec<InventoryItem> = halt.objects.iter().map(orders::item).collect();
-        let because = match (halt.because, self.migration(halt.ordinal)) {
-            (HaltCause::Moving, Some(migration)) => Halt::Moving { to: &migration.to },
-            _ => Halt::Suspended,
+        let because = match &halt.because {
+            HaltCause::Moving { to } => Halt::Moving { to },
+            HaltCause::Suspended => Halt::Suspended,
         };
         self.ask(&halt.cluster, What::ScaleToZero { objects: &objects, because })
     }

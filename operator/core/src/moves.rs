@@ -71,9 +71,11 @@ pub struct Memory {
     freed: bool,
 }
 
-/// A move that has its place in the budgets, from its first object at the target until the switch.
+/// A move from its first object at the target until the switch.
 #[derive(Clone, Debug)]
 struct Begun {
+    /// It has its place in the budgets.
+    counts: bool,
     at: Timestamp,
     /// When the target was ready last.
     ready: Timestamp,
@@ -102,13 +104,26 @@ impl Memory {
             return;
         }
         let spec = &migration.spec;
-        *self.per_tenant.entry(spec.tenant.clone()).or_default() += 1;
-        if let Some(campaign) = &spec.relocation {
-            *self.per_campaign.entry(campaign.clone()).or_default() += 1;
-        }
         self.log.push_back(now);
         let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
-        self.begun.insert(place, Begun { at: now, ready: now, tenant, campaign });
+        self.begun.insert(place, Begun { counts: false, at: now, ready: now, tenant, campaign });
+        self.counts(key, &migration.name, true);
+    }
+
+    /// Whether a move that has begun has its place in the budgets. One that waits for a member that doesn't answer
+    /// hasn't: it would keep it for as long as the member is away.
+    pub(crate) fn counts(&mut self, key: &WorkloadKey, name: &str, counts: bool) {
+        let Some(begun) = self.begun.get_mut(&(key.clone(), name.to_owned())) else { return };
+        if begun.counts == counts {
+            return;
+        }
+        begun.counts = counts;
+        let change = if counts { 1 } else { -1 };
+        *self.per_tenant.entry(begun.tenant.clone()).or_default() += change;
+        if let Some(campaign) = &begun.campaign {
+            *self.per_campaign.entry(campaign.clone()).or_default() += change;
+        }
+        self.freed |= !counts;
     }
 
     /// The target of a move is ready.
@@ -126,10 +141,9 @@ impl Memory {
     /// When clients were sent over, from now on if that wasn't known. What is left to do takes no place in a budget:
     /// a source that doesn't answer would keep it for as long as it is away.
     pub fn switched(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) -> Timestamp {
-        let place = (key.clone(), name.to_owned());
         let began = self.begun(key, name).unwrap_or(now);
-        self.free(&place);
-        self.switched.entry(place).or_insert((began, now)).1
+        self.free(key, name);
+        self.switched.entry((key.clone(), name.to_owned())).or_insert((began, now)).1
     }
 
     /// A move has ended. One that was given up isn't tried again at once.
@@ -146,20 +160,13 @@ impl Memory {
 
     /// The Migration is gone, however that came about.
     pub fn forget(&mut self, key: &WorkloadKey, name: &str) {
-        let place = (key.clone(), name.to_owned());
-        self.free(&place);
-        self.switched.remove(&place);
+        self.free(key, name);
+        self.switched.remove(&(key.clone(), name.to_owned()));
     }
 
-    fn free(&mut self, place: &(WorkloadKey, String)) {
-        let Some(begun) = self.begun.remove(place) else { return };
-        if let Some(count) = self.per_tenant.get_mut(&begun.tenant) {
-            *count -= 1;
-        }
-        if let Some(count) = begun.campaign.and_then(|c| self.per_campaign.get_mut(&c)) {
-            *count -= 1;
-        }
-        self.freed = true;
+    fn free(&mut self, key: &WorkloadKey, name: &str) {
+        self.counts(key, name, false);
+        self.begun.remove(&(key.clone(), name.to_owned()));
     }
 
     /// Whether a place in a budget became free since this was asked last.

@@ -61,6 +61,24 @@ pub(super) fn migration_orders(
     verdict: &SeatVerdict,
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
+    step(desk, copy, migration, verdict, (record, out));
+    let away = |(ordinal, wait): &(i32, Wait)| {
+        *ordinal == migration.spec.seat && matches!(wait, Wait::Unreachable(_))
+    };
+    desk.memory.counts(copy.key, &migration.name, !out.waits.iter().any(away));
+    if matches!(verdict.wish, Wish::Move { .. }) && desk.memory.begun(copy.key, &migration.name).is_none() {
+        look_after(desk, copy, verdict, (record, out));
+    }
+}
+
+/// The next step of a move, forth or back.
+fn step(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    migration: &MigrationFact,
+    verdict: &SeatVerdict,
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
     let spec = &migration.spec;
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
     let arrived = !desk.observed.seat(&spec.to, copy.key, spec.seat).is_empty();
@@ -86,9 +104,6 @@ pub(super) fn migration_orders(
         Wish::Hold => out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone()))),
         Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
         Wish::Place(_) | Wish::Wait => {}
-    }
-    if matches!(verdict.wish, Wish::Move { .. }) && desk.memory.begun(copy.key, &migration.name).is_none() {
-        look_after(desk, copy, verdict, (record, out));
     }
 }
 
@@ -131,7 +146,7 @@ fn advance(
         return check_deadline(desk, copy, migration, out);
     }
     desk.memory.target_ready(copy.key, &migration.name, desk.now);
-    if exclusive && !stop_source(desk, copy, out) {
+    if exclusive && !stop(desk, copy, &spec.to, out) {
         return;
     }
     if desk.world.brakes.paused {
@@ -166,8 +181,8 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
     }
 }
 
-/// Stops at the source what must never run twice. Answers whether it has stopped.
-fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
+/// Stops what must never run twice before it starts elsewhere. Answers whether it has stopped.
+fn stop(desk: &Desk<'_>, copy: &Copy<'_>, to: &ClusterName, out: &mut Outlook) -> bool {
     let seat = copy.seat;
     if !desk.observed.is_current(&seat.cluster) {
         out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
@@ -179,7 +194,8 @@ fn stop_source(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) -> bool {
         out.waits.push((seat.ordinal, Wait::NotIdle(seat.cluster.clone())));
     }
     if !objects.is_empty() {
-        let (cluster, ordinal, because) = (seat.cluster.clone(), seat.ordinal, HaltCause::Moving);
+        let (cluster, ordinal, because) =
+            (seat.cluster.clone(), seat.ordinal, HaltCause::Moving { to: to.clone() });
         out.orders.push(Order::Halt(Halt { cluster, ordinal, objects, because }));
     }
     stopped
@@ -212,17 +228,7 @@ pub(super) fn finish_orders(
         return out.waits.push((spec.seat, Wait::Frozen(here.clone())));
     }
     if desk.is_lawful(copy.key, from) && !desk.is_lawful(copy.key, here) {
-        // A lawful copy goes only for a lawful one. Where the copy must leave, the other takes over again.
-        let must_leave = matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. });
-        let highest = desk.world.running_moves(copy.key).map(|m| m.spec.epoch).max().unwrap_or(0);
-        match record.seat(spec.seat) {
-            Some(seat) if must_leave => {
-                seat.cluster = from.clone();
-                seat.epoch = highest.max(copy.seat.epoch) + 1;
-            }
-            _ => out.waits.push((spec.seat, Wait::Frozen(here.clone()))),
-        }
-        return;
+        return take_over(desk, copy, (migration, from), verdict, (record, out));
     }
     let unsure = RuleSet::EMPTY.with(Rule::ClusterNotReady).with(Rule::ObservationStale);
     if !verdict.failing.union(verdict.unknown).intersection(unsure).is_empty()
@@ -260,6 +266,28 @@ pub(super) fn finish_orders(
     // Two moves may have left the same place.
     if !out.orders.contains(&remove) {
         out.orders.push(remove);
+    }
+}
+
+/// A lawful copy goes only for a lawful one. Where the copy must leave, the other takes over again: what must never
+/// run twice only once it has stopped.
+fn take_over(
+    desk: &Desk<'_>,
+    copy: &Copy<'_>,
+    (migration, from): (&MigrationFact, &ClusterName),
+    verdict: &SeatVerdict,
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    if !matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. }) {
+        return out.waits.push((migration.spec.seat, Wait::Frozen(copy.seat.cluster.clone())));
+    }
+    if copy.workload.breaks_before_make() && !stop(desk, copy, from, out) {
+        return;
+    }
+    let highest = desk.world.running_moves(copy.key).map(|m| m.spec.epoch).max().unwrap_or(0);
+    if let Some(seat) = record.seat(migration.spec.seat) {
+        seat.cluster = from.clone();
+        seat.epoch = highest.max(copy.seat.epoch) + 1;
     }
 }
 

@@ -95,12 +95,15 @@ pub struct Halt {
 }
 
 /// Why something must stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HaltCause {
     /// A decision suspends it.
     Suspended,
     /// It must never run twice, and is about to start elsewhere.
-    Moving,
+    Moving {
+        /// Where.
+        to: ClusterName,
+    },
 }
 
 /// Objects to be removed.

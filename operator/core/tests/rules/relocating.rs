@@ -102,6 +102,38 @@ fn a_source_that_doesnt_answer_takes_nobodys_turn() {
 }
 
 #[test]
+fn a_move_that_waits_for_a_member_that_doesnt_answer_takes_nobodys_turn() {
+    let alone = json!({"preferences": [], "migration": {"maxConcurrent": 1}});
+    // What must never run twice waits for its source.
+    let mut yard = exclusive(wanderer("Automatic", alone.clone()));
+    yard.fleet.workload_named("two", "uid-2", json!({}));
+    yard.settle("two").lose("ams-1").revoke("nl-ams").calm();
+    assert_eq!(
+        (yard.place("web").as_str(), yard.waits("web")),
+        ("ams-1", "MemberCluster/ams-1 can't be reached".to_owned())
+    );
+    assert_ne!(yard.place("two"), "ams-1");
+
+    // What goes back waits for its target.
+    let mut yard = wanderer("Automatic", alone);
+    yard.fleet.workload_named("two", "uid-2", json!({}));
+    yard.settle("two").revoke("nl-ams");
+    while yard.there("web") == "ams-1" {
+        assert_ne!(yard.round(), 0);
+    }
+    let target = if yard.there("web").contains("bru-1") { "bru-1" } else { "fra-1" };
+    yard.unready("web", target).lose(target).calm();
+    assert_eq!(
+        (yard.place("web").as_str(), yard.waits("web")),
+        ("ams-1", format!("MemberCluster/{target} can't be reached"))
+    );
+    assert_ne!(yard.place("two"), "ams-1");
+    yard.find(target).break_copy("web", target).calm();
+    assert_ne!(yard.place("web"), "ams-1");
+    assert!(yard.under_way().is_empty());
+}
+
+#[test]
 fn a_person_may_let_go_of_a_source_that_is_gone_for_good() {
     let mut yard = wanderer("Automatic", json!({}));
     yard.lose("ams-1").revoke("nl-ams").calm();
@@ -156,6 +188,21 @@ fn what_has_switched_and_must_leave_again_is_running_somewhere() {
         assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), (last, last));
         assert_eq!(yard.there("web"), last);
     }
+}
+
+#[test]
+fn the_old_place_doesnt_take_over_what_may_still_run_at_the_new_one() {
+    let mut yard = exclusive(wanderer("Manual", allowed(&["NL", "BE"])));
+    draining(&mut yard, "ams-1", "nl-ams");
+    while yard.runs("web") != "bru-1" {
+        assert_ne!(yard.round(), 0);
+    }
+    assert_eq!(yard.there("web"), "ams-1,bru-1", "the source isn't cleaned up yet");
+    yard.revoke("be-bru").lose("bru-1").calm();
+    assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("bru-1", "bru-1"));
+    yard.find("bru-1").calm();
+    assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("ams-1", "ams-1"));
+    assert_eq!(yard.there("web"), "ams-1");
 }
 
 #[test]

@@ -341,12 +341,12 @@ fn job_moving(at_the_source: ObjectView) -> Scene {
 #[test]
 fn the_source_of_a_move_is_stopped_as_it_is_and_not_as_it_should_be() {
     let mut runs = job_moving(RUNS);
-    assert_eq!(runs.orders(), "halt Job on ams-1, Moving");
+    assert_eq!(runs.orders(), "halt Job on ams-1, Moving { to: \"bru-1\" }");
     let mut finished = job_moving(ObjectView { idle: true, completed: true, stopped: true, ..RUNS });
     assert_eq!(finished.orders(), "UpdateAssignment", "what has finished doesn't hold up a move");
     let mut renamed = job_moving(ObjectView { idle: true, completed: true, stopped: true, ..RUNS });
     renamed.sees("ams-1", the("Deployment", "old"), RUNS);
-    assert_eq!(renamed.orders(), "halt Deployment on ams-1, Moving");
+    assert_eq!(renamed.orders(), "halt Deployment on ams-1, Moving { to: \"bru-1\" }");
     let mut stopping = job_moving(ObjectView { idle: false, ..STOPPED });
     assert_eq!(stopping.orders(), "");
 }
