@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClusterName, OnDelete, TenantName};
 
-/// Keeps an Assignment until everything it lists has left the members.
+/// Keeps an Assignment until everything it lists has left the members, and a Migration until it has ended.
 pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
 
 /// Where a workload's copies are. Written by the operator before it acts, read by the tenant.

@@ -126,8 +126,12 @@ async fn it_runs_where_it_may_and_leaves_when_the_approval_is_revoked() -> anyho
     // A lawful place appears: it goes there, and nothing is left behind.
     stage.apply(BETA_APPROVED).await?;
     stage.wait_on(("acme", "web"), &["de-fra-1"]).await?;
+    // Its Migration may go only after what it says is left there.
+    let deletes = ["-n", "acme", "delete", "migrations.domicile.dev", "--all", "--timeout=60s"];
+    assert_eq!(hub.kubectl(deletes).text().await?.lines().count(), 1);
     let nl = stage.fleet.member("nl-ams-1")?;
-    nl.kubectl(["-n", "acme", "wait", "--for=delete", "deployment/web", "--timeout=60s"]).text().await?;
+    let left = nl.kubectl(["-n", "acme", "get", "deployments", "-o", "name"]).text().await?;
+    assert_eq!(left.trim(), "");
     let web = stage.wait_for(("acme", "web"), ("Compliant", "True", None)).await?;
     assert_eq!(web.status.unwrap_or_default().seats[0].epoch, 2);
 

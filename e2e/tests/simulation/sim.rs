@@ -15,7 +15,7 @@ use domicile_core::{
     manifests::ObjectRef,
     moves::Memory,
     observed::{ObjectView, Observed},
-    orders::{Desk, departure, orders},
+    orders::{Desk, Outlook, departure, orders, releases},
 };
 use domicile_crds::{
     Assignment, ClusterName, Decision, Migration, NamespaceName, ProviderName, TenantName, TenantWorkload,
@@ -262,6 +262,9 @@ impl Sim {
         let verdicts = self.engine.decide(&keys, self.now);
         let mut count = 0;
         for key in &keys {
+            let desk = self.desk();
+            let orders = releases(desk.world, key);
+            count += self.carry_out(key, Outlook { orders, ..Outlook::default() });
             let desk = self.desk();
             if let Some(outlook) = departure(&desk, key) {
                 count += self.carry_out(key, outlook);

@@ -54,6 +54,7 @@ pub fn second_opinion(
         // It is part of what it comes before, as far as that is lawful without these.
         Order::KeepClaims(keep) => second_opinion(known, key, &without(&keep.before, &keep.sets), now),
         Order::ReleaseAssignment
+        | Order::ReleaseMigration(_)
         | Order::RetargetMigration(..)
         | Order::FinishMigration { .. }
         | Order::Verify(_) => Ok(()),

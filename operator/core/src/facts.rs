@@ -198,6 +198,10 @@ impl WorkloadFact {
 /// Where a workload's copies are.
 #[derive(Clone, Debug)]
 pub struct AssignmentFact {
+    /// Its own uid.
+    pub uid: Option<Arc<str>>,
+    /// It was there together with the workload that it is about: it is no restored one.
+    pub witnessed: bool,
     /// The uid of the workload that it is about, if it says so.
     pub owner: Option<Arc<str>>,
     /// The tenant to whom it was placed.
@@ -223,6 +227,8 @@ pub struct MigrationFact {
     pub spec: Arc<MigrationSpec>,
     /// The last step that was written.
     pub step: Option<MigrationStep>,
+    /// Somebody has deleted it, and our finalizer holds it.
+    pub held: bool,
 }
 
 impl MigrationFact {

@@ -32,7 +32,7 @@ use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
 
 pub use copy::is_ready;
-pub use departure::{departure, kept_at};
+pub use departure::{departure, kept_at, releases};
 pub use order::{Apply, Because, Halt, HaltCause, KeepClaims, Order, Removal, Remove};
 
 /// What to do next, and what is waited for.

@@ -211,12 +211,17 @@ impl World {
         record.owner.as_ref().is_some_and(|owner| *owner != workload.uid)
     }
 
-    /// Whether such a record can't be an earlier workload's: it is no older than the living one, so that somebody has
-    /// restored it. Kubernetes deletes it, since its owner isn't there, and that says nothing about the copies.
+    /// Whether such a record may be none of an earlier workload: it is no older than the living one, and was never seen
+    /// with another, so that somebody has restored it. Kubernetes deletes it, since its owner isn't there, and that says
+    /// nothing about the copies. Times of objects are whole seconds: who deletes a workload and makes it again within
+    /// one has a record as old as both.
     #[must_use]
     pub fn is_restored(&self, key: &WorkloadKey) -> bool {
-        let made = |key| Some((self.workloads.get(key)?.created?, self.assignments.get(key)?.created?));
-        self.is_succeeding(key) && made(key).is_some_and(|(workload, record)| record >= workload)
+        let (Some(workload), Some(record)) = (self.workloads.get(key), self.assignments.get(key)) else {
+            return false;
+        };
+        let no_older = record.created.zip(workload.created).is_some_and(|(record, made)| record >= made);
+        self.is_succeeding(key) && no_older && !record.witnessed
     }
 
     /// Whether the workload that a record is about was deleted, and the record with it. A record that is deleted while

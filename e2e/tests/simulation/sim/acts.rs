@@ -10,7 +10,8 @@ use domicile_core::{
     render::Target,
 };
 use domicile_crds::{
-    Assignment, AssignmentSpec, Migration, MigrationSpec, MigrationStatus, TenantName, WorkloadKey,
+    Assignment, AssignmentSpec, CLEANUP_FINALIZER, Migration, MigrationSpec, MigrationStatus, TenantName,
+    WorkloadKey,
 };
 use domicile_operator::second::{Knowledge, second_opinion};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -62,6 +63,11 @@ impl Sim {
                 let spec = MigrationSpec { to, digest, ..old.spec };
                 self.write_migration(key, name, spec, old.status.unwrap_or_default());
             }
+            Order::ReleaseMigration(name) => {
+                self.migrations.remove(&(key.clone(), name.clone()));
+                self.memory.forget(key, &name);
+                self.engine.apply(Change::Migration(key.clone(), name, None), self.now);
+            }
             Order::FinishMigration { name, step, message, given_up } => {
                 let old = self.migrations[&(key.clone(), name.clone())].clone();
                 self.memory.end(key, (&name, old.spec.seat), given_up, self.now);
@@ -108,8 +114,17 @@ impl Sim {
         spec: MigrationSpec,
         status: MigrationStatus,
     ) {
-        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+        let known = self.migrations.get(&(key.clone(), name.clone())).map(|known| known.metadata.clone());
+        let metadata = known.unwrap_or_else(|| ObjectMeta {
+            name: Some(name.clone()),
+            finalizers: Some(vec![CLEANUP_FINALIZER.to_owned()]),
+            ..ObjectMeta::default()
+        });
         let object = Migration { metadata, spec, status: Some(status) };
+        self.tell_migration(key, name, object);
+    }
+
+    pub(super) fn tell_migration(&mut self, key: &WorkloadKey, name: String, object: Migration) {
         self.migrations.insert((key.clone(), name.clone()), object.clone());
         self.engine.apply(Change::Migration(key.clone(), name, Some(Box::new(object))), self.now);
     }

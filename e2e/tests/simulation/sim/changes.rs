@@ -68,7 +68,7 @@ impl Sim {
         self.now += SignedDuration::from_secs(seconds);
         let provider = world::PROVIDERS[self.below(3)];
         let (member, site, country, operator) = world::MEMBERS[self.below(4)];
-        match self.below(24) {
+        match self.below(26) {
             0 => self.decide("HostingProvider", provider, "Revoked", true),
             1 => self.decide("HostingProvider", provider, "Frozen", false),
             2 => self.decide("Tenant", world::TENANTS[0], "Frozen", false),
@@ -106,9 +106,26 @@ impl Sim {
                 self.start();
             }
             18 | 19 => self.have_claims_deleted(),
+            20 | 21 => self.delete_migration(),
             _ => {}
         }
         self.beat();
+    }
+
+    /// Somebody deletes a Migration, ended or not.
+    fn delete_migration(&mut self) {
+        if self.migrations.is_empty() {
+            return;
+        }
+        let nth = self.below(self.migrations.len());
+        let Some(((key, name), mut object)) =
+            self.migrations.iter().nth(nth).map(|(place, object)| (place.clone(), object.clone()))
+        else {
+            return;
+        };
+        self.note(format!("Migration/{name} is deleted"));
+        object.metadata.deletion_timestamp = Some(Time(self.now));
+        self.tell_migration(&key, name, object);
     }
 
     /// Somebody on a member says that claims go with their StatefulSet, as was never forbidden there.

@@ -132,6 +132,11 @@ impl Sim {
                 self.fail(&format!("{key} is still on {}, which is revoked", seat.cluster));
             }
         }
+        if let Some((place, _)) =
+            self.migrations.iter().find(|(_, m)| answers && m.metadata.deletion_timestamp.is_some())
+        {
+            self.fail(&format!("{place:?} was deleted, and nothing lets it go"));
+        }
         for name in left.iter().filter(|_| answers) {
             let stays = self.members[name].keys().find(|(key, ..)| self.shapes[key] != 3);
             if let Some((key, ..)) = stays {

@@ -137,6 +137,19 @@ impl Brain {
                     Outcome::Migration { given_up: false, ended: false, written }
                 });
             }
+            Order::ReleaseMigration(name) => {
+                let Some(known) = self.migrations.get(key).and_then(|moves| moves.get(&name)) else {
+                    return false;
+                };
+                let mut migration = (**known).clone();
+                if let Some(finalizers) = &mut migration.metadata.finalizers {
+                    finalizers.retain(|finalizer| finalizer != CLEANUP_FINALIZER);
+                }
+                self.hands.spawn(key, Slot::Record, async move {
+                    let written = write::replace_migration(&client, &at, migration).await.map(Box::new);
+                    Outcome::Migration { given_up: false, ended: false, written }
+                });
+            }
             _ => return false,
         }
         true

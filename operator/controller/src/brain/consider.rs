@@ -6,7 +6,7 @@ use domicile_core::{
     decide::Verdict,
     manifests::ObjectRef,
     moves::Wait,
-    orders::{Desk, Halt, HaltCause, Order, Outlook, departure, orders},
+    orders::{Desk, Halt, HaltCause, Order, Outlook, departure, orders, releases},
 };
 use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey, keys};
 use jiff::{SignedDuration, Timestamp};
@@ -67,7 +67,7 @@ impl Brain {
         }
     }
 
-    /// Does what is next for a workload that was deleted.
+    /// Does what is next for what was deleted: the workload, or one of its Migrations.
     pub(super) fn depart(&mut self, key: &WorkloadKey, now: Timestamp) {
         let desk = Desk {
             world: self.engine.world(),
@@ -77,7 +77,12 @@ impl Brain {
             gone: &self.gone,
             now,
         };
-        let Some(outlook) = departure(&desk, key) else { return };
+        let released = releases(desk.world, key);
+        let outlook = departure(&desk, key);
+        for order in released {
+            self.hand_out(key, order, now);
+        }
+        let Some(outlook) = outlook else { return };
         if outlook.waits.is_empty() {
             self.stalled.remove(key);
         } else {
@@ -226,7 +231,8 @@ fn slot_of(order: &Order) -> Slot {
         | Order::ReleaseAssignment
         | Order::CreateMigration(..)
         | Order::RetargetMigration(..)
-        | Order::FinishMigration { .. } => Slot::Record,
+        | Order::FinishMigration { .. }
+        | Order::ReleaseMigration(_) => Slot::Record,
         Order::Verify(cluster) => Slot::Member(cluster.clone()),
         Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
         Order::Remove(remove) => Slot::Member(remove.cluster.clone()),

@@ -5,6 +5,7 @@ use domicile_crds::{
     Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkload, WorkloadKey,
 };
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Brain, Slot, status::Inspection};
 use crate::{
@@ -54,9 +55,9 @@ pub(crate) enum Outcome {
 }
 
 /// Whether this was the last version of an object: it is being deleted, and nothing holds it.
-fn is_gone(object: &Assignment) -> bool {
-    let held = object.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
-    object.metadata.deletion_timestamp.is_some() && !held
+fn is_gone(meta: &ObjectMeta) -> bool {
+    let held = meta.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty());
+    meta.deletion_timestamp.is_some() && !held
 }
 
 impl Brain {
@@ -132,7 +133,7 @@ impl Brain {
         match outcome {
             Outcome::Assignment(Ok(mut object)) => {
                 object.metadata.managed_fields = None;
-                if is_gone(&object) {
+                if is_gone(&object.metadata) {
                     self.not_there(HubKind::Assignment, Some(key.namespace.as_str()), key.name.as_str(), now);
                 } else {
                     self.assignment_there(*object, now);
@@ -146,7 +147,12 @@ impl Brain {
                     self.memory.end(key, (name, object.spec.seat), given_up, now);
                     self.touch_waiting();
                 }
-                self.migration_there(*object, now);
+                if is_gone(&object.metadata) {
+                    let name = object.metadata.name.as_deref().unwrap_or_default();
+                    self.not_there(HubKind::Migration, Some(key.namespace.as_str()), name, now);
+                } else {
+                    self.migration_there(*object, now);
+                }
                 self.count("migration", true)
             }
             Outcome::Status(written) => self.status_written(key, written),

@@ -109,6 +109,7 @@ pub(crate) async fn create_migration(
             name: Some(name.to_owned()),
             namespace: Some(key.namespace.to_string()),
             labels: Some(label.into_iter().chain([workload]).collect()),
+            finalizers: Some(vec![CLEANUP_FINALIZER.to_owned()]),
             ..ObjectMeta::default()
         },
         spec,

@@ -6,8 +6,9 @@ use std::{
 };
 
 use domicile_crds::{
-    Assignment, ClusterName, DecisionName, DecisionSpec, MemberCluster, Migration, NamespaceName, Relocation,
-    RelocationName, SiteName, SiteSpec, Subject, SubjectKind, TenantName, TenantSpec, WorkloadKey, keys,
+    Assignment, CLEANUP_FINALIZER, ClusterName, DecisionName, DecisionSpec, MemberCluster, Migration,
+    NamespaceName, Relocation, RelocationName, SiteName, SiteSpec, Subject, SubjectKind, TenantName,
+    TenantSpec, WorkloadKey, keys,
 };
 use jiff::Timestamp;
 
@@ -144,7 +145,10 @@ impl Engine {
                 key
             }
             Change::Assignment(key, object) => {
-                let fact = object.as_deref().map(assignment_fact);
+                let mut fact = object.as_deref().map(assignment_fact);
+                if let Some((old, new)) = self.world.assignments.get(&key).zip(fact.as_mut()) {
+                    new.witnessed = old.witnessed && (&old.uid, &old.owner) == (&new.uid, &new.owner);
+                }
                 set(&mut self.world.assignments, key.clone(), fact);
                 key
             }
@@ -158,9 +162,18 @@ impl Engine {
             }
             _ => return,
         };
+        self.witness(&key);
         self.reindex(&key);
         self.note_class(&key);
         self.dirty.insert(key);
+    }
+
+    fn witness(&mut self, key: &WorkloadKey) {
+        if let Some(record) = self.world.assignments.get_mut(key)
+            && let Some(workload) = self.world.workloads.get(key)
+        {
+            record.witnessed |= record.owner.as_ref() == Some(&workload.uid);
+        }
     }
 
     fn note_class(&mut self, key: &WorkloadKey) {
@@ -343,6 +356,8 @@ fn assignment_fact(object: &Assignment) -> AssignmentFact {
     let owner =
         owners.filter(|owner| owner.kind == "TenantWorkload").map(|owner| owner.uid.as_str().into()).next();
     AssignmentFact {
+        uid: meta.uid.as_deref().map(Into::into),
+        witnessed: false,
         owner,
         tenant: object.spec.tenant.clone(),
         spec: Arc::new(object.spec.clone()),
@@ -354,7 +369,10 @@ fn assignment_fact(object: &Assignment) -> AssignmentFact {
 }
 
 fn migration_fact(name: String, object: &Migration) -> MigrationFact {
+    let meta = &object.metadata;
+    let ours = meta.finalizers.iter().flatten().any(|finalizer| finalizer == CLEANUP_FINALIZER);
     MigrationFact {
+        held: ours && meta.deletion_timestamp.is_some(),
         name,
         spec: Arc::new(object.spec.clone()),
         step: object.status.as_ref().and_then(|status| status.step),

@@ -84,6 +84,16 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     Some(out)
 }
 
+/// Migrations that somebody has deleted, and that may go. One under way says where else a copy may be, and is held until
+/// it has ended; deleting it stops nothing.
+#[must_use]
+pub fn releases(world: &World, key: &WorkloadKey) -> Vec<Order> {
+    let Some(moves) = world.migrations.get(key) else { return Vec::new() };
+    let nothing_left = !world.workloads.contains_key(key) && !world.assignments.contains_key(key);
+    let may_go = moves.values().filter(|m| m.held && (m.is_finished() || nothing_left));
+    may_go.map(|m| Order::ReleaseMigration(m.name.clone())).collect()
+}
+
 /// Removes all that a copy may have on a member, once it is known what that is.
 fn removal(
     desk: &Desk<'_>,

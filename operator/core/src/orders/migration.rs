@@ -86,6 +86,11 @@ fn step(
         desk.memory.begin(copy.key, migration, desk.now);
     }
     match &verdict.wish {
+        Wish::Move { compulsory: false, .. }
+            if migration.held && desk.has_begun(copy.key, migration) == Some(false) =>
+        {
+            roll_back(desk, copy, migration, "it was deleted", out);
+        }
         Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, "it was aborted", out),
         // A cause never changes, and with it goes whether an answer is waited for. What has arrived goes on.
         Wish::Move { cause, compulsory, .. }

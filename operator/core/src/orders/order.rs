@@ -28,6 +28,8 @@ pub enum Order {
         /// It was tried in vain: it isn't tried again at once.
         given_up: bool,
     },
+    /// Let a Migration go that somebody has deleted: nothing follows from it any more.
+    ReleaseMigration(String),
     /// List what is in the workload's namespace on a member.
     Verify(ClusterName),
     /// Apply objects on a member, as the tenant.

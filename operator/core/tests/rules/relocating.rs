@@ -134,6 +134,46 @@ fn a_move_that_waits_for_a_member_that_doesnt_answer_takes_nobodys_turn() {
 }
 
 #[test]
+fn a_migration_that_is_deleted_in_the_middle_of_its_move_ends_first() {
+    // Before the switch and after it, with the other end away and with a record that is deleted later.
+    for (switched, restart) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut yard = wanderer("Manual", json!({}));
+        yard.revoke("nl-ams");
+        while yard.there("web") == "ams-1" || (switched && yard.place("web") == "ams-1") {
+            assert_ne!(yard.round(), 0);
+        }
+        let away = if switched { "ams-1" } else { "bru-1" };
+        assert_eq!(yard.there("web"), "ams-1,bru-1");
+        yard.lose(away).delete_move();
+        if restart {
+            yard.restart();
+        }
+        yard.calm();
+        assert_eq!(yard.moves(), 1, "the record says where else it may be");
+        yard.find(away).calm();
+        assert_eq!((yard.there("web").as_str(), yard.moves()), ("bru-1", 0));
+    }
+}
+
+#[test]
+fn a_migration_that_waits_for_an_answer_may_go_and_is_asked_again_later() {
+    let mut yard = wanderer("Approval", json!({}));
+    yard.rest().answer("Denied").rest();
+    yard.delete_move().rest();
+    assert_eq!((yard.there("web").as_str(), yard.moves()), ("ams-1", 0));
+    yard.later(310).rest();
+    assert_eq!(yard.waits("web"), "waits for the tenant's answer");
+}
+
+#[test]
+fn a_migration_that_has_ended_may_go() {
+    let mut yard = wanderer("Manual", json!({}));
+    yard.revoke("nl-ams").rest();
+    yard.delete_move().calm();
+    assert_eq!((yard.there("web").as_str(), yard.moves()), ("bru-1", 0));
+}
+
+#[test]
 fn a_person_may_let_go_of_a_source_that_is_gone_for_good() {
     let mut yard = wanderer("Automatic", json!({}));
     yard.lose("ams-1").revoke("nl-ams").calm();
@@ -267,20 +307,29 @@ fn deleting_a_record_doesnt_touch_what_it_is_about() {
 /// The workload was made at noon; its record is another's, made at this time, and Kubernetes deletes it.
 fn restored(at: &str) -> Yard {
     let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    made_at_noon(&mut yard, "uid-1");
+    recorded(&mut yard, at);
+    yard.delete_record("web");
+    yard
+}
+
+fn made_at_noon(yard: &mut Yard, uid: &str) {
     let object = json!({
         "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
-        "metadata": {"name": "web", "namespace": "shop", "uid": "uid-1", "generation": 1, "creationTimestamp": NOON},
+        "metadata": {"name": "web", "namespace": "shop", "uid": uid, "generation": 1, "creationTimestamp": NOON},
         "spec": {"manifests": [deployment("100m")]},
     });
     yard.fleet.apply(Change::Workload(key("shop/web"), Some(Box::new(read(object)))));
+}
+
+/// The record is of the workload with the uid 0.
+fn recorded(yard: &mut Yard, at: &str) {
     yard.mark("web", |meta| {
         let kind = "TenantWorkload".to_owned();
         let owner = OwnerReference { kind, uid: "uid-0".to_owned(), ..OwnerReference::default() };
         meta.owner_references = Some(vec![owner]);
         meta.creation_timestamp = Some(Time(at.parse().unwrap()));
     });
-    yard.delete_record("web");
-    yard
 }
 
 #[test]
@@ -291,6 +340,19 @@ fn a_record_that_was_restored_is_held_until_somebody_says_whose_it_is() {
     assert_eq!(yard.there("web"), "", "nothing is done by a record that may not be its own");
     yard.mark("web", |meta| meta.owner_references.as_mut().unwrap()[0].uid = "uid-1".to_owned());
     assert_eq!(yard.calm().runs("web"), "ams-1");
+}
+
+#[test]
+fn a_workload_made_again_within_a_second_doesnt_inherit_the_record() {
+    let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    recorded(&mut yard, NOON);
+    made_at_noon(&mut yard, "uid-0");
+    yard.calm().fleet.apply(Change::Workload(key("shop/web"), None));
+    made_at_noon(&mut yard, "uid-1");
+    yard.delete_record("web");
+    while !yard.there("web").is_empty() {
+        assert_ne!(yard.round(), 0);
+    }
 }
 
 #[test]

@@ -6,12 +6,12 @@ use domicile_core::{
     Change,
     moves::{Memory, Wait},
     observed::{ObjectView, Observed},
-    orders::{Apply, Desk, Halt, Order, Outlook, Remove, departure, object, orders},
+    orders::{Apply, Desk, Halt, Order, Outlook, Remove, departure, object, orders, releases},
     render::Target,
 };
 use domicile_crds::{
-    Assignment, AssignmentSpec, Cause, ClusterName, Migration, MigrationSpec, MigrationStatus, MigrationStep,
-    Overlap, WorkloadKey,
+    Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
+    MigrationStatus, MigrationStep, Overlap, WorkloadKey,
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -129,6 +129,8 @@ impl Yard {
         let verdicts = self.fleet.engine.decide(&keys, self.fleet.now);
         let mut count = 0;
         for key in &keys {
+            let orders = releases(self.desk().world, key);
+            count += self.carry_out(key, Outlook { orders, ..Outlook::default() });
             if let Some(outlook) = departure(&self.desk(), key) {
                 count += self.carry_out(key, outlook);
             }
@@ -174,6 +176,11 @@ impl Yard {
                     self.memory.end(key, (&name, spec.seat), given_up, self.fleet.now);
                     self.write_move(key, name, spec, Some(step));
                 }
+                Order::ReleaseMigration(name) => {
+                    self.moves.remove(&name);
+                    self.memory.forget(key, &name);
+                    self.fleet.apply(Change::Migration(key.clone(), name, None));
+                }
                 Order::Halt(halt) => self.halt(key, &halt),
                 Order::Verify(_) | Order::KeepClaims(_) => panic!("there is no reason to {order:?}"),
                 Order::Apply(apply) => self.apply(key, &apply),
@@ -213,8 +220,11 @@ impl Yard {
         step: Option<MigrationStep>,
     ) {
         let known = self.moves.get(&name).map(|(_, known)| known.metadata.clone());
-        let metadata =
-            known.unwrap_or_else(|| ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() });
+        let metadata = known.unwrap_or_else(|| ObjectMeta {
+            name: Some(name.clone()),
+            finalizers: Some(vec![CLEANUP_FINALIZER.to_owned()]),
+            ..ObjectMeta::default()
+        });
         let status = step.map(|step| MigrationStatus { step: Some(step), ..MigrationStatus::default() });
         let object = Migration { metadata, spec, status };
         self.moves.insert(name.clone(), (key.clone(), object.clone()));
@@ -237,6 +247,17 @@ impl Yard {
             object.spec.answer = Some(answer);
             object.spec.answer_for = Some(object.spec.digest.clone());
         })
+    }
+
+    /// Somebody deletes the only move that hasn't ended; its finalizer holds it.
+    pub(crate) fn delete_move(&mut self) -> &mut Self {
+        let now = self.fleet.now;
+        self.change_move(|object| object.metadata.deletion_timestamp = Some(Time(now)))
+    }
+
+    /// The moves that are on record.
+    pub(crate) fn moves(&self) -> usize {
+        self.moves.len()
     }
 
     /// Somebody deletes the record of a workload; its finalizer holds it.
