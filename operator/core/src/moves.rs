@@ -19,6 +19,9 @@ pub enum Wait {
     /// The tenant must answer.
     #[error("waits for the tenant's answer")]
     Answer,
+    /// The tenant has answered, and the plan has changed since, or another was meant.
+    #[error("the tenant's answer is for another plan")]
+    OtherPlan,
     /// The tenant has said no.
     #[error("the tenant has denied it")]
     Denied,
@@ -278,6 +281,7 @@ pub fn may_begin(world: &World, memory: &Memory, spec: &MigrationSpec, now: Time
             (_, Some(Answer::Denied)) if answered => return Err(Wait::Denied),
             (MigrationMode::Automatic, _) => {}
             (MigrationMode::Approval, Some(Answer::Approved)) if answered => {}
+            (MigrationMode::Approval, Some(_)) => return Err(Wait::OtherPlan),
             _ => return Err(Wait::Answer),
         }
         if let Some(at) = next_window(&tenant.migration.windows, now) {

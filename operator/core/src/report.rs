@@ -14,6 +14,7 @@ use crate::{
     class::{ClassRow, Classes},
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::{Finding, explain, judge},
+    moves::Wait,
     observed::Observed,
     orders::{Outlook, is_ready},
     text::{cause_name, shorten},
@@ -268,7 +269,7 @@ impl Situation<'_> {
             if let Some((_, wait)) = wait {
                 message = format!("{message}; {wait}");
             }
-            if let (Some((_, crate::moves::Wait::Answer)), Some(migration)) = (wait, running)
+            if let (Some((_, Wait::Answer | Wait::OtherPlan)), Some(migration)) = (wait, running)
                 && self.answers_count(&migration.spec.tenant)
             {
                 let namespace = &self.key().namespace;

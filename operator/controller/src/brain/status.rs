@@ -308,6 +308,7 @@ impl Brain {
 fn waits_for_somebody(wait: &Wait) -> bool {
     match wait {
         Wait::Answer
+        | Wait::OtherPlan
         | Wait::Denied
         | Wait::Window(_)
         | Wait::Paused(_)

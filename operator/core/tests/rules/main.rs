@@ -10,6 +10,8 @@ mod decisions;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod moves;
 #[cfg(test)]
 mod place;
