@@ -25,6 +25,9 @@ pub enum Wait {
     /// The tenant has said no.
     #[error("the tenant has denied it")]
     Denied,
+    /// The tenant has aborted the same move.
+    #[error("the tenant has aborted it: see Migration/{0}")]
+    Aborted(String),
     /// No window is open.
     #[error("waits for the window that opens at {0}")]
     Window(Timestamp),

@@ -310,6 +310,7 @@ fn waits_for_somebody(wait: &Wait) -> bool {
         Wait::Answer
         | Wait::OtherPlan
         | Wait::Denied
+        | Wait::Aborted(_)
         | Wait::Window(_)
         | Wait::Paused(_)
         | Wait::Unreachable(_)

@@ -38,6 +38,9 @@ pub(super) fn propose(
     let Ok(tenant) = desk.world.tenant_of(&key.namespace) else { return };
     let proposal = Proposal { key, tenant, seat, to, cause, compulsory };
     let Some((name, spec)) = proposal.record(desk.world) else { return };
+    if let Some(name) = aborted(desk, copy, &spec) {
+        return out.waits.push((seat.ordinal, Wait::Aborted(name.to_owned())));
+    }
     match may_begin(desk.world, desk.memory, &spec, desk.now) {
         // Whoever must answer, or plan for a window, has to see it.
         Ok(()) | Err(Wait::Answer | Wait::Window(_)) => {
@@ -45,6 +48,14 @@ pub(super) fn propose(
         }
         Err(wait) => out.waits.push((seat.ordinal, wait)),
     }
+}
+
+/// The same move as one that the tenant has aborted, if nothing compels it.
+fn aborted<'a>(desk: &'a Desk<'_>, copy: &Copy<'_>, spec: &MigrationSpec) -> Option<&'a str> {
+    let mut earlier = desk.world.migrations.get(copy.key).into_iter().flat_map(|moves| moves.values());
+    let is_it = |m: &&MigrationFact| m.spec.seat == spec.seat && m.spec.digest == spec.digest;
+    let aborted = earlier.find(|m| m.is_finished() && m.spec.abort && is_it(m))?;
+    (!spec.compulsory).then_some(aborted.name.as_str())
 }
 
 fn look_again(out: &mut Outlook, now: Timestamp, at: Timestamp) {

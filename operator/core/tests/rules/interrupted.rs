@@ -18,3 +18,27 @@ fn an_answer_to_another_plan_is_said_to_be_one() {
         assert_eq!(yard.there("web"), "bru-1", "after {answer} for another");
     }
 }
+
+#[test]
+fn what_a_tenant_has_aborted_is_not_proposed_again() {
+    for mode in ["Automatic", "Approval"] {
+        let mut yard = wanderer(mode, json!({}));
+        while yard.under_way().is_empty() {
+            assert_ne!(yard.round(), 0);
+        }
+        yard.change_move(|object| object.spec.abort = true).rest();
+        yard.later(310).calm();
+        assert_eq!((yard.there("web").as_str(), yard.moves()), ("ams-1", 1), "{mode}");
+        assert!(yard.waits("web").starts_with("the tenant has aborted it: see Migration/"), "{mode}");
+        yard.revoke("nl-ams").calm();
+        assert_eq!(yard.there("web"), "bru-1", "what must move does: {mode}");
+    }
+}
+
+#[test]
+fn an_aborted_migration_that_is_deleted_is_forgotten() {
+    let mut yard = wanderer("Approval", json!({}));
+    yard.rest().change_move(|object| object.spec.abort = true).rest();
+    yard.later(310).rest().delete_ended_moves().rest();
+    assert_eq!(yard.waits("web"), "waits for the tenant's answer");
+}

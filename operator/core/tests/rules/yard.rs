@@ -255,6 +255,19 @@ impl Yard {
         self.change_move(|object| object.metadata.deletion_timestamp = Some(Time(now)))
     }
 
+    /// Somebody deletes the moves that have ended.
+    pub(crate) fn delete_ended_moves(&mut self) -> &mut Self {
+        let now = self.fleet.now;
+        for (name, (key, object)) in &mut self.moves {
+            if object.status.is_some() {
+                object.metadata.deletion_timestamp = Some(Time(now));
+                let change = Change::Migration(key.clone(), name.clone(), Some(Box::new(object.clone())));
+                self.fleet.apply(change);
+            }
+        }
+        self
+    }
+
     /// The moves that are on record.
     pub(crate) fn moves(&self) -> usize {
         self.moves.len()
