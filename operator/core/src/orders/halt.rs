@@ -53,6 +53,12 @@ impl Desk<'_> {
         running(self.view(copy.key, copy.seat), |object| copy.is_exclusive(object))
     }
 
+    /// Whether something that must never run twice was told to stop at the place of a copy.
+    pub(super) fn is_stopping(&self, copy: &Copy<'_>) -> bool {
+        let mut view = self.view(copy.key, copy.seat).iter();
+        view.any(|(object, seen)| seen.halted && copy.is_exclusive(object))
+    }
+
     /// Whether nothing that must never run twice has pods.
     pub(super) fn is_idle(&self, copy: &Copy<'_>) -> bool {
         let mut view = self.view(copy.key, copy.seat).iter();

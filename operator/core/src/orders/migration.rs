@@ -162,11 +162,12 @@ fn advance(
         return check_deadline(desk, copy, migration, out);
     }
     desk.memory.target_ready(copy.key, &migration.name, desk.now);
+    // A source that is being stopped is down: from there, the way out is forward.
+    if desk.world.brakes.paused && !(exclusive && desk.is_stopping(copy)) {
+        return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
+    }
     if exclusive && !stop(desk, copy, &spec.to, out) {
         return;
-    }
-    if desk.world.brakes.paused {
-        return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
     }
     let view = desk.view(copy.key, copy.seat);
     let done = view.iter().filter(|(_, seen)| seen.completed).map(|(object, _)| object.name.to_string());

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::yard::wanderer;
+use crate::{
+    relocating::{allowed, exclusive, pause},
+    yard::wanderer,
+};
 
 #[test]
 fn an_answer_to_another_plan_is_said_to_be_one() {
@@ -41,4 +44,31 @@ fn an_aborted_migration_that_is_deleted_is_forgotten() {
     yard.rest().change_move(|object| object.spec.abort = true).rest();
     yard.later(310).rest().delete_ended_moves().rest();
     assert_eq!(yard.waits("web"), "waits for the tenant's answer");
+}
+
+#[test]
+fn a_pause_leaves_nothing_down() {
+    // Before the source is told to stop, it runs on through the pause; after that, the move goes on.
+    for (stopped, during) in [(false, "ams-1"), (true, "bru-1")] {
+        let mut yard = exclusive(wanderer("Manual", allowed(&["NL", "BE"])));
+        yard.busy.insert("ams-1");
+        yard.revoke("nl-ams");
+        while yard.there("web") == "ams-1" {
+            assert_ne!(yard.round(), 0);
+        }
+        if stopped {
+            yard.rest();
+            assert!(yard.waits("web").contains("hasn't stopped yet"), "{}", yard.waits("web"));
+        }
+        pause(&mut yard, true);
+        yard.rest();
+        yard.busy.clear();
+        if stopped {
+            yard.end_pods("web", "ams-1");
+        }
+        yard.calm();
+        assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), (during, during));
+        pause(&mut yard, false);
+        assert_eq!(yard.calm().runs("web"), "bru-1");
+    }
 }

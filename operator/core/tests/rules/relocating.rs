@@ -10,7 +10,7 @@ use crate::{
     yard::{Yard, wanderer},
 };
 
-fn exclusive(mut yard: Yard) -> Yard {
+pub(crate) fn exclusive(mut yard: Yard) -> Yard {
     yard.fleet.workload(json!({"overlap": "Forbid"}));
     yard.calm();
     yard
@@ -20,9 +20,14 @@ fn draining(yard: &mut Yard, cluster: &str, site: &str) {
     yard.fleet.cluster(cluster, site, json!({"spec": {"scheduling": "Draining"}}));
 }
 
-fn allowed(countries: &[&str]) -> Value {
+pub(crate) fn allowed(countries: &[&str]) -> Value {
     let allowed: Vec<_> = countries.iter().map(|country| json!({"country": country})).collect();
     json!({"residency": {"allowed": allowed}})
+}
+
+pub(crate) fn pause(yard: &mut Yard, paused: bool) {
+    let spec: InstallationSpec = serde_json::from_value(json!({"paused": paused})).unwrap();
+    yard.fleet.apply(Change::Installation(Some(spec)));
 }
 
 #[test]
@@ -284,8 +289,7 @@ fn the_deadline_counts_from_when_the_target_was_ready_last() {
 #[test]
 fn the_brakes_stop_what_hasnt_begun() {
     let mut yard = wanderer("Automatic", json!({}));
-    let paused: InstallationSpec = serde_json::from_value(json!({"paused": true})).unwrap();
-    yard.fleet.apply(Change::Installation(Some(paused)));
+    pause(&mut yard, true);
     yard.revoke("nl-ams").calm();
     assert_eq!(
         (yard.there("web").as_str(), yard.waits("web").as_str()),
