@@ -19,8 +19,11 @@ use crate::{
 /// or two is none.
 const OUT_OF_REACH_SECONDS: i32 = 30;
 
-/// How a move ends that another one takes the place of, at once.
-const REPLACED: &str = "it is called for by something else now";
+/// How moves end that failed, or that somebody gave up: the next try waits. After all others, what is called for then
+/// begins at once.
+const DELETED: &str = "it was deleted";
+const ABORTED: &str = "it was aborted";
+const NOT_READY: &str = "the copy at the target wasn't ready in time";
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -100,14 +103,14 @@ fn step(
         Wish::Move { compulsory: false, .. }
             if migration.held && desk.has_begun(copy.key, migration) == Some(false) =>
         {
-            roll_back(desk, copy, migration, "it was deleted", out);
+            roll_back(desk, copy, migration, DELETED, out);
         }
-        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, "it was aborted", out),
+        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, ABORTED, out),
         // A cause never changes, and with it goes whether an answer is waited for. What has arrived goes on.
         Wish::Move { cause, compulsory, .. }
             if !arrived && (cause, *compulsory) != (&spec.cause, spec.compulsory) =>
         {
-            roll_back(desk, copy, migration, REPLACED, out);
+            roll_back(desk, copy, migration, "it is called for by something else now", out);
         }
         Wish::Move { to, .. } if *to == spec.to => advance(desk, copy, (migration, &target), (record, out)),
         Wish::Move { to, cause, .. } if desk.has_begun(copy.key, migration) == Some(false) => {
@@ -192,7 +195,7 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
     let Ok(deadline) = since.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
     if deadline <= desk.now {
         out.orders.clear();
-        roll_back(desk, copy, migration, "the copy at the target wasn't ready in time", out);
+        roll_back(desk, copy, migration, NOT_READY, out);
     } else {
         look_again(out, desk.now, deadline);
     }
@@ -359,7 +362,7 @@ fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, wh
             name: migration.name.clone(),
             step: MigrationStep::RolledBack,
             message: format!("{why}; the copy stays on {}", spec.from),
-            given_up: why != REPLACED,
+            given_up: [DELETED, ABORTED, NOT_READY].contains(&why),
         });
     }
     if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    relocating::{allowed, exclusive, pause},
+    relocating::{allowed, draining, exclusive, pause},
     yard::wanderer,
 };
 
@@ -71,4 +71,28 @@ fn a_pause_leaves_nothing_down() {
         pause(&mut yard, false);
         assert_eq!(yard.calm().runs("web"), "bru-1");
     }
+}
+
+#[test]
+fn a_move_whose_target_becomes_forbidden_goes_elsewhere_at_once() {
+    let mut yard = wanderer("Automatic", json!({}));
+    yard.revoke("nl-ams");
+    while yard.there("web") == "ams-1" {
+        assert_ne!(yard.round(), 0);
+    }
+    yard.unready("web", "bru-1").revoke("be-bru").rest();
+    assert_eq!(yard.place("web"), "fra-1", "{}", yard.waits("web"));
+}
+
+#[test]
+fn a_move_that_is_called_for_again_begins_at_once() {
+    let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    draining(&mut yard, "ams-1", "nl-ams");
+    while yard.there("web") == "ams-1" {
+        assert_ne!(yard.round(), 0);
+    }
+    yard.fleet.cluster("ams-1", "nl-ams", json!({}));
+    assert_eq!(yard.rest().there("web"), "ams-1");
+    draining(&mut yard, "ams-1", "nl-ams");
+    assert_ne!(yard.rest().place("web"), "ams-1", "{}", yard.waits("web"));
 }

@@ -16,7 +16,7 @@ pub(crate) fn exclusive(mut yard: Yard) -> Yard {
     yard
 }
 
-fn draining(yard: &mut Yard, cluster: &str, site: &str) {
+pub(crate) fn draining(yard: &mut Yard, cluster: &str, site: &str) {
     yard.fleet.cluster(cluster, site, json!({"spec": {"scheduling": "Draining"}}));
 }
 
