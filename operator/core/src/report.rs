@@ -301,7 +301,7 @@ impl Situation<'_> {
                 return Some(claim(obstacle.name(), &message));
             }
         }
-        if let Some((reason, message)) = self.source_stays() {
+        if let Some((reason, message)) = self.source_stays().or_else(|| self.cut_off()) {
             return Some(claim(reason, &message));
         }
         let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing", "HubNotAllowed"];

@@ -3,7 +3,13 @@
 use domicile_crds::ClusterName;
 
 use super::Situation;
-use crate::{Horizon, Rule, RuleSet, class::ClassRow, eligibility::judge_workload, moves::moves_over};
+use crate::{
+    Horizon, Rule, RuleSet,
+    class::ClassRow,
+    decide::Wish,
+    eligibility::judge_workload,
+    moves::{Wait, moves_over},
+};
 
 impl Situation<'_> {
     /// Where copies were before the switch of their moves.
@@ -29,6 +35,19 @@ impl Situation<'_> {
         let mut horizon = Horizon::new(self.now);
         let own = judge_workload(self.world, &row.class.tenant, self.key(), id, &mut horizon);
         (cell.failing.union(own), cell.unknown.without(Rule::ClusterNotReady))
+    }
+
+    /// What keeps a copy that must leave from its next step, if that is a member that doesn't answer.
+    pub(super) fn cut_off(&self) -> Option<(&'static str, String)> {
+        self.verdict.seats.iter().find_map(|seat| {
+            let Wish::Move { cause, compulsory: true, .. } = &seat.wish else { return None };
+            let is_it = |(ordinal, wait): &&(i32, Wait)| {
+                *ordinal == seat.ordinal && matches!(wait, Wait::Unreachable(_))
+            };
+            let (_, wait) = self.outlook.waits.iter().find(is_it)?;
+            let message = format!("must leave {} because {cause}, but {wait}", seat.at.as_ref()?);
+            Some(("MemberUnreachable", message))
+        })
     }
 
     /// Why a person must look at a source, if so.

@@ -96,3 +96,17 @@ fn a_move_that_is_called_for_again_begins_at_once() {
     draining(&mut yard, "ams-1", "nl-ams");
     assert_ne!(yard.rest().place("web"), "ams-1", "{}", yard.waits("web"));
 }
+
+#[test]
+fn what_must_leave_and_cannot_be_stopped_calls_for_help() {
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    yard.lose("ams-1").rest();
+    assert_eq!(yard.told("Stalled"), "", "it may stay");
+    yard.revoke("nl-ams").calm();
+    let stalled = yard.told("Stalled");
+    assert!(stalled.starts_with("MemberUnreachable: must leave ams-1 because "), "{stalled}");
+    assert!(stalled.ends_with(", but MemberCluster/ams-1 can't be reached"), "{stalled}");
+    yard.find("ams-1").calm();
+    assert_eq!(yard.told("Stalled"), "");
+    assert_ne!(yard.place("web"), "ams-1");
+}

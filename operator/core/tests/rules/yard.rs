@@ -11,7 +11,7 @@ use domicile_core::{
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
-    MigrationStatus, MigrationStep, Overlap, WorkloadKey,
+    MigrationStatus, MigrationStep, Overlap, WorkloadKey, condition_of,
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -345,6 +345,13 @@ impl Yard {
         let key = key(&format!("shop/{workload}"));
         let has = |cluster: &&str| self.observed.seat(&name(cluster), &key, 0).values().any(&what);
         CLUSTERS.into_iter().filter(has).collect::<Vec<_>>().join(",")
+    }
+
+    /// What the status of `shop/web` says, if it says that this is so.
+    pub(crate) fn told(&mut self, kind: &str) -> String {
+        let status = self.fleet.status(&self.observed, &mut self.memory);
+        let told = condition_of(&status.conditions, kind).filter(|told| told.status == "True");
+        told.map(|told| format!("{}: {}", told.reason, told.message)).unwrap_or_default()
     }
 
     pub(crate) fn waits(&self, workload: &str) -> String {
