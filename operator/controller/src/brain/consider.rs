@@ -41,7 +41,7 @@ impl Brain {
         self.touch_waiting();
         self.withhold_taken_names(key, &mut outlook, now);
         if outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::Budget(_))) {
-            self.queued.insert(key.clone());
+            self.waiters.join(key);
         }
         if let Some(next) = outlook.next {
             self.look_again(key, next);

@@ -15,9 +15,10 @@ mod second;
 mod status;
 mod timers;
 mod unreadable;
+mod waiters;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -47,6 +48,10 @@ pub(crate) use outcome::Done;
 const BATCH_MAX: usize = 512;
 /// How often the brain looks around when nothing happens: for ages and campaigns.
 const TICK: Duration = Duration::from_secs(5);
+/// How many that wait for a place in a budget look again when a move has ended, and at each tick: an hour's budget
+/// becomes free by itself.
+const CALLED_PER_END: usize = 16;
+const CALLED_PER_TICK: usize = 1024;
 /// How often a namespace on a member is listed again, to find what others have changed.
 const VERIFY_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -124,7 +129,7 @@ pub(crate) struct Brain {
     /// Namespaces on members that are being listed.
     listing: HashSet<(ClusterName, NamespaceName)>,
     /// Whose moves wait for a place in a budget.
-    queued: BTreeSet<WorkloadKey>,
+    waiters: waiters::Waiters,
     verified: HashMap<(ClusterName, NamespaceName), Timestamp>,
     /// Namespaces on members that belong to somebody else.
     taken: HashSet<(ClusterName, NamespaceName)>,
@@ -172,7 +177,7 @@ impl Brain {
             facts_changed: false,
             names: consider::Names::default(),
             listing: HashSet::new(),
-            queued: BTreeSet::new(),
+            waiters: waiters::Waiters::default(),
             verified: HashMap::new(),
             taken: HashSet::new(),
             setups: HashMap::new(),
@@ -248,6 +253,7 @@ impl Brain {
             self.engine.apply(Change::HubSeen(now), now);
             self.facts.hub_seen(now);
         }
+        self.call_waiting(CALLED_PER_TICK);
         self.make_namespaces();
         self.report_campaigns();
         self.report_facts(now);

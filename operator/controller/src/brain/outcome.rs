@@ -7,7 +7,7 @@ use domicile_crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Brain, Slot, status::Inspection};
+use super::{Brain, CALLED_PER_END, Slot, status::Inspection};
 use crate::{
     hub::{HubKind, write::WriteError},
     member::{
@@ -191,12 +191,16 @@ impl Brain {
         None
     }
 
-    /// A place in a budget became free: whoever waits for one looks again.
+    /// If a place in a budget became free, a few of those who wait for one look again.
     pub(super) fn touch_waiting(&mut self) {
-        if !self.memory.take_freed() {
-            return;
+        if self.memory.take_freed() {
+            self.call_waiting(CALLED_PER_END);
         }
-        for key in std::mem::take(&mut self.queued) {
+    }
+
+    /// Of those who wait for a place in a budget, so many look again.
+    pub(super) fn call_waiting(&mut self, most: usize) {
+        for key in self.waiters.call(most) {
             self.engine.touch(key);
         }
     }
