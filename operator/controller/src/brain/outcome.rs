@@ -2,7 +2,7 @@
 
 use domicile_core::manifests::ObjectRef;
 use domicile_crds::{
-    Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkload, WorkloadKey,
+    Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkloadStatus, WorkloadKey,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -44,7 +44,7 @@ pub(crate) enum Done {
 pub(crate) enum Outcome {
     Assignment(Result<Box<Assignment>, WriteError>),
     Migration { given_up: bool, ended: bool, written: Result<Box<Migration>, WriteError> },
-    Status(Result<Box<TenantWorkload>, WriteError>),
+    Status(Result<Box<TenantWorkloadStatus>, WriteError>),
     MoveStatus(Result<Box<Migration>, WriteError>),
     Applied { ordinal: i32, applied: Applied },
     Removed { ordinal: i32, all: bool, objects: Vec<ObjectRef>, left: Result<usize, MemberError> },

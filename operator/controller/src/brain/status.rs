@@ -1,6 +1,6 @@
 //! Reporting: one write per change, and none while things are still settling.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{
     decide::{Verdict, Wish},
@@ -21,7 +21,7 @@ use kube::{
 
 use super::{Brain, Endpoints, Hands, Slot, VERIFY_EVERY, outcome::Outcome};
 use crate::{
-    hub::write::{WriteError, apply_status, migration_status},
+    hub::write::{WriteError, apply_status, migration_status, workload_status},
     retry::Retry,
 };
 
@@ -109,8 +109,7 @@ impl Brain {
         let warning = newly_stalled(workload, &next).map(|message| (workload.object_ref(&()), message));
         let (hands, at) = (self.hands.clone(), key.clone());
         self.hands.spawn(key, Slot::Status, async move {
-            let api: Api<TenantWorkload> = Api::namespaced(hands.client.clone(), at.namespace.as_str());
-            let written = apply_status(&api, at.name.as_str(), &next).await.map(Box::new);
+            let written = workload_status(&hands.client, &at, &next).await.map(|()| Box::new(next));
             if let (Ok(_), Some((object, (reason, message)))) = (&written, warning) {
                 warn(&hands, &object, reason, message).await;
             }
@@ -121,14 +120,12 @@ impl Brain {
     pub(super) fn status_written(
         &mut self,
         key: &WorkloadKey,
-        written: Result<Box<TenantWorkload>, WriteError>,
+        written: Result<Box<TenantWorkloadStatus>, WriteError>,
     ) -> Option<Retry> {
         match written {
-            Ok(object) => {
+            Ok(status) => {
                 if let Some(known) = self.workloads.get_mut(key) {
-                    let mut fresh = (**known).clone();
-                    fresh.status = object.status;
-                    *known = fresh.into();
+                    Arc::make_mut(known).status = Some(*status);
                 }
                 None
             }

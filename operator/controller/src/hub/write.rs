@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Migration, MigrationSpec, MigrationStatus, Relocation,
-    RelocationSpec, TenantWorkload, WorkloadKey, keys,
+    RelocationSpec, TenantWorkload, TenantWorkloadStatus, WorkloadKey, keys,
 };
+use http::{HeaderValue, header::ACCEPT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
     Api, Client, Resource,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{ObjectMeta, Patch, PatchParams, PostParams, Request},
 };
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::retry::Retry;
 
 /// How long a call to the hub may take.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// Asks for an object's metadata instead of all of it.
+const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// A write on the hub failed.
 #[derive(Debug, thiserror::Error)]
@@ -174,9 +177,30 @@ pub(crate) async fn apply_status<K>(
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    let patch = json!({
+    timely(api.patch_status(name, &status_params(), &status_patch::<K>(name, status))).await
+}
+
+/// Writes a workload's status, whole. The answer is asked to leave out what the tenant wants, which is most of it.
+pub(crate) async fn workload_status(
+    client: &Client,
+    key: &WorkloadKey,
+    status: &TenantWorkloadStatus,
+) -> Result<(), WriteError> {
+    let name = key.name.as_str();
+    let patch = status_patch::<TenantWorkload>(name, status);
+    let url = TenantWorkload::url_path(&(), Some(key.namespace.as_str()));
+    let request = Request::new(url).patch_subresource("status", name, &status_params(), &patch);
+    let mut request = request.map_err(|e| WriteError::Kube(Box::new(kube::Error::BuildRequest(e))))?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
+    timely(client.request_text(request)).await.map(|_| ())
+}
+
+fn status_params() -> PatchParams {
+    PatchParams::apply(keys::FIELD_MANAGER).force()
+}
+
+fn status_patch<K: Resource<DynamicType = ()>>(name: &str, status: &impl Serialize) -> Patch<Value> {
+    Patch::Apply(json!({
         "apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {"name": name}, "status": status,
-    });
-    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
-    timely(api.patch_status(name, &params, &Patch::Apply(patch))).await
+    }))
 }

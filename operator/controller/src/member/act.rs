@@ -137,15 +137,15 @@ impl Member {
         }
         let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
         params.force = ours;
-        let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
+        let call = async { api.patch_metadata(&object.name, &params, &Patch::Apply(body)).await };
         let there = timely(self.name.as_str(), call).await?;
-        let there = self.let_run(api, namespace, object, there).await?;
+        let there = self.let_run(api, namespace, object, there.metadata).await?;
         // We have just written the labels; without them it is as if it weren't ours.
-        let mut view = read_labels(&there.metadata).map(|(_, _, view)| view).unwrap_or_default();
+        let mut view = read_labels(&there).map(|(_, _, view)| view).unwrap_or_default();
         // What makes pods is ready when its watch says so.
         view.ready = !object.kind.runs_pods();
         view.idle = !object.kind.runs_pods();
-        Ok((view, there.metadata.generation.unwrap_or_default()))
+        Ok((view, there.generation.unwrap_or_default()))
     }
 
     /// Removes objects, last applied first. Answers how many are still there, being deleted.

@@ -11,7 +11,7 @@ use domicile_core::{
 use domicile_crds::{NamespaceName, TenantName, WorkloadKey, keys};
 use kube::{
     Api,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{DynamicObject, ObjectMeta, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
@@ -61,13 +61,13 @@ impl Member {
         api: &Api<DynamicObject>,
         namespace: &NamespaceName,
         object: &ObjectRef,
-        there: DynamicObject,
-    ) -> Result<DynamicObject, MemberError> {
-        let annotations = there.metadata.annotations.as_ref();
+        there: ObjectMeta,
+    ) -> Result<ObjectMeta, MemberError> {
+        let annotations = there.annotations.as_ref();
         if !annotations.is_some_and(|annotations| annotations.contains_key(keys::HALTED_ANNOTATION)) {
             return Ok(there);
         }
-        let body = own_fields(namespace, object, there.metadata.uid.as_deref());
+        let body = own_fields(namespace, object, there.uid.as_deref());
         self.write_own_fields(api, object, body).await
     }
 
@@ -76,10 +76,10 @@ impl Member {
         api: &Api<DynamicObject>,
         object: &ObjectRef,
         body: Value,
-    ) -> Result<DynamicObject, MemberError> {
+    ) -> Result<ObjectMeta, MemberError> {
         let params = PatchParams::apply(keys::HALT_MANAGER).force();
-        let call = async { api.patch(&object.name, &params, &Patch::Apply(body)).await };
-        timely(self.name.as_str(), call).await
+        let call = async { api.patch_metadata(&object.name, &params, &Patch::Apply(body)).await };
+        timely(self.name.as_str(), call).await.map(|there| there.metadata)
     }
 }
 
