@@ -31,6 +31,7 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/bench/deployments";
 #[derive(Debug)]
 struct Template {
     name: String,
+    uid: String,
     assignment: String,
     status: String,
     objects: [(&'static str, String); 3],
@@ -112,15 +113,19 @@ impl Template {
             "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
             "metadata": {"name": model}, "status": placed.get("status"),
         });
+        let uid = placed.pointer("/metadata/uid").and_then(Value::as_str).context("no uid")?.to_owned();
         let objects = objects.try_into().ok().context("not three objects")?;
         let (assignment, status) = (assignment.to_string(), status.to_string());
-        Ok(Self { name: model.to_owned(), assignment, status, objects })
+        Ok(Self { name: model.to_owned(), uid, assignment, status, objects })
     }
 
     async fn send(&self, hub: &Client, member: &Client, name: &str) -> anyhow::Result<()> {
         let rename = |text: &str| text.replace(&format!("\"{}\"", self.name), &format!("\"{name}\""));
-        post(hub, &format!("{DOMICILE}/tenantworkloads"), workload(name).to_string()).await?;
-        post(hub, &format!("{DOMICILE}/assignments"), rename(&self.assignment)).await?;
+        let made = post(hub, &format!("{DOMICILE}/tenantworkloads"), workload(name).to_string()).await?;
+        let uid = made.pointer("/metadata/uid").and_then(Value::as_str).context("no uid")?;
+        // A record of another owner would be collected as garbage.
+        let assignment = rename(&self.assignment).replace(&self.uid, uid);
+        post(hub, &format!("{DOMICILE}/assignments"), assignment).await?;
         for (path, object) in &self.objects {
             apply(member, &format!("{path}/{name}"), rename(object)).await?;
         }
@@ -138,11 +143,10 @@ fn copy(from: &Value, to: &mut Value, place: &str, fields: &[&str]) {
     }
 }
 
-async fn post(client: &Client, uri: &str, body: String) -> anyhow::Result<()> {
+async fn post(client: &Client, uri: &str, body: String) -> anyhow::Result<Value> {
     let uri = format!("{uri}?fieldManager=domicile");
     let request = Request::post(uri).header("content-type", "application/json").body(body.into_bytes())?;
-    client.request_text(request).await?;
-    Ok(())
+    Ok(client.request(request).await?)
 }
 
 async fn apply(client: &Client, uri: &str, body: String) -> anyhow::Result<()> {
