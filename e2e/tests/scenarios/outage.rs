@@ -200,6 +200,10 @@ async fn an_operator_that_is_killed_goes_on_where_it_was() -> anyhow::Result<()>
     let steps: Vec<_> =
         migrations["items"].as_array().into_iter().flatten().map(|m| &m["status"]["step"]).collect();
     assert_eq!(steps, vec![&json!("Completed"); MANY]);
+    for kind in ["migrations.domicile.dev", "relocations.domicile.dev"] {
+        let args = ["-n", "acme", "wait", "--for=condition=Ready", kind, "--all", "--timeout=30s"];
+        stage.fleet.hub()?.kubectl(args).text().await?;
+    }
 
     // The hub restarts under it: it goes on, and what is new is placed. One operator may lose its lease over that.
     stage.start_operator()?;

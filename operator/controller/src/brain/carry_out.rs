@@ -9,11 +9,10 @@ use domicile_core::{
     render::Target,
 };
 use domicile_crds::{
-    Assignment, CLEANUP_FINALIZER, ClusterName, MigrationSpec, MigrationStatus, Overlap, RelocationSpec,
-    TenantName, WorkloadKey,
+    Assignment, CLEANUP_FINALIZER, ClusterName, MigrationSpec, Overlap, RelocationSpec, TenantName,
+    WorkloadKey,
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use super::{Brain, Done, Hands, Input, Slot, outcome::Outcome};
@@ -71,14 +70,7 @@ impl Brain {
             Order::Halt(halt) => self.halt(key, &halt, slot),
             Order::KeepClaims(keep) => self.keep_claims(key, &keep, slot),
             Order::FinishMigration { name, step, message, given_up } => {
-                let started = self.memory.started(key, &name).unwrap_or(now);
-                let status = MigrationStatus {
-                    step: Some(step),
-                    message: Some(domicile_core::text::shorten(&message)),
-                    started_at: Some(Time(started)),
-                    finished_at: Some(Time(now)),
-                    ..MigrationStatus::default()
-                };
+                let status = self.last_status(key, &name, (step, &message), now);
                 tracing::info!(workload = %key, migration = %name, ?step, %message, "a move has ended");
                 let (hands, at) = (self.hands.clone(), key.clone());
                 self.hands.spawn(key, Slot::Record, async move {

@@ -11,20 +11,18 @@ use domicile_core::{
     Horizon, World,
     countries::set_contains,
     decisions::{DecisionFact, Effect},
-    text::shorten,
 };
 use domicile_crds::{
     COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus, Guarded,
     HostingProvider, Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict,
-    condition_of, keys::condition,
+    keys::condition,
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::{Brain, Done, Hands, Input};
+use super::{Brain, Done, Hands, Input, claim::Claim};
 use crate::hub::{HubKind, write::apply_status};
 
 /// The facts as last observed, by name.
@@ -37,30 +35,6 @@ pub(super) struct FactObjects {
     pub(super) decisions: BTreeMap<String, Arc<Decision>>,
     /// Statuses that are being written.
     writing: HashSet<(String, String)>,
-}
-
-/// What is said in one condition.
-#[derive(Clone)]
-struct Claim {
-    kind: &'static str,
-    status: &'static str,
-    reason: &'static str,
-    message: String,
-}
-
-impl Claim {
-    fn new(
-        kind: &'static str,
-        status: &'static str,
-        reason: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { kind, status, reason, message: message.into() }
-    }
-
-    fn ready(yes: bool, reason: &'static str, message: impl Into<String>) -> Self {
-        Self::new(condition::READY, if yes { "True" } else { "False" }, reason, message)
-    }
 }
 
 impl Brain {
@@ -147,21 +121,6 @@ trait ClusterScoped {
 impl ClusterScoped for k8s_openapi::ClusterResourceScope {
     fn api<K: Resource<DynamicType = (), Scope = Self>>(hands: &Hands) -> Api<K> {
         Api::all(hands.client.clone())
-    }
-}
-
-impl Claim {
-    fn merge(&self, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
-        let since = condition_of(before, self.kind).filter(|c| c.status == self.status);
-        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Condition {
-            type_: self.kind.to_owned(),
-            status: self.status.to_owned(),
-            reason: self.reason.to_owned(),
-            message: shorten(&self.message),
-            observed_generation: generation,
-            last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
-        }
     }
 }
 

@@ -3,11 +3,13 @@
 //! It never waits for a call. What is carried out reports back as an [`Input`], like any observation.
 
 mod carry_out;
+mod claim;
 mod consider;
 mod facts;
 mod fleet;
 mod identity;
 mod intake;
+mod moves;
 mod namespaces;
 mod outcome;
 mod queue;
@@ -255,7 +257,7 @@ impl Brain {
         }
         self.call_waiting(CALLED_PER_TICK);
         self.make_namespaces();
-        self.report_campaigns();
+        self.report_campaigns(now);
         self.report_facts(now);
         self.verify_old(now);
         self.mend_namespaces(now);

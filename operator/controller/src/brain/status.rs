@@ -4,24 +4,21 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{
     decide::{Verdict, Wish},
-    moves::{Wait, is_over},
     orders::Outlook,
     report::Situation,
-    text::shorten,
 };
 use domicile_crds::{
-    ClusterName, Migration, MigrationStatus, MigrationStep, Problem, Relocation, RelocationName,
-    RelocationStatus, TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
+    ClusterName, Problem, TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::{
-    Api, Resource as _,
+    Resource as _,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use super::{Brain, Endpoints, Hands, Slot, VERIFY_EVERY, outcome::Outcome};
+use super::{Brain, Endpoints, Hands, Slot, VERIFY_EVERY, moves::waits_for_somebody, outcome::Outcome};
 use crate::{
-    hub::write::{WriteError, apply_status, migration_status, workload_status},
+    hub::write::{WriteError, workload_status},
     retry::Retry,
 };
 
@@ -137,50 +134,6 @@ impl Brain {
         }
     }
 
-    /// Says in a Migration what it waits for, where somebody may look for that.
-    fn report_moves(&mut self, key: &WorkloadKey, outlook: &Outlook, now: Timestamp) {
-        let Some(moves) = self.migrations.get(key).cloned() else { return };
-        let place = (key.clone(), Slot::Status);
-        for (ordinal, wait) in outlook.waits.iter().filter(|(_, wait)| waits_for_somebody(wait)) {
-            let running = moves.values().find(|m| {
-                m.spec.seat == *ordinal
-                    && !m.status.as_ref().and_then(|s| s.step).is_some_and(MigrationStep::is_final)
-            });
-            let Some(migration) = running else { continue };
-            if self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
-                return self.look_again(key, now + SignedDuration::from_secs(1));
-            }
-            let begun = self.memory.begun(key, migration.metadata.name.as_deref().unwrap_or_default());
-            let seat = self.engine.world().seat(key, *ordinal);
-            let step = if seat.is_some_and(|seat| is_over(&migration.spec, seat)) {
-                MigrationStep::Switched
-            } else if begun.is_some() {
-                MigrationStep::Starting
-            } else {
-                MigrationStep::Waiting
-            };
-            let message = Some(shorten(&wait.to_string()));
-            let old = migration.status.clone().unwrap_or_default();
-            if (old.step == Some(step) && old.message == message) || !self.busy.insert(place.clone()) {
-                continue;
-            }
-            let status = MigrationStatus {
-                observed_generation: migration.metadata.generation,
-                step: Some(step),
-                message,
-                ..MigrationStatus::default()
-            };
-            let (hands, at) = (self.hands.clone(), key.clone());
-            let name = migration.metadata.name.clone().unwrap_or_default();
-            self.hands.spawn(key, Slot::Status, async move {
-                let written: Result<Migration, _> =
-                    migration_status(&hands.client, &at, &name, &status).await;
-                Outcome::MoveStatus(written.map(Box::new))
-            });
-            return;
-        }
-    }
-
     /// Looks at pods when a copy isn't ready, and at addresses when it is.
     fn inspect_if_needed(&mut self, verdict: &Verdict, ready: bool, now: Timestamp) {
         let key = &verdict.key;
@@ -268,54 +221,6 @@ impl Brain {
         let has = |place: (i32, ClusterName)| known.is_some_and(|known| known.contains_key(&place));
         let seats = self.engine.world().active_seats(key);
         seats.into_iter().any(|seat| !has((seat.ordinal, seat.cluster.clone())))
-    }
-
-    /// Writes how far each campaign is, where that has changed.
-    pub(super) fn report_campaigns(&mut self) {
-        let mut counts: BTreeMap<RelocationName, RelocationStatus> = BTreeMap::new();
-        for migration in self.migrations.values().flat_map(BTreeMap::values) {
-            let Some(name) = &migration.spec.relocation else { continue };
-            let status = counts.entry(name.clone()).or_default();
-            match migration.status.as_ref().and_then(|s| s.step) {
-                Some(MigrationStep::Completed) => status.done += 1,
-                Some(MigrationStep::RolledBack) => {}
-                _ => status.pending += 1,
-            }
-        }
-        for (name, mut status) in counts {
-            let Some(known) = self.relocations.get(&name) else { continue };
-            status.moving = i64::from(self.memory.moving(&name));
-            status.pending = (status.pending - status.moving).max(0);
-            status.observed_generation = known.metadata.generation;
-            if known.status.as_ref() == Some(&status) {
-                continue;
-            }
-            let client = self.hands.client.clone();
-            tokio::spawn(async move {
-                let api: Api<Relocation> = Api::all(client);
-                if let Err(error) = apply_status(&api, name.as_str(), &status).await {
-                    tracing::warn!(relocation = %name, %error, "a campaign's status was not written");
-                }
-            });
-        }
-    }
-}
-
-/// Whether a person would want to know what is waited for, since it takes as long as somebody takes.
-fn waits_for_somebody(wait: &Wait) -> bool {
-    match wait {
-        Wait::Answer
-        | Wait::OtherPlan
-        | Wait::Denied
-        | Wait::Aborted(_)
-        | Wait::Window(_)
-        | Wait::Paused(_)
-        | Wait::Unreachable(_)
-        | Wait::Frozen(_)
-        | Wait::SiteMissing(_)
-        | Wait::Closed(_)
-        | Wait::Retry(_) => true,
-        Wait::Budget(_) | Wait::NotReady(_) | Wait::NotIdle(_) | Wait::Draining(_) => false,
     }
 }
 

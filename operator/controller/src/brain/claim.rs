@@ -1,0 +1,48 @@
+//! What is said in a condition.
+
+use domicile_core::text::shorten;
+use domicile_crds::{condition_of, keys::condition};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// What is said in one condition.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Claim {
+    pub(super) fn new(
+        kind: &'static str,
+        status: &'static str,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, status, reason, message: message.into() }
+    }
+
+    pub(super) fn ready(yes: bool, reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(condition::READY, if yes { "True" } else { "False" }, reason, message)
+    }
+
+    pub(super) fn stalled(yes: bool, reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(condition::STALLED, if yes { "True" } else { "False" }, reason, message)
+    }
+
+    /// The condition, which keeps the time of the one before if that said the same.
+    pub(super) fn merge(&self, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
+        let since = condition_of(before, self.kind).filter(|c| c.status == self.status);
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Condition {
+            type_: self.kind.to_owned(),
+            status: self.status.to_owned(),
+            reason: self.reason.to_owned(),
+            message: shorten(&self.message),
+            observed_generation: generation,
+            last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
+        }
+    }
+}
