@@ -221,8 +221,8 @@ pub struct SecretRef {
     /// Its name, the same on the hub and on members.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// `Hub`: Domicile copies it from this namespace. `Member`: it is on the member already, and its
-    /// value never passes the hub.
+    /// `Hub`: Domicile copies it from this namespace, and again whenever it changes. `Member`: it is on the
+    /// member already, and its value never passes the hub.
     pub from: SecretSource,
 }
 

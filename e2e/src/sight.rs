@@ -38,8 +38,10 @@ pub fn tenants(short: &str) -> anyhow::Result<String> {
     let [namespace, kind, name] = short.split('/').collect::<Vec<_>>()[..] else {
         bail!("{short} is not namespace/Kind/name")
     };
+    let secrets = ("v1", "Secret", "secrets");
     let (api_version, _, plural) = ALLOWED_KINDS
         .iter()
+        .chain([&secrets])
         .find(|(_, allowed, _)| *allowed == kind)
         .with_context(|| format!("no tenant may use {kind}"))?;
     let root = if *api_version == "v1" { "/api" } else { "/apis" };

@@ -92,6 +92,7 @@ impl Both {
             | Change::Assignment(..)
             | Change::Migration(..)
             | Change::Relocation(..)
+            | Change::Secret(..)
             | Change::Installation(..) => {}
         }
     }

@@ -10,6 +10,7 @@ mod hostile;
 mod input;
 mod lease;
 mod outage;
+mod secrets;
 mod set;
 mod suspension;
 mod unreadable;

@@ -43,6 +43,8 @@ pub enum Change {
     Tenant(TenantName, Option<Box<TenantSpec>>),
     /// A namespace of the hub, with the tenant that its label names.
     Namespace(NamespaceName, Option<Option<TenantName>>),
+    /// A Secret of the hub, with its [version](crate::render::secret_version).
+    Secret(NamespaceName, String, Option<u64>),
     /// A workload.
     Workload(WorkloadKey, Option<Box<TenantWorkload>>),
     /// Where a workload's copies are.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     facts::ClusterFact,
-    manifests::{ObjectFact, fnv1a},
+    manifests::{Kind, ObjectFact, fnv1a},
+    observed::ObjectView,
 };
 
 /// How much of a copy runs.
@@ -51,7 +52,7 @@ impl Target<'_> {
         object.object.kind.runs_pods() && (off || done)
     }
 
-    /// Digest of what would be applied. Equal digests mean that nothing needs to be written.
+    /// Digest of what would be applied, but for what is in a Secret.
     #[must_use]
     pub fn digest(&self, object: &ObjectFact) -> u64 {
         let classes: Vec<&str> = match object.object.kind.name() {
@@ -80,6 +81,18 @@ impl Target<'_> {
             object.autoscaled
         );
         fnv1a(text.as_bytes())
+    }
+
+    /// Whether an object was seen as it would be applied. `version` is that of the Secret on the hub which it is a
+    /// copy of. As long as that isn't known, or there is none, what was copied before stays.
+    #[must_use]
+    pub fn is_applied(&self, object: &ObjectFact, seen: &ObjectView, version: Option<u64>) -> bool {
+        let digest = self.digest(object);
+        match (object.object.kind == Kind::SECRET, version) {
+            (false, _) => seen.digest == digest,
+            (true, Some(version)) => seen.digest == digest_of_copy(digest, version),
+            (true, None) => seen.digest != 0 && seen.epoch == self.epoch,
+        }
     }
 
     /// The manifest as it is applied.
@@ -164,6 +177,18 @@ impl Target<'_> {
             _ => {}
         }
     }
+}
+
+/// Which version of a Secret on the hub it is: the same only as long as nobody has changed it.
+#[must_use]
+pub fn secret_version(uid: &str, resource_version: &str) -> u64 {
+    fnv1a(format!("{uid} {resource_version}").as_bytes())
+}
+
+/// Digest of the copy of a Secret, of which all but its content has this [digest](Target::digest).
+#[must_use]
+pub fn digest_of_copy(digest: u64, version: u64) -> u64 {
+    fnv1a(format!("{digest:x} {version:x}").as_bytes())
 }
 
 /// Sets a field, making the objects on the way. Nothing happens where something else than an object is in the way.

@@ -72,6 +72,8 @@ pub struct World {
     pub namespaces: HashMap<NamespaceName, BTreeSet<TenantName>>,
     /// Whom a namespace of the hub belongs to by its label; `None` for one without a label.
     pub labelled: HashMap<NamespaceName, Option<TenantName>>,
+    /// Secrets of the hub that may be copied to members, by namespace and name: which version each is.
+    pub secrets: HashMap<NamespaceName, HashMap<String, u64>>,
     /// Workloads.
     pub workloads: HashMap<WorkloadKey, Arc<WorkloadFact>>,
     /// Where their copies are.

@@ -38,6 +38,7 @@ impl Brain {
                 self.facts_changed = true;
                 self.cannot_read(kind, *reference, &unreadable, now);
             }
+            Input::Secret(namespace, name, version) => self.secret_seen(namespace, name, version, now),
             Input::Member(cluster, event) => self.take_member(&cluster, event, now),
             Input::Done(done) => self.take_done(done, now),
         }
@@ -98,7 +99,7 @@ impl Brain {
                 })
             }
             HubObject::Cluster(object) => return self.cluster_there(object, now),
-            HubObject::Workload(object) => self.workload_there(object),
+            HubObject::Workload(object) => self.workload_there(object, now),
             HubObject::Assignment(object) => return self.assignment_there((*object).clone(), now),
             HubObject::Migration(object) => return self.migration_there((*object).clone(), now),
         };
@@ -107,8 +108,9 @@ impl Brain {
         }
     }
 
-    fn workload_there(&mut self, object: Arc<TenantWorkload>) -> Option<Change> {
+    fn workload_there(&mut self, object: Arc<TenantWorkload>, now: Timestamp) -> Option<Change> {
         let key = key_of(object.metadata.namespace.as_deref(), object.metadata.name.as_deref())?;
+        self.follow_secrets(&key, Some(&object), now);
         let change = Change::Workload(key.clone(), Some(Box::new((*object).clone())));
         let generation = object.metadata.generation;
         let old = self.workloads.insert(key.clone(), object);
@@ -198,6 +200,7 @@ impl Brain {
             }
             HubKind::Workload => key_of(namespace, Some(name)).map(|key| {
                 self.forget_workload(&key);
+                self.follow_secrets(&key, None, now);
                 Change::Workload(key, None)
             }),
             HubKind::Assignment => key_of(namespace, Some(name)).map(|key| {

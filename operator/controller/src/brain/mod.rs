@@ -14,6 +14,7 @@ mod namespaces;
 mod outcome;
 mod queue;
 mod second;
+mod secrets;
 mod status;
 mod timers;
 mod unreadable;
@@ -62,6 +63,8 @@ const VERIFY_EVERY: SignedDuration = SignedDuration::from_mins(10);
 pub(crate) enum Input {
     /// Something was observed on the hub.
     Hub(HubEvent),
+    /// A Secret of the hub has this version; `None` if it is gone.
+    Secret(NamespaceName, String, Option<u64>),
     /// Something was observed of a member.
     Member(ClusterName, MemberEvent),
     /// Something was carried out.
@@ -112,6 +115,8 @@ pub(crate) struct Brain {
     gone: HashSet<(WorkloadKey, i32, ClusterName)>,
     facts: Facts,
     listed: HashSet<HubKind>,
+    /// Where Secrets of the hub are followed.
+    followed: secrets::Followed,
     /// What is there on the hub and can't be read.
     unreadable: unreadable::Register,
     workloads: HashMap<WorkloadKey, Arc<TenantWorkload>>,
@@ -166,6 +171,7 @@ impl Brain {
             gone: HashSet::new(),
             facts: Facts::default(),
             listed: HashSet::new(),
+            followed: secrets::Followed::default(),
             unreadable: unreadable::Register::default(),
             workloads: HashMap::new(),
             assignments: HashMap::new(),

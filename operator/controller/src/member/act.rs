@@ -4,7 +4,7 @@ use domicile_core::{
     manifests::{Kind, ObjectRef},
     observed::ObjectView,
     orders::object,
-    render::set,
+    render::{digest_of_copy, set},
 };
 use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
@@ -23,6 +23,7 @@ use super::{
     verify::resource,
     watch::read_labels,
 };
+use crate::hub::secrets;
 
 /// How long a job goes on. What is left then is derived anew: who may have what could have changed meanwhile.
 const JOB_MAX: Duration = Duration::from_secs(30);
@@ -274,6 +275,13 @@ async fn with_secret(
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace.as_str());
     let found = timely("the hub", async { api.get_opt(&object.name).await }).await?;
     let found = found.ok_or_else(|| MemberError::SecretMissing(object.name.to_string()))?;
+    // The digest is that of what is copied, whatever version a watch has shown last.
+    let annotations = body.pointer_mut("/metadata/annotations");
+    if let Some(annotation) = annotations.and_then(|all| all.get_mut(keys::APPLIED_ANNOTATION))
+        && let Some(digest) = annotation.as_str().and_then(|text| u64::from_str_radix(text, 16).ok())
+    {
+        *annotation = json!(format!("{:016x}", digest_of_copy(digest, secrets::version(&found.metadata))));
+    }
     set(&mut body, &["type"], json!(found.type_));
     set(&mut body, &["data"], json!(found.data));
     Ok(body)

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::{Change, Engine, upkeep::stale_from};
 use crate::{
     facts::{AssignmentFact, Brakes, ClusterFact, MigrationFact, RelocationFact, SiteFact, WorkloadFact},
+    manifests::{Kind, ObjectRef},
     world::ClusterId,
 };
 
@@ -41,6 +42,7 @@ impl Engine {
                 set(&mut self.world.labelled, name.clone(), label);
                 self.reclassify(&BTreeSet::from([name]));
             }
+            Change::Secret(namespace, name, version) => self.apply_secret(&namespace, name, version),
             Change::Relocation(name, object) => self.apply_relocation(&name, object.as_deref()),
             Change::Installation(spec) => {
                 let spec = spec.unwrap_or_default();
@@ -267,6 +269,24 @@ impl Engine {
             self.world.tenants.insert(name, spec.into());
         }
         self.reclassify(&touched);
+    }
+
+    fn apply_secret(&mut self, namespace: &NamespaceName, name: String, version: Option<u64>) {
+        let there = self.world.secrets.entry(namespace.clone()).or_default();
+        if there.get(&name).copied() == version {
+            return;
+        }
+        let object = ObjectRef { kind: Kind::SECRET, name: name.as_str().into() };
+        set(there, name, version);
+        if there.is_empty() {
+            self.world.secrets.remove(namespace);
+        }
+        let copies = |key: &&WorkloadKey| {
+            let manifests = self.world.workloads.get(key).and_then(|w| w.manifests.as_ref().ok());
+            manifests.is_some_and(|m| m.objects.iter().any(|other| other.object == object))
+        };
+        let concerned = self.in_namespace.get(namespace).into_iter().flatten().filter(copies);
+        self.dirty.extend(concerned.cloned());
     }
 
     /// Puts the workloads of these namespaces into their classes anew.

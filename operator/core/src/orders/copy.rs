@@ -86,8 +86,10 @@ impl Desk<'_> {
     pub(super) fn differing(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> Vec<ObjectRef> {
         let Some(target) = self.target(copy, seat, mode) else { return Vec::new() };
         let view = self.view(copy.key, seat);
+        let secrets = self.world.secrets.get(&copy.key.namespace);
         let differs = |object: &&crate::manifests::ObjectFact| {
-            view.get(&object.object).is_none_or(|seen| seen.digest != target.digest(object))
+            let version = secrets.and_then(|there| there.get(&*object.object.name)).copied();
+            view.get(&object.object).is_none_or(|seen| !target.is_applied(object, seen, version))
         };
         copy.manifests.objects.iter().filter(differs).map(|object| object.object.clone()).collect()
     }

@@ -22,6 +22,8 @@ mod relocating;
 #[cfg(test)]
 mod seats;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stopping;
