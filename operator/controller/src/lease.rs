@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
@@ -31,7 +31,14 @@ pub(crate) struct Held {
     duration: Duration,
     identity: String,
     tenure: Tenure,
+    /// The last renewal that is known to be written and those after it whose answer was lost, each with when it began.
+    asked: Vec<(MicroTime, Instant)>,
 }
+
+/// Another replica writes now.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease was taken by {0:?}")]
+struct Taken(String);
 
 /// Until when writing is ours, by our own clock.
 ///
@@ -95,6 +102,7 @@ impl Candidate {
                         duration,
                         identity,
                         tenure: Tenure(Arc::new(Mutex::new(until))),
+                        asked: Vec::new(),
                     };
                 }
                 Ok(None) => {}
@@ -172,20 +180,21 @@ impl Held {
     /// Always, in the end: the process must then stop writing at once.
     pub(crate) async fn keep(mut self) -> anyhow::Result<()> {
         let mut last = Instant::now();
+        let mut next = last + self.duration / 5;
         loop {
-            tokio::time::sleep(self.duration / 5).await;
-            let deadline = self.duration * 2 / 3;
-            // From before the request: whoever watches sees the renewal later than that.
+            tokio::time::sleep_until(next).await;
             let begun = Instant::now();
-            match self.renew().await {
-                Ok(()) => {
-                    last = begun;
-                    self.tenure.extend(begun + self.duration * 4 / 5);
+            next = begun + self.duration / 5;
+            match self.renew(begun).await {
+                Ok(since) => {
+                    last = last.max(since);
+                    self.tenure.extend(last + self.duration * 4 / 5);
+                    if since < begun {
+                        next = Instant::now();
+                    }
                 }
-                Err(error) if is_conflict(&error) && !self.is_still_ours().await => {
-                    bail!("the lease was taken by another replica")
-                }
-                Err(error) if last.elapsed() > deadline => {
+                Err(error) if error.is::<Taken>() => return Err(error),
+                Err(error) if last.elapsed() > self.duration * 2 / 3 => {
                     return Err(error).context("the lease could not be renewed in time");
                 }
                 Err(error) => {
@@ -195,27 +204,41 @@ impl Held {
         }
     }
 
-    /// After a conflict: a renewal whose answer was lost is ours all the same.
-    async fn is_still_ours(&mut self) -> bool {
-        let Ok(Some(lease)) = within(self.duration / 5, self.api.get_opt(LEASE_NAME)).await else {
-            return false;
-        };
-        let ours =
-            lease.spec.as_ref().and_then(|s| s.holder_identity.as_deref()) == Some(self.identity.as_str());
-        self.lease = lease;
-        ours
-    }
-
-    async fn renew(&mut self) -> anyhow::Result<()> {
+    /// Renews. Answers from when on that counts: from before the request, since whoever watches sees the renewal later.
+    async fn renew(&mut self, begun: Instant) -> anyhow::Result<Instant> {
         let mut next = self.lease.clone();
+        let now = jiff::Timestamp::now();
+        // As precise as it is when it is read again.
+        let now = MicroTime(jiff::Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now));
         if let Some(spec) = &mut next.spec {
-            spec.renew_time = Some(MicroTime(jiff::Timestamp::now()));
+            spec.renew_time = Some(now.clone());
         }
         next.metadata.managed_fields = None;
+        self.asked.push((now.clone(), begun));
         let params = PostParams::default();
         let replaced = self.api.replace(LEASE_NAME, &params, &next);
-        self.lease = within(self.duration / 5, replaced).await?;
-        Ok(())
+        match within(self.duration / 5, replaced).await {
+            Ok(lease) => {
+                self.lease = lease;
+                self.asked = vec![(now, begun)];
+                Ok(begun)
+            }
+            Err(error) if is_conflict(&error) => self.find_renewal().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// After a conflict: a renewal whose answer was lost counts, if it is what was written.
+    async fn find_renewal(&mut self) -> anyhow::Result<Instant> {
+        let found = within(self.duration / 5, self.api.get(LEASE_NAME)).await?;
+        let spec = found.spec.clone().unwrap_or_default();
+        let holder = spec.holder_identity.unwrap_or_default();
+        if holder != self.identity {
+            return Err(Taken(holder).into());
+        }
+        self.lease = found;
+        let ours = self.asked.iter().find(|(asked, _)| Some(asked) == spec.renew_time.as_ref());
+        ours.map(|(_, begun)| *begun).context("somebody else has written the lease in our name")
     }
 
     /// Lets another replica take over at once.
@@ -237,4 +260,100 @@ fn is_conflict(error: &anyhow::Error) -> bool {
 
 async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, kube::Error>>) -> anyhow::Result<T> {
     Ok(tokio::time::timeout(limit, call).await.context("no answer in time")??)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, Response, StatusCode};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const LASTS: Duration = Duration::from_secs(3);
+
+    /// An API server with one lease. What `late` says of a write, by its number, is written and not answered.
+    fn server(
+        lease: Lease,
+        late: impl Fn(usize) -> bool + Send + Sync + 'static,
+    ) -> (Client, Arc<Mutex<Lease>>) {
+        let stored = Arc::new(Mutex::new(lease));
+        let (state, late, writes) = (stored.clone(), Arc::new(late), Arc::new(Mutex::new(0_usize)));
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let (state, late, writes) = (state.clone(), late.clone(), writes.clone());
+            async move {
+                if request.method() == Method::GET {
+                    return Ok::<_, tower::BoxError>(answer(StatusCode::OK, &json!(*state.lock().unwrap())));
+                }
+                let body = request.into_body().collect_bytes().await?;
+                let next: Lease = serde_json::from_slice(&body)?;
+                let written = {
+                    let mut state = state.lock().unwrap();
+                    if next.metadata.resource_version != state.metadata.resource_version {
+                        let conflict = json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "Conflict", "message": "modified"});
+                        return Ok(answer(StatusCode::CONFLICT, &conflict));
+                    }
+                    *state = next;
+                    let mut count = writes.lock().unwrap();
+                    *count += 1;
+                    state.metadata.resource_version = Some(count.to_string());
+                    (*count, json!(*state))
+                };
+                if late(written.0) {
+                    std::future::pending::<()>().await;
+                }
+                Ok(answer(StatusCode::OK, &written.1))
+            }
+        });
+        (Client::new(service, "default"), stored)
+    }
+
+    fn answer(code: StatusCode, body: &Value) -> Response<Body> {
+        Response::builder().status(code).body(Body::from(body.to_string().into_bytes())).unwrap()
+    }
+
+    fn held(late: impl Fn(usize) -> bool + Send + Sync + 'static) -> (Held, Arc<Mutex<Lease>>) {
+        let lease: Lease = serde_json::from_value(json!({
+            "metadata": {"name": LEASE_NAME, "namespace": "domicile", "resourceVersion": "0"},
+            "spec": {"holderIdentity": "one"},
+        }))
+        .unwrap();
+        let (client, stored) = server(lease.clone(), late);
+        let held = Held {
+            api: Api::namespaced(client, "domicile"),
+            lease,
+            duration: LASTS,
+            identity: "one".to_owned(),
+            tenure: Tenure(Arc::new(Mutex::new(Instant::now() + LASTS))),
+            asked: Vec::new(),
+        };
+        (held, stored)
+    }
+
+    #[tokio::test]
+    async fn a_renewal_whose_answer_is_lost_counts() {
+        let (held, _) = held(|write| !write.is_multiple_of(3));
+        let tenure = held.tenure();
+        let ended = tokio::time::timeout(LASTS * 2, held.keep()).await;
+        assert!(ended.is_err(), "it ended: {ended:?}");
+        assert!(tenure.is_held());
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_somebody_has_annotated_is_ours_as_before() {
+        let (held, stored) = held(|_| false);
+        stored.lock().unwrap().metadata.resource_version = Some("annotated".to_owned());
+        assert!(tokio::time::timeout(LASTS * 2, held.keep()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_another_has_taken_is_let_go_at_once() {
+        let (held, stored) = held(|_| false);
+        {
+            let mut lease = stored.lock().unwrap();
+            lease.metadata.resource_version = Some("taken".to_owned());
+            lease.spec.as_mut().unwrap().holder_identity = Some("two".to_owned());
+        }
+        let error = held.keep().await.unwrap_err();
+        assert_eq!(error.to_string(), "the lease was taken by \"two\"");
+    }
 }
