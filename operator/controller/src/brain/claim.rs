@@ -34,15 +34,25 @@ impl Claim {
 
     /// The condition, which keeps the time of the one before if that said the same.
     pub(super) fn merge(&self, before: &[Condition], generation: Option<i64>, now: Timestamp) -> Condition {
-        let since = condition_of(before, self.kind).filter(|c| c.status == self.status);
-        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Condition {
-            type_: self.kind.to_owned(),
-            status: self.status.to_owned(),
-            reason: self.reason.to_owned(),
-            message: shorten(&self.message),
-            observed_generation: generation,
-            last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
-        }
+        merged(before, self.kind, (self.status, self.reason, &self.message), (generation, now))
+    }
+}
+
+/// A condition of this type, which keeps the time of the one before if that said the same.
+pub(super) fn merged(
+    before: &[Condition],
+    kind: &str,
+    (status, reason, message): (&str, &str, &str),
+    (generation, now): (Option<i64>, Timestamp),
+) -> Condition {
+    let since = condition_of(before, kind).filter(|c| c.status == status);
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: shorten(message),
+        observed_generation: generation,
+        last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
     }
 }

@@ -6,17 +6,13 @@ use domicile_core::{
     Change,
     manifests::{Kind, ObjectRef},
     observed::ObjectView,
-    text::shorten,
 };
-use domicile_crds::{
-    Amounts, ClusterName, MemberCluster, MemberClusterStatus, WorkloadKey, condition_of, keys::condition,
-};
+use domicile_crds::{Amounts, ClusterName, MemberCluster, MemberClusterStatus, WorkloadKey, keys::condition};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use tokio::task::AbortHandle;
 
-use super::{Brain, Done, Input, identity};
+use super::{Brain, Done, Input, claim::merged, identity};
 use crate::{
     hub::write::apply_status,
     member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject},
@@ -362,15 +358,7 @@ fn member_status(
             next.kinds_not_served.clone_from(&inventory.kinds_not_served);
         }
     }
-    let since = condition_of(&old.conditions, condition::READY).filter(|c| c.status == status);
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    next.conditions = vec![Condition {
-        type_: condition::READY.to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
-        message: shorten(message),
-        observed_generation: generation,
-        last_transition_time: since.map_or(Time(now), |c| c.last_transition_time.clone()),
-    }];
+    let claim = (status, reason, message);
+    next.conditions = vec![merged(&old.conditions, condition::READY, claim, (generation, now))];
     next
 }
