@@ -72,11 +72,13 @@ pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) ->
 }
 
 fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Write], cpu: f64) -> Vec<Figure> {
-    let is_campaign = |write: &&Write| write.request.contains("relocations");
-    let campaigns: u64 = writes.iter().filter(is_campaign).map(|write| write.count).sum();
+    // The decision itself, what is said of the facts that it is about, and the campaign.
+    let cause = ["decisions", "hostingproviders", "relocations"];
+    let is_cause = |write: &&Write| cause.iter().any(|kind| write.request.contains(kind));
+    let causes: u64 = writes.iter().filter(is_cause).map(|write| write.count).sum();
     #[expect(clippy::cast_precision_loss, reason = "there are some thousands")]
     let (hub, members) = (
-        per((total(writes, "hub") - campaigns) as f64, count + SLOW),
+        per((total(writes, "hub") - causes) as f64, count + SLOW),
         per(total(writes, "members") as f64, count + SLOW),
     );
     let (mut ready, mut gone) = (
@@ -90,7 +92,7 @@ fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Write], cpu: f64) 
     vec![
         ready,
         gone,
-        Figure::less("hub writes, campaigns aside", hub, "per move")
+        Figure::less("hub writes, decision and campaign aside", hub, "per move")
             .goal(4.0)
             .peer(peer::EVACUATED_HUB_WRITES),
         Figure::less("member writes", members, "per move"),
