@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::manifests::ObjectRef;
-use domicile_crds::{ClusterName, WorkloadKey};
+use domicile_crds::{ClusterName, Migration, MigrationStep, WorkloadKey};
 use jiff::SignedDuration;
 
 use super::{super::world, Sim, cluster};
@@ -39,7 +39,13 @@ impl Sim {
         }
         for (name, member) in &self.members {
             for ((key, ordinal, _), there) in member {
-                let known = self.assignments.contains_key(key);
+                let at = |m: &Migration| [&m.spec.from, &m.spec.to].contains(&name);
+                let moving = self.migrations.iter().any(|((other, _), m)| {
+                    let ended = m.status.as_ref().and_then(|s| s.step).is_some_and(MigrationStep::is_final);
+                    other == key && m.spec.seat == *ordinal && !ended && at(m)
+                });
+                let seats = self.assignments.get(key).map_or(&[][..], |a| a.spec.seats.as_slice());
+                let known = moving || seats.iter().any(|s| s.ordinal == *ordinal && s.cluster == *name);
                 if !known {
                     self.fail(&format!(
                         "{key}/{ordinal} is on {name} since {} without a record",
