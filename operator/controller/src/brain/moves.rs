@@ -173,16 +173,17 @@ fn conditions(
     claims.iter().map(|claim| claim.merge(before, migration.metadata.generation, now)).collect()
 }
 
-/// Why a person must act, if so.
+/// Why a person must act, if so. Nothing is wrong where a tenant hasn't answered: the copy may be where it is.
 fn must_act(wait: &Wait) -> Option<&'static str> {
     match wait {
-        Wait::Answer | Wait::OtherPlan => Some("AnswerWanted"),
         Wait::Paused(_) => Some("Paused"),
         Wait::Unreachable(_) => Some("MemberUnreachable"),
         Wait::Frozen(_) => Some("Frozen"),
         Wait::SiteMissing(_) => Some("SiteMissing"),
         Wait::Closed(_) => Some("TargetClosed"),
-        Wait::Denied
+        Wait::Answer
+        | Wait::OtherPlan
+        | Wait::Denied
         | Wait::Aborted(_)
         | Wait::Window(_)
         | Wait::Budget(_)
@@ -195,8 +196,11 @@ fn must_act(wait: &Wait) -> Option<&'static str> {
 
 /// Whether a person would want to know what is waited for, since it takes as long as somebody takes.
 pub(super) fn waits_for_somebody(wait: &Wait) -> bool {
-    must_act(wait).is_some()
-        || matches!(wait, Wait::Denied | Wait::Aborted(_) | Wait::Window(_) | Wait::Retry(_))
+    let waits_for_time_or_tenant = matches!(
+        wait,
+        Wait::Answer | Wait::OtherPlan | Wait::Denied | Wait::Aborted(_) | Wait::Window(_) | Wait::Retry(_)
+    );
+    waits_for_time_or_tenant || must_act(wait).is_some()
 }
 
 #[cfg(test)]
@@ -228,11 +232,7 @@ mod tests {
         let (early, late) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(60).unwrap());
         let away = Wait::Unreachable(ClusterName::new("ams-1").unwrap());
         let cases = [
-            (
-                MigrationStep::Waiting,
-                Some(Wait::Answer),
-                ["Ready=False Waiting", "Stalled=True AnswerWanted"],
-            ),
+            (MigrationStep::Waiting, Some(Wait::Answer), ["Ready=False Waiting", "Stalled=False Waiting"]),
             (MigrationStep::Switched, Some(away), ["Ready=False Switched", "Stalled=True MemberUnreachable"]),
             (
                 MigrationStep::Waiting,
