@@ -11,6 +11,7 @@ use domicile_core::{
     Horizon, World,
     countries::set_contains,
     decisions::{DecisionFact, Effect},
+    world::Homeless,
 };
 use domicile_crds::{
     COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus, Guarded,
@@ -233,6 +234,11 @@ fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
                 let message = format!("namespace {namespace} belongs to Tenant/{owner}");
                 return vec![Claim::ready(false, "NamespaceTaken", message)];
             }
+            // It is being made, or nothing can be made on the hub: time tells.
+            Err(why @ Homeless::NotSeen) => {
+                let message = format!("namespace {namespace}: {why}");
+                return vec![Claim::new(condition::READY, "Unknown", "NamespaceMissing", message)];
+            }
             Err(why) => {
                 return vec![Claim::ready(false, "NamespaceTaken", format!("namespace {namespace}: {why}"))];
             }
@@ -259,4 +265,35 @@ fn unreadable(object: &Decision, error: &str, strictest: &[Claim]) -> Vec<Claim>
     let message = format!("it can't be read, and counts as {:?} for {about}: {error}", spec.decision);
     let in_force = strictest.iter().filter(|claim| claim.kind == condition::IN_FORCE).cloned();
     [Claim::ready(false, "Unreadable", message)].into_iter().chain(in_force).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domicile_core::{Change, Engine};
+    use domicile_crds::NamespaceName;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_was_not_seen_yet_is_not_said_to_be_taken() {
+        let shop: Tenant = serde_json::from_value(json!({
+            "metadata": {"name": "shop"},
+            "spec": {"namespaces": ["shop"], "residency": {"allowed": [{"country": "NL"}]}},
+        }))
+        .unwrap();
+        let (name, namespace) = (TenantName::new("shop").unwrap(), NamespaceName::new("shop").unwrap());
+        let now = Timestamp::UNIX_EPOCH;
+        let mut engine = Engine::default();
+        let said = |engine: &Engine| {
+            let ready = tenant(engine.world(), &shop)[0].merge(&[], None, now);
+            (ready.status, ready.reason)
+        };
+        engine.apply(Change::Tenant(name.clone(), Some(Box::new(shop.spec.clone()))), now);
+        assert_eq!(said(&engine), ("Unknown".to_owned(), "NamespaceMissing".to_owned()));
+        engine.apply(Change::Namespace(namespace.clone(), Some(None)), now);
+        assert_eq!(said(&engine), ("False".to_owned(), "NamespaceTaken".to_owned()));
+        engine.apply(Change::Namespace(namespace, Some(Some(name))), now);
+        assert_eq!(said(&engine), ("True".to_owned(), "Used".to_owned()));
+    }
 }
