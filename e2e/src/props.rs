@@ -111,6 +111,19 @@ pub fn deployment(name: &str, version: &str) -> Value {
     })
 }
 
+/// A StatefulSet that doesn't say how many replicas it has, with a claim `data-NAME-0` for the first.
+#[must_use]
+pub fn stateful_set(name: &str) -> Value {
+    let storage = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name},
+        "spec": {
+            "serviceName": name, "selector": {"matchLabels": {"app": name}}, "template": pod_template(name, "1"),
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": storage}],
+        },
+    })
+}
+
 /// Pods with one container, labelled `app=NAME`.
 #[must_use]
 pub fn pod_template(name: &str, version: &str) -> Value {

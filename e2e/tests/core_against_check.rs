@@ -245,7 +245,7 @@ fn against(both: &Both, verdict: &Verdict, seat: &SeatVerdict) -> Vec<Forbidden>
                 let leaving = left.spec.seats.iter_mut().find(|s| s.ordinal == other.ordinal).unwrap();
                 leaving.phase = SeatPhase::Leaving;
             }
-            let what = What::Remove { objects: &[], because: Removal::SeatDropped };
+            let what = What::Remove { objects: &[], keeps_claims: true, because: Removal::SeatDropped };
             let mut objections = both.objections(key, at, Some(&left), what);
             // The others may not have their places yet.
             objections.retain(|fact| !matches!(fact, Forbidden::SeatStillWanted { .. }));

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use domicile_e2e::{
     fleet::wait::eventually,
-    props::{claim, config_map, decision, deployment, list, place, tenant, workload},
+    props::{claim, config_map, decision, deployment, list, place, stateful_set, tenant, with, workload},
     sight::{domicile, look, managed, tenants},
     stage::{PATIENCE, Stage},
 };
@@ -51,7 +51,7 @@ async fn event(stage: &Stage, name: &str, reason: &str) -> anyhow::Result<String
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_goes_and_nothing_else() -> anyhow::Result<()> {
-    let members = [(NL, Stage::member_options(NL).volumes(4)), (DE, Stage::member_options(DE))];
+    let members = [(NL, Stage::member_options(NL).volumes(8)), (DE, Stage::member_options(DE))];
     let stage = members_like(&members, true).await?;
     claims(&stage).await?;
     made_again(&stage).await?;
@@ -70,24 +70,43 @@ async fn claims(stage: &Stage) -> anyhow::Result<()> {
             json!([{"name": "data", "persistentVolumeClaim": {"claimName": name}}]);
         deployment
     };
-    let keeps = workload("acme", "keeps", &[claim("keeps"), mounting("keeps")], only("NL"));
+    let manifests = |name: &str| [claim(name), mounting(name), stateful_set(&format!("{name}-db"))];
+    let keeps = workload("acme", "keeps", &manifests("keeps"), only("NL"));
     let mut more = only("NL");
     more["onDelete"] = json!("Remove");
-    let erases = workload("acme", "erases", &[claim("erases"), mounting("erases")], more);
+    let erases = workload("acme", "erases", &manifests("erases"), more);
     stage.apply(&list(&[keeps, erases])).await?;
     for name in ["keeps", "erases"] {
         stage.wait_on(("acme", name), &[NL]).await?;
+    }
+    // What a set has left of a larger past goes, too; what only has a like name, or is kept for another, doesn't.
+    let of = |name: &str, labels: Value| with(claim(name), json!({"metadata": {"labels": labels}}));
+    let claims = list(&[
+        of("data-erases-db-1", json!({"app": "erases-db"})),
+        of("data-erases-db-2", json!({"app": "other"})),
+        of("data-erases-db-3", json!({"app": "erases-db", "domicile.dev/retained": "other"})),
+    ]);
+    nl.kubectl(["-n", "acme", "apply", "-f", "-"]).stdin(claims).text().await?;
+    for name in ["keeps", "erases"] {
         delete(stage, name).await?;
     }
-    stage.leaves(NL, "acme/Deployment/keeps").await?;
-    stage.leaves(NL, "acme/Deployment/erases").await?;
-    stage.leaves(NL, "acme/PersistentVolumeClaim/erases").await?;
-    record_goes(stage, "keeps").await?;
-    record_goes(stage, "erases").await?;
-    let kept = look(nl, &tenants("acme/PersistentVolumeClaim/keeps")?).await?.context("the claim is gone")?;
+    for name in ["keeps", "erases"] {
+        stage.leaves(NL, &format!("acme/Deployment/{name}")).await?;
+        stage.leaves(NL, &format!("acme/StatefulSet/{name}-db")).await?;
+        record_goes(stage, name).await?;
+    }
+    for gone in ["erases", "data-erases-db-0", "data-erases-db-1"] {
+        stage.leaves(NL, &format!("acme/PersistentVolumeClaim/{gone}")).await?;
+    }
+    for kept in ["keeps", "data-keeps-db-0", "data-erases-db-2", "data-erases-db-3"] {
+        let path = tenants(&format!("acme/PersistentVolumeClaim/{kept}"))?;
+        let kept = look(nl, &path).await?.with_context(|| format!("{kept} is gone"))?;
+        assert!(kept["metadata"]["deletionTimestamp"].is_null(), "{kept}");
+        assert_ne!(kept["metadata"]["labels"]["domicile.dev/workload"], "erases", "{kept}");
+    }
+    let kept = look(nl, &tenants("acme/PersistentVolumeClaim/keeps")?).await?.unwrap_or_default();
     assert_eq!(kept["metadata"]["labels"]["domicile.dev/retained"], "keeps");
     assert!(kept["metadata"]["labels"]["domicile.dev/workload"].is_null());
-    assert!(kept["metadata"]["deletionTimestamp"].is_null());
     Ok(())
 }
 

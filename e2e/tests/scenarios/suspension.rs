@@ -1,7 +1,7 @@
 //! A suspension stops what runs, whatever its owner writes, and takes no data along; lifted, all runs as before.
 
 use domicile_e2e::{
-    props::{cron_job, decision, deployment, pod_template, workload},
+    props::{cron_job, decision, deployment, stateful_set, workload},
     sight::{look, tenants},
     stage::Stage,
 };
@@ -11,18 +11,6 @@ use crate::set::{NL, only, two_members};
 
 const HALTED: &str = "/metadata/annotations/domicile.dev~1halted";
 const POLICY: &str = "/spec/persistentVolumeClaimRetentionPolicy";
-
-/// A StatefulSet that doesn't say how many replicas it has, with a claim for each.
-fn stateful_set(name: &str) -> Value {
-    let storage = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-    json!({
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name},
-        "spec": {
-            "serviceName": name, "selector": {"matchLabels": {"app": name}}, "template": pod_template(name, "1"),
-            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": storage}],
-        },
-    })
-}
 
 fn number(found: &Value, path: &str) -> Option<i64> {
     found.pointer(path).and_then(Value::as_i64)

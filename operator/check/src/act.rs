@@ -75,6 +75,8 @@ pub enum What<'a> {
     Remove {
         /// What is to be removed.
         objects: &'a [InventoryItem],
+        /// The claims stay that templates of StatefulSets among these have made.
+        keeps_claims: bool,
         /// Why.
         because: Removal<'a>,
     },

@@ -50,7 +50,9 @@ pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Vio
         What::Apply { objects, from } => apply(&candidate, act, objects, from),
         What::CopySecret { name } => copy_secret(&candidate, act, name),
         What::ScaleToZero { objects, because } => scale_to_zero(&candidate, act, objects, because),
-        What::Remove { objects, because } => removal::remove(&candidate, act, objects, because),
+        What::Remove { objects, keeps_claims, because } => {
+            removal::remove(&candidate, act, (objects, keeps_claims), because)
+        }
     });
     let mut violations: Vec<Violation> = Vec::new();
     for fact in found {

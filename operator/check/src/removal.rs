@@ -26,7 +26,7 @@ pub(crate) fn kept_in_place(candidate: &Candidate<'_>) -> Vec<Forbidden> {
 pub(crate) fn remove(
     candidate: &Candidate<'_>,
     act: &Act<'_>,
-    objects: &[InventoryItem],
+    (objects, keeps_claims): (&[InventoryItem], bool),
     because: Removal<'_>,
 ) -> Vec<Forbidden> {
     let mut found = kept_in_place(candidate);
@@ -51,17 +51,28 @@ pub(crate) fn remove(
         }
         Removal::SeatDropped => {
             found.extend(seat_dropped(act));
-            act.workload.and_then(|w| w.spec.on_delete)
+            None
         }
     };
-    let is_claim = |item: &&InventoryItem| item.kind == "PersistentVolumeClaim";
     if on_delete != Some(OnDelete::Remove) {
-        let object = || candidate.member_object();
-        let claim = objects.iter().find(is_claim);
-        found.extend(claim.map(|c| Forbidden::VolumeRemoved { object: object(), volume: item_label(c) }));
+        found.extend(claims_among(candidate, objects, keeps_claims));
         found.extend(volumes_taken_along(candidate, act, objects));
     }
     found
+}
+
+/// Claims that would be deleted: those among the objects, and those that StatefulSets among them have made.
+fn claims_among(
+    candidate: &Candidate<'_>,
+    objects: &[InventoryItem],
+    keeps_claims: bool,
+) -> Option<Forbidden> {
+    let volume = objects.iter().find_map(|item| match item.kind.as_str() {
+        "PersistentVolumeClaim" => Some(item_label(item)),
+        "StatefulSet" if !keeps_claims => Some(claims_of(item)),
+        _ => None,
+    })?;
+    Some(Forbidden::VolumeRemoved { object: candidate.member_object(), volume })
 }
 
 /// A StatefulSet that says so takes its volumes along when it is scaled down or removed.
@@ -71,8 +82,11 @@ pub(crate) fn volumes_taken_along(
     objects: &[InventoryItem],
 ) -> Option<Forbidden> {
     let set = act.seen.iter().find(|seen| seen.deletes_claims && objects.contains(&seen.item))?;
-    let volume = format!("the claims of {}", item_label(&set.item));
-    Some(Forbidden::VolumeRemoved { object: candidate.member_object(), volume })
+    Some(Forbidden::VolumeRemoved { object: candidate.member_object(), volume: claims_of(&set.item) })
+}
+
+fn claims_of(set: &InventoryItem) -> String {
+    format!("the claims of {}", item_label(set))
 }
 
 /// The record says that the copy has left this cluster, and is on `remains` if that is given.

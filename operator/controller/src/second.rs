@@ -210,7 +210,8 @@ impl Case<'_> {
             orders::Removal::SeatDropped => Removal::SeatDropped,
             orders::Removal::Pruned => Removal::Pruned { ready_generation: generation },
         };
-        self.ask(&remove.cluster, What::Remove { objects: &objects, because })
+        let keeps_claims = remove.retain_claims;
+        self.ask(&remove.cluster, What::Remove { objects: &objects, keeps_claims, because })
     }
 
     /// What was seen ready of a seat where it is now.

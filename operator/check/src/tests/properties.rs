@@ -153,8 +153,8 @@ fn acts(world: &World) -> Vec<(&'static str, String)> {
     draining.member("bru-1", "be-bru", json!({"spec": {"scheduling": "Draining"}}));
     let ready = web();
     let replacement = Replacement { cluster: &target, generation: 1, ready: &ready, verified_at: world.now };
-    let moved = What::Remove { objects: &ready, because: Removal::Moved(replacement) };
-    let dropped = What::Remove { objects: &ready, because: Removal::SeatDropped };
+    let moved = What::Remove { objects: &ready, keeps_claims: true, because: Removal::Moved(replacement) };
+    let dropped = What::Remove { objects: &ready, keeps_claims: true, because: Removal::SeatDropped };
     let mut fewer = with(&[("ams-1", "Leaving"), ("bru-1", "Active")]);
     fewer.workload.as_mut().unwrap().spec.clusters.count = 1;
     let objects = &world.workload.as_ref().unwrap().spec.manifests;

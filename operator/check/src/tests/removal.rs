@@ -30,7 +30,7 @@ fn dropped() -> World {
 }
 
 fn remove(world: &World, objects: &[InventoryItem], because: Removal<'_>) -> String {
-    world.verdict("ams-1", What::Remove { objects, because })
+    world.verdict("ams-1", What::Remove { objects, keeps_claims: true, because })
 }
 
 fn remove_moved(world: &World) -> String {
@@ -232,8 +232,36 @@ fn claims_go_only_with_a_workload_that_says_so() {
         assert_eq!(remove(&gone, &claims, Removal::WorkloadDeleted), wanted);
         let mut fewer = dropped();
         fewer.workload.as_mut().unwrap().spec.on_delete = on_delete;
-        assert_eq!(remove(&fewer, &claims, Removal::SeatDropped), wanted);
+        assert_eq!(remove(&fewer, &claims, Removal::SeatDropped), "VolumeRemoved", "it wasn't deleted");
     }
+}
+
+#[test]
+fn claims_that_a_set_has_made_go_only_with_a_workload_that_says_so() {
+    let set = [item("apps/v1", "StatefulSet", "db")];
+    let remove = |world: &World, because| {
+        world.verdict("ams-1", What::Remove { objects: &set, keeps_claims: false, because })
+    };
+    let say = |on_delete| {
+        let mut world = deleted();
+        world.assignment.as_mut().unwrap().spec.on_delete = on_delete;
+        world
+    };
+    assert_eq!(remove(&say(Some(OnDelete::Remove)), Removal::WorkloadDeleted), "");
+    for on_delete in [None, Some(OnDelete::Retain)] {
+        assert_eq!(remove(&say(on_delete), Removal::WorkloadDeleted), "VolumeRemoved");
+    }
+    for verdict in ["Frozen", "Suspended"] {
+        let mut kept = say(Some(OnDelete::Remove));
+        kept.decide("d", "Site/nl-ams", verdict, json!({}));
+        assert_eq!(remove(&kept, Removal::WorkloadDeleted), format!("Approval{verdict}"));
+    }
+    let mut fewer = dropped();
+    fewer.workload.as_mut().unwrap().spec.on_delete = Some(OnDelete::Remove);
+    assert_eq!(remove(&fewer, Removal::SeatDropped), "VolumeRemoved");
+    let source = cluster("bru-1");
+    assert_eq!(remove(&moved(), Removal::RolledBack { source: &source }), "VolumeRemoved");
+    assert_eq!(remove(&World::placed(), Removal::Pruned { ready_generation: 1 }), "VolumeRemoved");
 }
 
 #[test]

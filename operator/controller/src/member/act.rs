@@ -68,7 +68,7 @@ pub(crate) struct RemoveJob {
     pub(crate) epoch: i64,
     /// What.
     pub(crate) objects: Vec<InventoryItem>,
-    /// Claims are kept and labelled.
+    /// Claims are kept and labelled. Else those go, too, that the templates of StatefulSets have made.
     pub(crate) retain_claims: bool,
 }
 
@@ -149,7 +149,9 @@ impl Member {
         Ok((view, there.generation.unwrap_or_default()))
     }
 
-    /// Removes objects, last applied first. Answers how many are still there, being deleted.
+    /// Removes objects, last applied first. Answers how many are still there, being deleted. When none is, every claim that
+    /// goes with a StatefulSet was told to go and has no pod of that set: it may be there for another moment, or as long as
+    /// a pod of somebody else uses it.
     ///
     /// # Errors
     ///
@@ -186,11 +188,36 @@ impl Member {
             }
             let Some(found) = self.find(&api, object, &job.workload).await? else { continue };
             self.is_no_newer(object, &found, job.epoch)?;
-            let keeps = job.retain_claims && has_claims(object.kind);
-            let ready = !keeps || self.releases_claims(&client, &job.namespace, &found).await?;
-            left += usize::from(!ready || self.remove_one(&api, object, found).await?);
+            left += if has_claims(object.kind) {
+                self.remove_set(&client, &job, (object, found)).await?
+            } else {
+                usize::from(self.remove_one(&api, object, found).await?)
+            };
         }
         Ok(left)
+    }
+
+    /// Removes a StatefulSet as it was found, and the claims that it has made unless they are kept. Answers how many are
+    /// still there.
+    ///
+    /// The claims go first: as long as the set is there they can be named, whenever we are interrupted.
+    async fn remove_set(
+        &self,
+        client: &Client,
+        job: &RemoveJob,
+        (object, found): (&ObjectRef, DynamicObject),
+    ) -> Result<usize, MemberError> {
+        let sets = api(client, &job.namespace, object.kind);
+        if job.retain_claims {
+            let ready = self.releases_claims(client, &job.namespace, &found).await?;
+            return Ok(usize::from(!ready || self.remove_one(&sets, object, found).await?));
+        }
+        let Some(set) = self.whole_set(client, &job.namespace, &found).await? else { return Ok(1) };
+        let whose = (&job.namespace, job.workload.as_str());
+        self.remove_claims(client, whose, &set).await?;
+        let there = self.remove_one(&sets, object, found).await?;
+        // Its controller may have made another for a pod that was to come, before the set was being deleted.
+        Ok(usize::from(there) + self.remove_claims(client, whose, &set).await?)
     }
 
     /// What carries a newer epoch isn't the copy that goes.
@@ -203,7 +230,7 @@ impl Member {
     }
 
     /// Removes one object as it was found. Answers whether it is still there.
-    async fn remove_one(
+    pub(super) async fn remove_one(
         &self,
         api: &Api<DynamicObject>,
         object: &ObjectRef,

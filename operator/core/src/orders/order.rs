@@ -117,7 +117,7 @@ pub struct Remove {
     pub ordinal: i32,
     /// Which objects.
     pub objects: Vec<InventoryItem>,
-    /// Claims are kept and labelled.
+    /// Claims are kept and labelled. Else those go, too, that the templates of StatefulSets have made.
     pub retain_claims: bool,
     /// Why.
     pub because: Removal,
