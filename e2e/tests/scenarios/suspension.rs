@@ -1,9 +1,11 @@
 //! A suspension stops what runs, whatever its owner writes, and takes no data along; lifted, all runs as before.
 
+use anyhow::bail;
 use domicile_e2e::{
-    props::{cron_job, decision, deployment, stateful_set, workload},
+    fleet::wait::eventually,
+    props::{cron_job, decision, deployment, stateful_set, with, workload},
     sight::{look, tenants},
-    stage::Stage,
+    stage::{PATIENCE, Stage},
 };
 use serde_json::{Value, json};
 
@@ -42,7 +44,7 @@ async fn what_is_suspended_stops_and_keeps_its_data() -> anyhow::Result<()> {
     stage.fleet.member(NL)?.kubectl(patch).text().await?;
     // The owner writes what can't be run, and is suspended: what runs stops all the same.
     let sly = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
-    stage.apply(&app(&[domicile_e2e::props::with(deployment("other", "1"), sly)])).await?;
+    stage.apply(&app(&[with(deployment("other", "1"), sly)])).await?;
     stage.says("tenantworkloads/acme/app", "Placed", "False", "ManifestRejected").await?;
     stage.apply(&decision("stop", "Tenant/acme", "Suspended", &[]).to_string()).await?;
     for object in ["acme/StatefulSet/db", "acme/Deployment/web"] {
@@ -74,5 +76,58 @@ async fn what_is_suspended_stops_and_keeps_its_data() -> anyhow::Result<()> {
     stage.sees(NL, "acme/CronJob/tick", "Jobs again", |found| !suspended(found)).await?;
     stage.comes_to_rest().await?;
     assert_eq!(claim_uid(&stage).await?, before, "the data is another");
+    what_a_cron_job_has_begun(&stage).await
+}
+
+/// A CronJob of every second. Its Jobs have labels of their own, and run until a node is called `late`.
+fn often() -> Value {
+    let late = json!({"template": {"spec": {"nodeSelector": {"late": "true"}}}});
+    let jobs = json!({"metadata": {"labels": {"own": "true"}}, "spec": late});
+    let spec = json!({"schedule": "@every 1s", "successfulJobsHistoryLimit": 100, "jobTemplate": jobs});
+    with(cron_job("often"), json!({"spec": spec}))
+}
+
+/// What of a list of `acme` on the member belongs to the workload `often`.
+async fn list(stage: &Stage, plural: &str) -> anyhow::Result<Vec<Value>> {
+    let path = format!("{plural}?labelSelector=domicile.dev/workload%3Doften");
+    let found = look(stage.fleet.member(NL)?, &path).await?.unwrap_or_default();
+    Ok(found["items"].as_array().cloned().unwrap_or_default())
+}
+
+/// Waits until there are Jobs and all of them are so. Answers their names.
+async fn jobs(stage: &Stage, what: &str, fits: impl Fn(&Value) -> bool) -> anyhow::Result<Vec<String>> {
+    eventually(PATIENCE, &format!("Jobs that {what}"), || async {
+        let jobs = list(stage, "/apis/batch/v1/namespaces/acme/jobs").await?;
+        if jobs.len() < 2 || !jobs.iter().all(&fits) {
+            bail!("they are {jobs:?}");
+        }
+        Ok(Some(
+            jobs.iter().map(|job| job["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect(),
+        ))
+    })
+    .await
+}
+
+/// Jobs that a CronJob has begun stop with it, and go on where it does.
+async fn what_a_cron_job_has_begun(stage: &Stage) -> anyhow::Result<()> {
+    stage.apply(&workload("acme", "often", &[often()], only("NL")).to_string()).await?;
+    let active = |job: &Value| number(job, "/status/active");
+    jobs(stage, "run", |job| active(job) == Some(1)).await?;
+    stage.apply(&decision("stop-often", "TenantWorkload/acme/often", "Suspended", &[]).to_string()).await?;
+    let suspended = |job: &Value| job.pointer("/spec/suspend") == Some(&json!(true));
+    stage.sees(NL, "acme/CronJob/often", "no more Jobs", suspended).await?;
+    jobs(stage, "are suspended", |job| suspended(job) && active(job).unwrap_or(0) == 0).await?;
+    stage.comes_to_rest().await?;
+    let stopped = jobs(stage, "are suspended", |job| suspended(job) && job.pointer(HALTED).is_some()).await?;
+    assert_eq!(list(stage, "/api/v1/namespaces/acme/pods").await?, Vec::<Value>::new());
+
+    let lifted = decision("often-goes-on", "TenantWorkload/acme/often", "Approved", &["stop-often"]);
+    stage.apply(&lifted.to_string()).await?;
+    let node = format!("{NL}-node-1");
+    stage.fleet.member(NL)?.kubectl(["label", "node", node.as_str(), "late=true"]).text().await?;
+    for job in stopped {
+        let done = |job: &Value| number(job, "/status/succeeded") == Some(1) && job.pointer(HALTED).is_none();
+        stage.sees(NL, &format!("acme/Job/{job}"), "what it was made for", done).await?;
+    }
     Ok(())
 }

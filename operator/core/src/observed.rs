@@ -32,6 +32,8 @@ pub struct ObjectView {
     pub halted: bool,
     /// A StatefulSet whose claims Kubernetes deletes when it is scaled down or deleted.
     pub deletes_claims: bool,
+    /// FNV-1a of the name of the CronJob that has made it; 0 if none has.
+    pub made_by: u64,
 }
 
 /// The objects of one copy on one member.

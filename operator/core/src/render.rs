@@ -113,6 +113,8 @@ impl Target<'_> {
         match object.object.kind.name() {
             "Deployment" | "StatefulSet" | "Job" => self.label(&mut out, &["spec", "template", "metadata"]),
             "CronJob" => {
+                // With labels of its own, a Job doesn't get those of its pods, and nobody would see it.
+                self.label(&mut out, &["spec", "jobTemplate", "metadata"]);
                 self.label(&mut out, &["spec", "jobTemplate", "spec", "template", "metadata"]);
             }
             _ => {}

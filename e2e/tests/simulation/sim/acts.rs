@@ -162,6 +162,7 @@ impl Sim {
                 stopped: !runs,
                 halted: false,
                 deletes_claims: false,
+                made_by: 0,
             };
             written.push((
                 spec.object.clone(),

@@ -211,8 +211,8 @@ impl Brain {
         }
         let hub = self.hands.client.clone();
         let (namespace, workload) = (key.namespace.clone(), key.name.to_string());
-        let job = ApplyJob { tenant, setup, namespace, workload, objects, hub };
-        let ordinal = apply.ordinal;
+        let (ordinal, mode) = (apply.ordinal, apply.mode);
+        let job = ApplyJob { tenant, setup, namespace, workload, mode, objects, hub };
         self.hands.spawn_on(key, slot, member, |member| async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
         });

@@ -1,6 +1,6 @@
 //! What came of orders: results are taken as any other input is, and what failed is tried again later.
 
-use domicile_core::manifests::ObjectRef;
+use domicile_core::{manifests::ObjectRef, observed::ObjectView};
 use domicile_crds::{
     Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkloadStatus, WorkloadKey,
 };
@@ -217,7 +217,8 @@ impl Brain {
             if object.kind.runs_pods() {
                 let seen = self.observed.seat(cluster, key, ordinal).get(&object);
                 let newer = self.generations.get(&place).is_some_and(|last| *last > generation);
-                if newer || seen.is_some_and(|seen| seen.digest == view.digest) {
+                let same = |seen: &ObjectView| seen.digest == view.digest && seen.halted == view.halted;
+                if newer || seen.is_some_and(same) {
                     continue;
                 }
                 self.generations.insert(place, generation);

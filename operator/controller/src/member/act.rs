@@ -4,7 +4,7 @@ use domicile_core::{
     manifests::{Kind, ObjectRef},
     observed::ObjectView,
     orders::object,
-    render::{digest_of_copy, set},
+    render::{Mode, digest_of_copy, set},
 };
 use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
@@ -38,6 +38,8 @@ pub(crate) struct ApplyJob {
     pub(crate) namespace: NamespaceName,
     /// Of which workload.
     pub(crate) workload: String,
+    /// How much of it runs.
+    pub(crate) mode: Mode,
     /// What, in this order; with whether it is there already and ours. Of a Secret, everything but what is in it.
     pub(crate) objects: Vec<(ObjectRef, Value, bool)>,
     /// The hub, where Secrets are copied from.
@@ -74,7 +76,7 @@ pub(crate) struct RemoveJob {
 
 impl Member {
     /// Applies objects one after another; the first failure ends it.
-    pub(crate) async fn apply(&self, job: ApplyJob) -> Applied {
+    pub(crate) async fn apply(&self, mut job: ApplyJob) -> Applied {
         let mut applied = Applied::default();
         let Ok(_call) = self.calls.acquire().await else { return applied };
         if let Err(error) = self.ensure_namespace(&job.namespace, &job.setup).await {
@@ -83,9 +85,9 @@ impl Member {
         }
         applied.setup = Some(job.setup.digest());
         let client = self.as_tenant(&job.tenant);
-        let begun = Instant::now();
-        for (object, body, ours) in job.objects {
-            if begun.elapsed() > JOB_MAX {
+        let until = Instant::now() + JOB_MAX;
+        for (object, body, ours) in std::mem::take(&mut job.objects) {
+            if Instant::now() > until {
                 break;
             }
             let body = if object.kind == Kind::SECRET {
@@ -94,15 +96,11 @@ impl Member {
                 Ok(body)
             };
             let outcome = match body {
-                Ok(body) => {
-                    let api = api(&client, &job.namespace, object.kind);
-                    let place = (&job.namespace, &object);
-                    self.apply_one(&api, place, body, (&job.workload, ours)).await
-                }
+                Ok(body) => self.apply_one((&client, until), &job, &object, (body, ours)).await,
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok((view, generation)) => applied.done.push((object, view, generation)),
+                Ok(written) => applied.done.extend(written),
                 Err(error) => {
                     if matches!(error.reason(), "MemberUnreachable" | "MemberFailed" | "Forbidden") {
                         // The namespace may have gone, or lost what was set up in it: look again next time.
@@ -116,14 +114,17 @@ impl Member {
         applied
     }
 
-    /// The first apply never forces; later ones do, on our own fields.
+    /// The first apply never forces; later ones do, on our own fields. Answers what was written, with its generation: the
+    /// object, and what runs again with it.
     async fn apply_one(
         &self,
-        api: &Api<DynamicObject>,
-        (namespace, object): (&NamespaceName, &ObjectRef),
-        body: Value,
-        (workload, ours): (&str, bool),
-    ) -> Result<(ObjectView, i64), MemberError> {
+        (client, until): (&Client, Instant),
+        job: &ApplyJob,
+        object: &ObjectRef,
+        (body, ours): (Value, bool),
+    ) -> Result<Vec<(ObjectRef, ObjectView, i64)>, MemberError> {
+        let api = api(client, &job.namespace, object.kind);
+        let workload = job.workload.as_str();
         if !ours {
             // Server-side apply by itself takes over what has equal values, or fields that we don't set.
             let call = async { api.get_metadata_opt(&object.name).await };
@@ -140,13 +141,14 @@ impl Member {
         params.force = ours;
         let call = async { api.patch_metadata(&object.name, &params, &Patch::Apply(body)).await };
         let there = timely(self.name.as_str(), call).await?;
-        let there = self.let_run(api, namespace, object, there.metadata).await?;
-        // We have just written the labels; without them it is as if it weren't ours.
-        let mut view = read_labels(&there).map(|(_, _, view)| view).unwrap_or_default();
-        // What makes pods is ready when its watch says so.
-        view.ready = !object.kind.runs_pods();
-        view.idle = !object.kind.runs_pods();
-        Ok((view, there.generation.unwrap_or_default()))
+        let there = self.let_run(&api, &job.namespace, object, there.metadata).await?;
+        let mut written = Vec::new();
+        if object.kind.name() == "CronJob" && job.mode == Mode::Running {
+            let whose = (&job.namespace, workload);
+            written = self.let_jobs_run(client, whose, &there, until).await?;
+        }
+        written.push((object.clone(), there));
+        Ok(written.into_iter().map(|(object, there)| as_written(object, &there)).collect())
     }
 
     /// Removes objects, last applied first. Answers how many are still there, being deleted. When none is, every claim that
@@ -290,6 +292,16 @@ impl Member {
         let call = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(labels)).await };
         timely(self.name.as_str(), call).await.map(|_| ())
     }
+}
+
+/// What is known of an object that we have just written, with its generation.
+fn as_written(object: ObjectRef, there: &ObjectMeta) -> (ObjectRef, ObjectView, i64) {
+    // We have written its labels; without them it is as if it weren't ours.
+    let mut view = read_labels(there).map(|(_, _, view)| view).unwrap_or_default();
+    // What makes pods is ready when its watch says so.
+    view.ready = !object.kind.runs_pods();
+    view.idle = !object.kind.runs_pods();
+    (object, view, there.generation.unwrap_or_default())
 }
 
 /// Puts into a Secret what the one of the same name on the hub holds. It passes through memory only.

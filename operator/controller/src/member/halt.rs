@@ -10,15 +10,17 @@ use domicile_core::{
 };
 use domicile_crds::{NamespaceName, TenantName, WorkloadKey, keys};
 use kube::{
-    Api,
-    api::{DynamicObject, ObjectMeta, Patch, PatchParams},
+    Api, Client, ResourceExt as _,
+    api::{DynamicObject, ListParams, ObjectMeta, Patch, PatchParams},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     Member,
     act::api,
     error::{MemberError, timely},
+    watch::maker,
 };
 
 impl Member {
@@ -63,12 +65,44 @@ impl Member {
         object: &ObjectRef,
         there: ObjectMeta,
     ) -> Result<ObjectMeta, MemberError> {
-        let annotations = there.annotations.as_ref();
-        if !annotations.is_some_and(|annotations| annotations.contains_key(keys::HALTED_ANNOTATION)) {
+        if !is_halted(&there) {
             return Ok(there);
         }
         let body = own_fields(namespace, object, there.uid.as_deref());
         self.write_own_fields(api, object, body).await
+    }
+
+    /// Lets the Jobs run again that a CronJob has made and that were halted. Answers them as they are now.
+    ///
+    /// What isn't done by `until` is found again, as long as it is halted.
+    pub(super) async fn let_jobs_run(
+        &self,
+        client: &Client,
+        (namespace, workload): (&NamespaceName, &str),
+        cron_job: &ObjectMeta,
+        until: Instant,
+    ) -> Result<Vec<(ObjectRef, ObjectMeta)>, MemberError> {
+        let Some(kind) = Kind::of("batch/v1", "Job") else { return Ok(Vec::new()) };
+        let jobs = api(client, namespace, kind);
+        let ours = ListParams::default().labels(&format!("{}={workload}", keys::WORKLOAD_LABEL));
+        let mut running = Vec::new();
+        for job in timely(self.name.as_str(), async { jobs.list_metadata(&ours).await }).await?.items {
+            let made = maker(&job.metadata).is_some_and(|by| Some(&by.uid) == cron_job.uid.as_ref());
+            if !made || !is_halted(&job.metadata) || job.metadata.deletion_timestamp.is_some() {
+                continue;
+            }
+            if Instant::now() > until {
+                break;
+            }
+            let object = ObjectRef { kind, name: job.name_any().into() };
+            match self.let_run(&jobs, namespace, &object, job.metadata).await {
+                Ok(there) => running.push((object, there)),
+                // It has gone since it was listed.
+                Err(MemberError::Refused { reason: "NameTaken", .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(running)
     }
 
     async fn write_own_fields(
@@ -81,6 +115,10 @@ impl Member {
         let call = async { api.patch_metadata(&object.name, &params, &Patch::Apply(body)).await };
         timely(self.name.as_str(), call).await.map(|there| there.metadata)
     }
+}
+
+fn is_halted(meta: &ObjectMeta) -> bool {
+    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(keys::HALTED_ANNOTATION))
 }
 
 /// With a uid, an object that is gone isn't made again.

@@ -13,7 +13,7 @@ use k8s_openapi::{
         batch::v1::{CronJob, Job},
         core::v1::Pod,
     },
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -187,8 +187,14 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         stopped: false,
         halted: meta.annotations.as_ref().is_some_and(|a| a.contains_key(keys::HALTED_ANNOTATION)),
         deletes_claims: false,
+        made_by: maker(meta).map_or(0, |cron_job| fnv1a(cron_job.name.as_bytes())),
     };
     Some((key, ordinal, view))
+}
+
+/// The CronJob that has made an object, if one has.
+pub(super) fn maker(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|owner| owner.kind == "CronJob")
 }
 
 /// How something that makes pods is.

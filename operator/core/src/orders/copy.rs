@@ -10,7 +10,7 @@ use crate::{
     RuleSet, World,
     class::Classes,
     facts::{MigrationFact, WorkloadFact},
-    manifests::{Manifests, ObjectRef},
+    manifests::{Manifests, ObjectFact, ObjectRef, fnv1a},
     moves::Memory,
     observed::{Observed, SeatView},
     render::{Mode, Target},
@@ -82,14 +82,17 @@ impl Desk<'_> {
         self.observed.seat(&seat.cluster, key, seat.ordinal)
     }
 
-    /// The objects that aren't there as they should be.
+    /// The objects that aren't there as they should be. What was stopped, or has made a Job that was, isn't: whoever has
+    /// it run again may have been interrupted half-way.
     pub(super) fn differing(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> Vec<ObjectRef> {
         let Some(target) = self.target(copy, seat, mode) else { return Vec::new() };
         let view = self.view(copy.key, seat);
         let secrets = self.world.secrets.get(&copy.key.namespace);
-        let differs = |object: &&crate::manifests::ObjectFact| {
+        let differs = |object: &&ObjectFact| {
             let version = secrets.and_then(|there| there.get(&*object.object.name)).copied();
-            view.get(&object.object).is_none_or(|seen| !target.is_applied(object, seen, version))
+            view.get(&object.object)
+                .is_none_or(|seen| seen.halted || !target.is_applied(object, seen, version))
+                || (mode == Mode::Running && has_halted_jobs(&object.object, view))
         };
         copy.manifests.objects.iter().filter(differs).map(|object| object.object.clone()).collect()
     }
@@ -99,6 +102,14 @@ impl Desk<'_> {
         let view = self.view(copy.key, seat);
         self.differing(copy, seat, mode).is_empty()
             && copy.manifests.objects.iter().all(|o| view.get(&o.object).is_some_and(|seen| seen.ready))
+    }
+}
+
+/// Whether a CronJob has made a Job that was stopped and should run as it does.
+fn has_halted_jobs(object: &ObjectRef, view: &SeatView) -> bool {
+    object.kind.name() == "CronJob" && {
+        let name = fnv1a(object.name.as_bytes());
+        view.values().any(|seen| seen.halted && !seen.terminating && seen.made_by == name)
     }
 }
 

@@ -20,6 +20,8 @@ mod reactions;
 #[cfg(test)]
 mod relocating;
 #[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod seats;
 #[cfg(test)]
 mod secrets;

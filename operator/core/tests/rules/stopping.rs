@@ -8,6 +8,7 @@ use domicile_core::{
     moves::Memory,
     observed::{ObjectView, Observed},
     orders::{Desk, Order, Outlook, departure, object, orders},
+    render::{Mode, Target},
 };
 use domicile_crds::WorkloadKey;
 use serde_json::{Value, json};
@@ -15,14 +16,14 @@ use serde_json::{Value, json};
 use crate::fixture::{Fleet, deployment, key, manifest, name};
 
 /// A fleet, and what was seen on its members.
-struct Scene {
-    fleet: Fleet,
-    observed: Observed,
+pub(crate) struct Scene {
+    pub(crate) fleet: Fleet,
+    pub(crate) observed: Observed,
     memory: Memory,
 }
 
 /// Something that runs, ready.
-const RUNS: ObjectView = ObjectView {
+pub(crate) const RUNS: ObjectView = ObjectView {
     digest: 1,
     epoch: 1,
     ready: true,
@@ -32,9 +33,10 @@ const RUNS: ObjectView = ObjectView {
     stopped: false,
     halted: false,
     deletes_claims: false,
+    made_by: 0,
 };
 
-fn the(kind: &str, name: &str) -> ObjectRef {
+pub(crate) fn the(kind: &str, name: &str) -> ObjectRef {
     let apis = ["apps/v1", "batch/v1", "v1"];
     let kind = apis.iter().find_map(|api| Kind::of(api, kind)).unwrap();
     ObjectRef { kind, name: name.into() }
@@ -42,7 +44,7 @@ fn the(kind: &str, name: &str) -> ObjectRef {
 
 impl Scene {
     /// All members answer, and nothing is on them.
-    fn of(fleet: Fleet) -> Self {
+    pub(crate) fn of(fleet: Fleet) -> Self {
         let mut scene = Self { fleet, observed: Observed::default(), memory: Memory::default() };
         for cluster in ["ams-1", "bru-1", "fra-1"] {
             let member = scene.observed.member_mut(&name(cluster));
@@ -53,12 +55,28 @@ impl Scene {
         scene
     }
 
-    fn sees(&mut self, cluster: &str, object: ObjectRef, view: ObjectView) -> &mut Self {
+    pub(crate) fn sees(&mut self, cluster: &str, object: ObjectRef, view: ObjectView) -> &mut Self {
         self.observed.member_mut(&name(cluster)).note(&key("shop/web"), 0, object, Some(view));
         self
     }
 
-    fn outlook(&mut self) -> Outlook {
+    /// The digest of an object of `shop/web` as it is applied, where that doesn't name the member's classes.
+    pub(crate) fn digest(&self, object: &ObjectRef, (epoch, mode): (i64, Mode)) -> u64 {
+        let manifests = self.fleet.engine.world().workloads[&key("shop/web")].manifests.as_ref().unwrap();
+        let target = Target {
+            tenant: &name("shop"),
+            key: &key("shop/web"),
+            ordinal: 0,
+            epoch,
+            mode,
+            all_exclusive: false,
+            completed_jobs: &[],
+            cluster: None,
+        };
+        target.digest(manifests.objects.iter().find(|fact| fact.object == *object).unwrap())
+    }
+
+    pub(crate) fn outlook(&mut self) -> Outlook {
         let now = self.fleet.now;
         let verdict = self.fleet.verdict();
         let gone = HashSet::new();
@@ -89,7 +107,7 @@ impl Scene {
         departure(&desk, &key("shop/web")).unwrap().orders
     }
 
-    fn orders(&mut self) -> String {
+    pub(crate) fn orders(&mut self) -> String {
         in_words(&self.outlook().orders)
     }
 }
@@ -195,7 +213,8 @@ fn a_set_that_is_only_updated_is_left_to_its_update() {
     assert_eq!(web.orders(), "apply Deployment on ams-1, Placed");
 }
 
-const STOPPED: ObjectView = ObjectView { digest: 0, idle: true, stopped: true, halted: true, ..RUNS };
+pub(crate) const STOPPED: ObjectView =
+    ObjectView { digest: 0, idle: true, stopped: true, halted: true, ..RUNS };
 
 /// Something runs in Amsterdam, and the tenant is suspended.
 fn suspended() -> Scene {
@@ -316,25 +335,8 @@ fn job_moving(at_the_source: ObjectView) -> Scene {
     let Some(Order::Apply(apply)) = orders.iter().find(|order| matches!(order, Order::Apply(_))) else {
         panic!("{}", in_words(&orders))
     };
-    let engine = &scene.fleet.engine;
-    let manifests = engine.world().workloads[&key("shop/web")].manifests.clone().unwrap();
-    let target = domicile_core::render::Target {
-        tenant: &name("shop"),
-        key: &key("shop/web"),
-        ordinal: 0,
-        epoch: apply.epoch,
-        mode: apply.mode,
-        all_exclusive: false,
-        completed_jobs: &[],
-        cluster: engine
-            .world()
-            .cluster(engine.world().find_cluster(&name("bru-1")).unwrap())
-            .unwrap()
-            .fact
-            .as_ref(),
-    };
-    let digest = target.digest(&manifests.objects[0]);
-    scene.sees("bru-1", the("Job", "x"), ObjectView { digest, epoch: 2, ..STOPPED });
+    let digest = scene.digest(&the("Job", "x"), (apply.epoch, apply.mode));
+    scene.sees("bru-1", the("Job", "x"), ObjectView { digest, epoch: 2, halted: false, ..STOPPED });
     scene
 }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use domicile_core::{
     Change,
+    manifests::{Kind, ObjectRef, fnv1a},
     moves::{Memory, Wait},
     observed::{ObjectView, Observed},
     orders::{Apply, Desk, Halt, Order, Outlook, Remove, departure, object, orders, releases},
-    render::Target,
+    render::{Mode, Target},
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
@@ -312,6 +313,24 @@ impl Yard {
         self.each_object(workload, cluster, |view| Some(ObjectView { idle: true, ..view }))
     }
 
+    /// A CronJob of a workload begins its first Job.
+    pub(crate) fn begin_job(&mut self, workload: &str, cluster: &str, cron_job: &str) -> &mut Self {
+        let kind = Kind::of("batch/v1", "Job").unwrap();
+        let job = ObjectRef { kind, name: format!("{cron_job}-1").into() };
+        let view = ObjectView { ready: true, made_by: fnv1a(cron_job.as_bytes()), ..ObjectView::default() };
+        let key = key(&format!("shop/{workload}"));
+        self.observed.member_mut(&name(cluster)).note(&key, 0, job, Some(view));
+        self
+    }
+
+    /// What of a workload is halted on a member.
+    pub(crate) fn halted(&self, workload: &str, cluster: &str) -> String {
+        let view = self.observed.seat(&name(cluster), &key(&format!("shop/{workload}")), 0);
+        let halted = view.iter().filter(|(_, seen)| seen.halted);
+        let words = halted.map(|(object, _)| format!("{}/{}", object.kind.name(), object.name));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     fn each_object(
         &mut self,
         workload: &str,
@@ -389,7 +408,22 @@ impl Yard {
             let member = self.observed.member_mut(&apply.cluster);
             member.note(key, apply.ordinal, fact.object.clone(), Some(view));
         }
+        if apply.mode == Mode::Running {
+            self.let_jobs_run(key, apply);
+        }
         self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
+    }
+
+    /// What CronJobs that were applied have begun goes on.
+    fn let_jobs_run(&mut self, key: &WorkloadKey, apply: &Apply) {
+        let cron_jobs = apply.objects.iter().filter(|object| object.kind.name() == "CronJob");
+        let applied: Vec<u64> = cron_jobs.map(|object| fnv1a(object.name.as_bytes())).collect();
+        for (job, seen) in self.observed.seat(&apply.cluster, key, apply.ordinal).clone() {
+            if seen.halted && applied.contains(&seen.made_by) {
+                let view = ObjectView { halted: false, stopped: false, idle: false, ..seen };
+                self.observed.member_mut(&apply.cluster).note(key, apply.ordinal, job, Some(view));
+            }
+        }
     }
 
     fn halt(&mut self, key: &WorkloadKey, halt: &Halt) {
