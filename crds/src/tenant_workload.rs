@@ -104,8 +104,8 @@ pub struct TenantWorkloadSpec {
     /// and Deployments with strategy Recreate never overlap.
     #[serde(default)]
     pub overlap: Overlap,
-    /// What becomes of PersistentVolumeClaims when the workload is deleted: `Retain` (default when it has
-    /// any) keeps and labels them, `Remove` deletes them.
+    /// What becomes of PersistentVolumeClaims when the workload is deleted: `Retain` (default) keeps and
+    /// labels them, `Remove` deletes them, also those that its StatefulSets have made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "OnDelete")]
     pub on_delete: Option<OnDelete>,

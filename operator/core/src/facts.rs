@@ -166,10 +166,6 @@ pub struct WorkloadFact {
 impl From<&TenantWorkload> for WorkloadFact {
     fn from(object: &TenantWorkload) -> Self {
         let spec = &object.spec;
-        let manifests = Manifests::read(object);
-        let keeps_data = manifests.as_ref().is_ok_and(|m| m.has_volumes);
-        let on_delete =
-            spec.on_delete.unwrap_or(if keeps_data { OnDelete::Retain } else { OnDelete::Remove });
         Self {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
             created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
@@ -179,10 +175,11 @@ impl From<&TenantWorkload> for WorkloadFact {
             residency: spec.residency.clone(),
             preferences: spec.preferences.clone().into(),
             overlap: spec.overlap,
-            on_delete,
+            // What its manifests have no more may still be there, with data.
+            on_delete: spec.on_delete.unwrap_or(OnDelete::Retain),
             drain_seconds: spec.drain_seconds,
             progress_deadline_seconds: spec.health.progress_deadline_seconds,
-            manifests,
+            manifests: Manifests::read(object),
         }
     }
 }

@@ -12,7 +12,7 @@ mod order;
 
 use std::collections::HashSet;
 
-use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, Seat, SeatPhase, WorkloadKey};
+use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, OnDelete, Seat, SeatPhase, WorkloadKey};
 use jiff::Timestamp;
 
 use crate::{
@@ -103,6 +103,7 @@ fn derive(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
         }
     }
     let mut record = Record::of(desk.world, key, &workload);
+    record.keep_claims();
     for seat in &verdict.seats {
         match &seat.wish {
             Wish::Place(cluster) => record.place(seat.ordinal, cluster),
@@ -138,6 +139,13 @@ impl<'a> Record<'a> {
     fn place(&mut self, ordinal: i32, cluster: &ClusterName) {
         self.wanted.seats.push(new_seat(self.workload, ordinal, cluster));
         self.wanted.seats.sort_by_key(|seat| seat.ordinal);
+    }
+
+    /// That claims are to be kept is recorded at once: an update may have to wait, and a deletion doesn't.
+    fn keep_claims(&mut self) {
+        if self.recorded.on_delete == Some(OnDelete::Remove) && self.workload.on_delete == OnDelete::Retain {
+            self.wanted.on_delete = Some(OnDelete::Retain);
+        }
     }
 
     fn seat(&mut self, ordinal: i32) -> Option<&mut Seat> {

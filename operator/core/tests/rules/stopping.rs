@@ -10,7 +10,7 @@ use domicile_core::{
     orders::{Desk, Order, Outlook, departure, object, orders},
     render::{Mode, Target},
 };
-use domicile_crds::WorkloadKey;
+use domicile_crds::{OnDelete, WorkloadKey};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fleet, deployment, key, manifest, name};
@@ -202,6 +202,37 @@ fn claims_are_kept_when_a_workload_is_deleted_that_retains_them() {
     assert_eq!(in_words(&scene.departing()), "keep the claims of StatefulSet on ams-1");
     deleted(&mut scene, "Remove");
     assert_eq!(in_words(&scene.departing()), "remove StatefulSet from ams-1");
+}
+
+/// What is recorded to become of claims.
+fn on_delete(outlook: &Outlook) -> Option<OnDelete> {
+    outlook.orders.iter().find_map(|order| match order {
+        Order::CreateAssignment(spec) | Order::UpdateAssignment(spec) => spec.on_delete,
+        _ => None,
+    })
+}
+
+#[test]
+fn claims_are_kept_by_default_also_where_the_manifests_have_none() {
+    let mut scene = Scene::of(Fleet::lawful());
+    assert_eq!(on_delete(&scene.outlook()), Some(OnDelete::Retain), "it may have had some before");
+    scene.fleet.workload(json!({"onDelete": "Remove"}));
+    assert_eq!(on_delete(&scene.outlook()), Some(OnDelete::Remove));
+}
+
+#[test]
+fn that_claims_are_kept_is_recorded_also_where_nothing_may_be_written() {
+    let mut scene = keeping_data();
+    let record = json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Assignment", "metadata": {"name": "web"},
+        "spec": {"tenant": "shop", "onDelete": "Remove",
+                 "seats": [{"ordinal": 0, "cluster": "ams-1", "epoch": 1, "generation": 1}]},
+    });
+    scene.fleet.apply(Change::Assignment(key("shop/web"), Some(Box::new(crate::fixture::read(record)))));
+    scene.fleet.decide("f", "Tenant/shop", "Frozen", json!({}));
+    assert_eq!(on_delete(&scene.outlook()), Some(OnDelete::Retain));
+    scene.fleet.workload(json!({"manifests": [set()], "onDelete": "Remove"}));
+    assert_eq!(on_delete(&scene.outlook()), None);
 }
 
 #[test]
