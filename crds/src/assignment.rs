@@ -4,7 +4,7 @@ use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClusterName, OnDelete, TenantName};
+use crate::{ClusterName, OnDelete, TenantName, schema};
 
 /// Keeps an Assignment until everything it lists has left the members, and a Migration until it has ended.
 pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
@@ -67,10 +67,22 @@ pub struct Seat {
     #[serde(default)]
     #[schemars(length(max = 160), extend("x-kubernetes-list-type" = "atomic"))]
     pub inventory: Vec<InventoryItem>,
-    /// Jobs that were completed before a move and aren't run again.
+    /// Jobs that have completed, and aren't run again as long as their manifests stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(min = 1, max = 253)), extend("x-kubernetes-list-type" = "set"))]
-    pub completed_jobs: Vec<String>,
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub completed_jobs: Vec<CompletedJob>,
+}
+
+/// A Job that has completed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompletedJob {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Digest of its manifest: another Job of that name runs.
+    #[schemars(length(max = 16), regex(pattern = schema::DIGEST))]
+    pub manifest: String,
 }
 
 /// Whether a copy stays.

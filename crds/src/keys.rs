@@ -20,7 +20,7 @@ pub const APPLIED_ANNOTATION: &str = "domicile.dev/applied";
 /// Annotation by which a person lets go of objects on a member that is gone for good: its value is the member's name.
 pub const ABANDON_ANNOTATION: &str = "domicile.dev/abandon";
 
-/// Annotation on member objects that were scaled to zero or suspended by the operator.
+/// Annotation on member objects that were scaled to zero or suspended by the operator: digest of what was applied before.
 pub const HALTED_ANNOTATION: &str = "domicile.dev/halted";
 
 /// Field manager of everything that the operator applies.

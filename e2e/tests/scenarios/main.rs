@@ -8,6 +8,7 @@ mod end;
 mod guards;
 mod hostile;
 mod input;
+mod jobs;
 mod lease;
 mod outage;
 mod secrets;

@@ -2,6 +2,7 @@
 
 mod acts;
 mod changes;
+mod jobs;
 mod truths;
 
 use std::{
@@ -33,6 +34,10 @@ struct There {
     runs: bool,
     exclusive: bool,
     since: Timestamp,
+    /// Hash of the manifest.
+    manifest: u64,
+    /// A Job that goes by itself once it has finished.
+    expires: bool,
 }
 
 type Member = BTreeMap<(WorkloadKey, i32, ObjectRef), There>;
@@ -59,6 +64,8 @@ pub(crate) struct Sim {
     /// Workloads with manifests that no tenant may have.
     unreadable: BTreeSet<WorkloadKey>,
     modes: BTreeMap<&'static str, &'static str>,
+    /// Jobs that were on record as completed, with the hash of what has.
+    done: BTreeSet<(WorkloadKey, i32, String, String)>,
     made: u64,
     log: Vec<String>,
 }
@@ -89,6 +96,7 @@ impl Sim {
             narrow: world::TENANTS.iter().map(|name| (*name, false)).collect(),
             unreadable: BTreeSet::new(),
             modes: world::TENANTS.into_iter().zip(world::MODES).collect(),
+            done: BTreeSet::new(),
             made: 0,
             log: Vec::new(),
         };
@@ -100,6 +108,7 @@ impl Sim {
             sim.make_workload(tenant, name, index % 3, 1);
         }
         sim.make_workload(world::TENANTS[0], "five", 3, 1);
+        sim.make_workload(world::TENANTS[1], "six", 4, 1);
         sim.start();
         sim
     }
@@ -249,6 +258,7 @@ impl Sim {
                     self.engine.touch(key);
                 }
             }
+            self.jobs_go_on(&name);
         }
     }
 

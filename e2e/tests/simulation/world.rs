@@ -82,7 +82,8 @@ pub(crate) fn tenant(name: &str, narrow: bool, mode: &str) -> Tenant {
     }))
 }
 
-/// Four shapes: one that makes before it breaks, one that must never run twice, one on two clusters, one with data.
+/// Five shapes: one that makes before it breaks, one that must never run twice, one on two clusters, one with data, one of
+/// Jobs and nothing else.
 pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i64) -> TenantWorkload {
     let count = if shape == 2 { 2 } else { 1 };
     let strategy = if shape == 1 { "Recreate" } else { "RollingUpdate" };
@@ -104,7 +105,11 @@ pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i6
             },
         },
     ]);
-    let manifests = if shape == 3 { with_data(name, generation) } else { manifests };
+    let manifests = match shape {
+        3 => with_data(name, generation),
+        4 => jobs(name, generation),
+        _ => manifests,
+    };
     object(json!({
         "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
         "metadata": {"name": name, "namespace": namespace, "uid": format!("uid-{namespace}-{name}"), "generation": generation},
@@ -125,6 +130,23 @@ fn with_data(name: &str, generation: i64) -> Value {
             "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
         },
     }])
+}
+
+/// Two Jobs of which only one goes by itself. They stay as they are for some generations.
+fn jobs(name: &str, generation: i64) -> Value {
+    let job = |name: String, ttl: Option<i32>| {
+        json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+            "spec": {
+                "ttlSecondsAfterFinished": ttl,
+                "template": {"spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "main", "image": format!("example.invalid/job:{}", generation / 3)}],
+                }},
+            },
+        })
+    };
+    json!([job(format!("{name}-stays"), None), job(format!("{name}-goes"), Some(60))])
 }
 
 /// The same with something in it that no tenant may have.

@@ -1,6 +1,7 @@
 //! What may be removed, and on what evidence. Nothing that is removed comes back.
 
 use domicile_crds::{Assignment, InventoryItem, OnDelete, SecretSource, TenantWorkload};
+use serde_json::Value;
 
 use crate::{
     act::{Act, Removal, Replacement},
@@ -121,18 +122,32 @@ fn moved(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>
 /// What of the replacement wasn't seen ready lately.
 ///
 /// A move may pin an older generation than the workload's own; then only that something is there can be seen from here.
-/// A Job that has run isn't run again, so it may be missing.
+/// A Job that is on record as completed isn't run again, so it may be missing: also where there is nothing else.
 fn not_ready(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>) -> Option<String> {
     let age = candidate.now.duration_since(replacement.verified_at);
-    if replacement.ready.is_empty() || age > OBSERVATION_AGE_MAX {
+    let workload = act.workload.filter(|w| w.metadata.generation == Some(replacement.generation));
+    let has_run =
+        |manifest: &Value| manifests::kind(manifest) == "Job" && completed(act, replacement, manifest);
+    let only_ran = |w: &TenantWorkload| {
+        let all = &w.spec.manifests;
+        let copied = w.spec.secrets.iter().any(|secret| secret.from == SecretSource::Hub);
+        !copied && !all.is_empty() && all.iter().all(has_run)
+    };
+    let nothing = replacement.ready.is_empty() && !workload.is_some_and(only_ran);
+    if nothing || age > OBSERVATION_AGE_MAX {
         return Some("the replacement".to_owned());
     }
-    let workload = act.workload.filter(|w| w.metadata.generation == Some(replacement.generation))?;
-    let seen = |manifest: &serde_json::Value| {
-        replacement.ready.iter().any(|item| manifests::is_item(manifest, item))
-    };
-    let missing = workload.spec.manifests.iter().find(|m| manifests::kind(m) != "Job" && !seen(m));
+    let seen = |manifest: &Value| replacement.ready.iter().any(|item| manifests::is_item(manifest, item));
+    let missing = workload?.spec.manifests.iter().find(|m| !has_run(m) && !seen(m));
     missing.map(manifests::label)
+}
+
+/// Whether the record of the copy at the replacement's place says that a Job has completed.
+fn completed(act: &Act<'_>, replacement: &Replacement<'_>, job: &Value) -> bool {
+    let seats = act.assignment.map_or(&[][..], |assignment| &assignment.spec.seats);
+    let jobs =
+        seats.iter().filter(|seat| seat.cluster == *replacement.cluster).flat_map(|s| &s.completed_jobs);
+    jobs.into_iter().any(|done| done.name == manifests::text(job, "/metadata/name"))
 }
 
 fn rolled_back(

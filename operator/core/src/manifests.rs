@@ -88,6 +88,8 @@ pub struct ObjectFact {
     pub exclusive: bool,
     /// An autoscaler of the same workload sets its number of replicas.
     pub autoscaled: bool,
+    /// A Job that Kubernetes deletes some time after it has finished.
+    pub expires: bool,
 }
 
 /// A class that a workload names.
@@ -223,6 +225,7 @@ impl Manifests {
             hash: fnv1a(secret.name.as_bytes()),
             exclusive: false,
             autoscaled: false,
+            expires: false,
         }));
         read.mark_autoscaled(&workload.spec.manifests);
         read.objects.sort_by(|a, b| a.object.cmp(&b.object));
@@ -274,7 +277,10 @@ impl Manifests {
         self.has_exclusive |= exclusive;
         self.demand += demand(object.kind, manifest);
         let hash = fnv1a(manifest.to_string().as_bytes());
-        self.objects.push(ObjectFact { object, index: Some(index), hash, exclusive, autoscaled: false });
+        let ttl = manifest.pointer("/spec/ttlSecondsAfterFinished");
+        let expires = object.kind.name() == "Job" && ttl.is_some_and(|ttl| !ttl.is_null());
+        let index = Some(index);
+        self.objects.push(ObjectFact { object, index, hash, exclusive, autoscaled: false, expires });
     }
 }
 

@@ -14,7 +14,8 @@ use crate::manifests::ObjectRef;
 )]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ObjectView {
-    /// Digest of what was applied, from its annotation; 0 if it has none or differs from what was applied.
+    /// Digest of what was applied, from its annotation; 0 if it has none or differs from what was applied. Of what was
+    /// halted, that of before.
     pub digest: u64,
     /// The epoch on its label.
     pub epoch: i64,

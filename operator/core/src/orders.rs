@@ -262,6 +262,9 @@ fn seat_orders(
     let Some(seat) = record.seat(verdict.ordinal).map(|seat| seat.clone()) else { return };
     let Ok(manifests) = &workload.manifests else { return };
     let copy = Copy { key, workload, manifests, seat: &seat };
+    if is_news(desk, &copy, record) {
+        return;
+    }
     if let Some(migration) = move_of(desk.world, key, seat.ordinal).cloned() {
         migration_orders(desk, &copy, &migration, verdict, (record, out));
         return;
@@ -298,6 +301,17 @@ fn seat_orders(
         }
         Wish::Suspend | Wish::Place(_) | Wish::Wait => {}
     }
+}
+
+/// Records which Jobs have completed. Answers whether one has that wasn't on record: that comes before anything else is
+/// done with the copy, since what isn't recorded runs again where it goes, or when it is deleted.
+fn is_news(desk: &Desk<'_>, copy: &Copy<'_>, record: &mut Record<'_>) -> bool {
+    let completed = desk.completed_jobs(copy);
+    let news = completed.iter().any(|job| !copy.seat.completed_jobs.contains(job));
+    if let Some(recorded) = record.seat(copy.seat.ordinal) {
+        recorded.completed_jobs = completed;
+    }
+    news
 }
 
 /// Until a copy has gone, it is kept as it should be where it is, if anything may be written there.

@@ -1,6 +1,6 @@
 //! A tenant's manifest as it is applied on a member: with labels, in the right mode, with the member's class names.
 
-use domicile_crds::{TenantName, WorkloadKey, keys};
+use domicile_crds::{CompletedJob, TenantName, WorkloadKey, keys};
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,7 +34,7 @@ pub struct Target<'a> {
     /// Every object that must never run twice counts as such: the workload says `overlap: Forbid`.
     pub all_exclusive: bool,
     /// Jobs that aren't run again.
-    pub completed_jobs: &'a [String],
+    pub completed_jobs: &'a [CompletedJob],
     /// The member.
     pub cluster: Option<&'a ClusterFact>,
 }
@@ -43,18 +43,20 @@ impl Target<'_> {
     /// Whether an object is kept from running.
     #[must_use]
     pub fn is_off(&self, object: &ObjectFact) -> bool {
-        let done = object.object.kind.name() == "Job"
-            && self.completed_jobs.iter().any(|job| **job == *object.object.name);
         let off = match self.mode {
             Mode::Running => false,
             Mode::Standby => object.exclusive || self.all_exclusive,
         };
-        object.object.kind.runs_pods() && (off || done)
+        object.object.kind.runs_pods() && (off || is_done(self.completed_jobs, object))
     }
 
     /// Digest of what would be applied, but for what is in a Secret.
     #[must_use]
     pub fn digest(&self, object: &ObjectFact) -> u64 {
+        if is_done(self.completed_jobs, object) {
+            // Which copy has run it makes no difference any more.
+            return fnv1a(format!("{:x} {} {} done", object.hash, self.tenant, self.ordinal).as_bytes());
+        }
         let classes: Vec<&str> = match object.object.kind.name() {
             "PersistentVolumeClaim" | "StatefulSet" => self
                 .cluster
@@ -88,6 +90,10 @@ impl Target<'_> {
     #[must_use]
     pub fn is_applied(&self, object: &ObjectFact, seen: &ObjectView, version: Option<u64>) -> bool {
         let digest = self.digest(object);
+        if is_done(self.completed_jobs, object) {
+            // It is written once more if Kubernetes is to delete it.
+            return !object.expires || seen.digest == digest;
+        }
         match (object.object.kind == Kind::SECRET, version) {
             (false, _) => seen.digest == digest,
             (true, Some(version)) => seen.digest == digest_of_copy(digest, version),
@@ -154,6 +160,13 @@ impl Target<'_> {
             "Job" | "CronJob" if off => set(out, &["spec", "suspend"], json!(true)),
             _ => {}
         }
+        if object.expires
+            && !is_done(self.completed_jobs, object)
+            && let Some(spec) = out.get_mut("spec").and_then(Value::as_object_mut)
+        {
+            // Kubernetes would delete it before it is on record that it needn't run again.
+            spec.remove("ttlSecondsAfterFinished");
+        }
     }
 
     fn map_classes(&self, out: &mut Value, object: &ObjectFact) {
@@ -179,6 +192,19 @@ impl Target<'_> {
             _ => {}
         }
     }
+}
+
+/// A Job as it is recorded once it has completed.
+#[must_use]
+pub fn completed(job: &ObjectFact) -> CompletedJob {
+    CompletedJob { name: job.object.name.to_string(), manifest: format!("{:016x}", job.hash) }
+}
+
+/// Whether an object is a Job that has completed, and not another of its name.
+#[must_use]
+pub fn is_done(jobs: &[CompletedJob], object: &ObjectFact) -> bool {
+    let is_it = |job: &CompletedJob| *job.name == *object.object.name && *job == completed(object);
+    object.object.kind.name() == "Job" && jobs.iter().any(is_it)
 }
 
 /// Which version of a Secret on the hub it is: the same only as long as nobody has changed it.

@@ -103,6 +103,7 @@ impl Sim {
             ..ObjectMeta::default()
         });
         let object = Assignment { metadata, spec };
+        self.remember_completed(key, &object.spec);
         self.assignments.insert(key.clone(), Arc::new(object.clone()));
         self.engine.apply(Change::Assignment(key.clone(), Some(Box::new(object))), self.now);
     }
@@ -149,6 +150,7 @@ impl Sim {
             cluster: world.cluster(id).unwrap().fact.as_ref(),
         };
         let mut written = Vec::new();
+        let before = &self.members[&apply.cluster];
         for spec in manifests.objects.iter().filter(|o| apply.objects.contains(&o.object)) {
             let pods = spec.object.kind.runs_pods();
             let runs = pods && !target.is_off(spec);
@@ -164,10 +166,14 @@ impl Sim {
                 deletes_claims: false,
                 made_by: 0,
             };
-            written.push((
-                spec.object.clone(),
-                There { view, runs, exclusive: spec.exclusive, since: self.now },
-            ));
+            let (exclusive, since, manifest) = (spec.exclusive, self.now, spec.hash);
+            let mut there = There { view, runs, exclusive, since, manifest, expires: false };
+            if spec.object.kind.name() == "Job" {
+                let sent = target.render(spec, &self.workloads[key].spec.manifests[spec.index.unwrap()]);
+                let before = before.get(&(key.clone(), apply.ordinal, spec.object.clone())).copied();
+                self.job_applied((key, apply.ordinal), (spec, &sent), (before, &mut there));
+            }
+            written.push((spec.object.clone(), there));
         }
         self.gone.remove(&(key.clone(), apply.ordinal, apply.cluster.clone()));
         for (object, there) in written {
@@ -192,14 +198,7 @@ impl Sim {
                 self.fail(&format!("{key}: {object:?} isn't there and is to stop"))
             };
             there.runs = false;
-            there.view = ObjectView {
-                digest: 0,
-                ready: false,
-                idle: false,
-                stopped: true,
-                halted: true,
-                ..there.view
-            };
+            there.view = ObjectView { ready: false, idle: false, stopped: true, halted: true, ..there.view };
             let view = there.view;
             self.observed.member_mut(&halt.cluster).note(key, halt.ordinal, object.clone(), Some(view));
         }
@@ -225,6 +224,7 @@ impl Sim {
                 any = true;
                 ready &= there.view.ready;
             }
+            any |= self.has_run(key, remove.ordinal);
             if !(any && ready) {
                 self.fail(&format!("{key} is removed from {} before it is ready on {to}", remove.cluster));
             }

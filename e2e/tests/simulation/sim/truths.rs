@@ -132,7 +132,7 @@ impl Sim {
         self.quiet();
         for (key, assignment) in &self.assignments {
             // Volumes don't move, and what must never run twice waits for a source that doesn't answer.
-            let waits = self.shapes[key] == 3 || (!answers && self.shapes[key] == 1);
+            let waits = self.shapes[key] == 3 || (!answers && [1, 4].contains(&self.shapes[key]));
             let stays = assignment.spec.seats.iter().find(|seat| left.contains(&seat.cluster));
             if let Some(seat) = stays.filter(|_| !waits && self.workloads.contains_key(key)) {
                 self.fail(&format!("{key} is still on {}, which is revoked", seat.cluster));
@@ -200,6 +200,7 @@ impl Sim {
                 self.fail(&format!("something of {key} was left on {stray}"));
             }
         }
+        self.all_have_run();
         let left = self.assignments.keys().find(|key| !self.workloads.contains_key(*key));
         if let Some(key) = left {
             self.fail(&format!("the record of {key} was left behind"));

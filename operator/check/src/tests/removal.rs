@@ -117,13 +117,44 @@ fn all_that_is_wanted_must_be_ready_but_jobs_that_have_run() {
     let job = manifest("batch/v1", "Job", json!({}));
     let mut world = moved();
     world.workload(json!({"manifests": [deployment("web"), config, job]}));
-    let config = item("v1", "ConfigMap", "x");
+    let (config, job) = (item("v1", "ConfigMap", "x"), item("batch/v1", "Job", "x"));
     let now = SignedDuration::ZERO;
     assert_eq!(remove_replaced(&world, &web(), "bru-1", &web(), now), "ReplacementNotReady");
-    let all = [web(), vec![config]].concat();
+    let most = [web(), vec![config]].concat();
+    assert_eq!(remove_replaced(&world, &web(), "bru-1", &most, now), "ReplacementNotReady");
+    let all = [most.clone(), vec![job]].concat();
     assert_eq!(remove_replaced(&world, &web(), "bru-1", &all, now), "");
+    has_run(&mut world, "x");
+    assert_eq!(remove_replaced(&world, &web(), "bru-1", &most, now), "");
     world.workload.as_mut().unwrap().metadata.generation = Some(2);
     assert_eq!(remove_replaced(&world, &web(), "bru-1", &web(), now), "", "a move pins what it began with");
+}
+
+/// The copy in Brussels has a Job that has completed.
+fn has_run(world: &mut World, job: &str) {
+    let done = json!([{"name": job, "manifest": "0123456789abcdef"}]);
+    world.assignment.as_mut().unwrap().spec.seats[1].completed_jobs = read(done);
+}
+
+#[test]
+fn where_all_that_is_wanted_has_run_nothing_needs_to_be_there() {
+    let job = manifest("batch/v1", "Job", json!({}));
+    let mut world = moved();
+    world.workload(json!({"manifests": [job.clone()]}));
+    let nothing = |world: &World| remove_replaced(world, &web(), "bru-1", &[], SignedDuration::ZERO);
+    assert_eq!(nothing(&world), "ReplacementNotReady");
+    has_run(&mut world, "other");
+    assert_eq!(nothing(&world), "ReplacementNotReady");
+    has_run(&mut world, "x");
+    assert_eq!(nothing(&world), "");
+    for (from, wanted) in [("Member", ""), ("Hub", "ReplacementNotReady")] {
+        world.workload(json!({"manifests": [job.clone()], "secrets": [{"name": "key", "from": from}]}));
+        assert_eq!(nothing(&world), wanted, "a Secret of the {from}");
+    }
+    world.workload(json!({"manifests": [job, manifest("v1", "ConfigMap", json!({}))]}));
+    assert_eq!(nothing(&world), "ReplacementNotReady");
+    world.workload(json!({"manifests": []}));
+    assert_eq!(nothing(&world), "ReplacementNotReady", "no manifests is no evidence");
 }
 
 #[test]

@@ -20,8 +20,11 @@ use super::{
     Member,
     act::api,
     error::{MemberError, timely},
-    watch::maker,
+    watch::{annotation, maker},
 };
+
+/// The digest of what is as nobody has applied it.
+const NOT_APPLIED: &str = "0000000000000000";
 
 impl Member {
     /// Scales to zero or suspends what is there; what isn't, or is another by now, is left alone.
@@ -43,8 +46,11 @@ impl Member {
             let halted = async {
                 let Some(found) = self.find(&api, object, key.name.as_str()).await? else { return Ok(()) };
                 let Some(spec) = nothing_runs(object.kind) else { return Ok(()) };
-                let annotations =
-                    json!({keys::HALTED_ANNOTATION: "true", keys::APPLIED_ANNOTATION: format!("{:016x}", 0)});
+                let applied = annotation(&found.metadata, keys::HALTED_ANNOTATION)
+                    .or_else(|| annotation(&found.metadata, keys::APPLIED_ANNOTATION));
+                let annotations = json!({
+                    keys::HALTED_ANNOTATION: applied.unwrap_or(NOT_APPLIED), keys::APPLIED_ANNOTATION: NOT_APPLIED,
+                });
                 let mut body = own_fields(&key.namespace, object, found.metadata.uid.as_deref());
                 set(&mut body, &["metadata", "annotations"], annotations);
                 set(&mut body, &["spec"], spec);
@@ -118,7 +124,7 @@ impl Member {
 }
 
 fn is_halted(meta: &ObjectMeta) -> bool {
-    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(keys::HALTED_ANNOTATION))
+    annotation(meta, keys::HALTED_ANNOTATION).is_some()
 }
 
 /// With a uid, an object that is gone isn't made again.

@@ -176,7 +176,9 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
     let label = |name: &str| meta.labels.as_ref()?.get(name).map(String::as_str);
     let key = WorkloadKey::new(meta.namespace.as_deref()?, label(keys::WORKLOAD_LABEL)?).ok()?;
     let ordinal = label(keys::SEAT_LABEL)?.parse().ok()?;
-    let applied = meta.annotations.as_ref().and_then(|a| a.get(keys::APPLIED_ANNOTATION));
+    let halted = annotation(meta, keys::HALTED_ANNOTATION);
+    // Of what was halted, the mark says what was applied before.
+    let applied = halted.or_else(|| annotation(meta, keys::APPLIED_ANNOTATION));
     let view = ObjectView {
         digest: applied.and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0),
         epoch: label(keys::EPOCH_LABEL).and_then(|text| text.parse().ok()).unwrap_or(0),
@@ -185,11 +187,16 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         completed: false,
         terminating: meta.deletion_timestamp.is_some(),
         stopped: false,
-        halted: meta.annotations.as_ref().is_some_and(|a| a.contains_key(keys::HALTED_ANNOTATION)),
+        halted: halted.is_some(),
         deletes_claims: false,
         made_by: maker(meta).map_or(0, |cron_job| fnv1a(cron_job.name.as_bytes())),
     };
     Some((key, ordinal, view))
+}
+
+/// An annotation of an object.
+pub(super) fn annotation<'a>(meta: &'a ObjectMeta, name: &str) -> Option<&'a str> {
+    meta.annotations.as_ref()?.get(name).map(String::as_str)
 }
 
 /// The CronJob that has made an object, if one has.

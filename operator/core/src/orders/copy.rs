@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domicile_crds::{ClusterName, InventoryItem, Seat, WorkloadKey};
+use domicile_crds::{ClusterName, CompletedJob, InventoryItem, Seat, WorkloadKey};
 use jiff::Timestamp;
 
 use super::{Desk, item};
@@ -12,8 +12,8 @@ use crate::{
     facts::{MigrationFact, WorkloadFact},
     manifests::{Manifests, ObjectFact, ObjectRef, fnv1a},
     moves::Memory,
-    observed::{Observed, SeatView},
-    render::{Mode, Target},
+    observed::{ObjectView, Observed, SeatView},
+    render::{Mode, Target, completed, is_done},
 };
 
 /// A copy with all that belongs to it.
@@ -90,18 +90,43 @@ impl Desk<'_> {
         let secrets = self.world.secrets.get(&copy.key.namespace);
         let differs = |object: &&ObjectFact| {
             let version = secrets.and_then(|there| there.get(&*object.object.name)).copied();
-            view.get(&object.object)
-                .is_none_or(|seen| seen.halted || !target.is_applied(object, seen, version))
+            let Some(seen) = view.get(&object.object) else {
+                return !is_done(&seat.completed_jobs, object);
+            };
+            seen.halted
+                || !target.is_applied(object, seen, version)
                 || (mode == Mode::Running && has_halted_jobs(&object.object, view))
         };
         copy.manifests.objects.iter().filter(differs).map(|object| object.object.clone()).collect()
     }
 
-    /// Whether all objects are there as they should be, and ready.
+    /// Whether all objects are there as they should be, and ready. A Job that has completed needn't be there.
     pub(super) fn is_ready(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> bool {
         let view = self.view(copy.key, seat);
-        self.differing(copy, seat, mode).is_empty()
-            && copy.manifests.objects.iter().all(|o| view.get(&o.object).is_some_and(|seen| seen.ready))
+        let is_ready = |object: &ObjectFact| {
+            is_done(&seat.completed_jobs, object) || view.get(&object.object).is_some_and(|seen| seen.ready)
+        };
+        self.differing(copy, seat, mode).is_empty() && copy.manifests.objects.iter().all(is_ready)
+    }
+
+    /// The Jobs of a copy that have completed: those on record, and those that were seen to. One that the manifests
+    /// have changed or dropped since isn't among them.
+    pub(super) fn completed_jobs(&self, copy: &Copy<'_>) -> Vec<CompletedJob> {
+        let Some(target) = self.target(copy, copy.seat, Mode::Running) else {
+            return copy.seat.completed_jobs.clone();
+        };
+        let view = self.view(copy.key, copy.seat);
+        let has_run = |job: &ObjectFact, seen: &ObjectView| {
+            // As it was applied before it was on record, in whichever epoch.
+            let applied = Target { epoch: seen.epoch, completed_jobs: &[], ..target };
+            seen.completed && seen.digest == applied.digest(job)
+        };
+        let jobs = copy.manifests.objects.iter().filter(|object| object.object.kind.name() == "Job");
+        let done = jobs.filter(|job| {
+            is_done(&copy.seat.completed_jobs, job)
+                || view.get(&job.object).is_some_and(|seen| has_run(job, seen))
+        });
+        done.map(completed).collect()
     }
 }
 

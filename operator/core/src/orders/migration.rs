@@ -172,18 +172,12 @@ fn advance(
     if exclusive && !stop(desk, copy, &spec.to, out) {
         return;
     }
-    let view = desk.view(copy.key, copy.seat);
-    let done = view.iter().filter(|(_, seen)| seen.completed).map(|(object, _)| object.name.to_string());
-    let completed_jobs: Vec<String> = done.collect();
     if let Some(seat) = record.seat(ordinal) {
         seat.cluster = spec.to.clone();
         seat.epoch = spec.epoch;
         seat.generation = copy.workload.generation;
         // What an earlier generation brought there is pruned later, like anything that the manifests lack.
         seat.inventory = desk.all_of(copy.key, target, &inventory(copy.manifests));
-        seat.completed_jobs.extend(completed_jobs);
-        seat.completed_jobs.sort();
-        seat.completed_jobs.dedup();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be ordered, and why.
 
-use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, MigrationSpec, MigrationStep};
+use domicile_crds::{AssignmentSpec, ClusterName, CompletedJob, InventoryItem, MigrationSpec, MigrationStep};
 
 use crate::{manifests::ObjectRef, render::Mode};
 
@@ -69,7 +69,7 @@ pub struct Apply {
     /// Which objects, in the order of applying; the others are as they should be.
     pub objects: Vec<ObjectRef>,
     /// Jobs that aren't run again.
-    pub completed_jobs: Vec<String>,
+    pub completed_jobs: Vec<CompletedJob>,
     /// Why.
     pub because: Because,
 }

@@ -12,6 +12,8 @@ mod fixture;
 #[cfg(test)]
 mod interrupted;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod moves;
 #[cfg(test)]
 mod place;

@@ -10,7 +10,7 @@ use domicile_core::{
     orders::{Desk, Order, Outlook, departure, object, orders},
     render::{Mode, Target},
 };
-use domicile_crds::{OnDelete, WorkloadKey};
+use domicile_crds::{CompletedJob, OnDelete, WorkloadKey};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fleet, deployment, key, manifest, name};
@@ -70,10 +70,16 @@ impl Scene {
             epoch,
             mode,
             all_exclusive: false,
-            completed_jobs: &[],
+            completed_jobs: &self.completed_jobs(),
             cluster: None,
         };
         target.digest(manifests.objects.iter().find(|fact| fact.object == *object).unwrap())
+    }
+
+    /// Which Jobs of `shop/web` are on record as completed.
+    pub(crate) fn completed_jobs(&self) -> Vec<CompletedJob> {
+        let record = self.fleet.engine.world().assignments.get(&key("shop/web"));
+        record.map(|record| record.spec.seats[0].completed_jobs.clone()).unwrap_or_default()
     }
 
     pub(crate) fn outlook(&mut self) -> Outlook {

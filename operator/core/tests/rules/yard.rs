@@ -323,6 +323,16 @@ impl Yard {
         self
     }
 
+    /// A Job of a workload completes.
+    pub(crate) fn complete(&mut self, workload: &str, cluster: &str, job: &str) -> &mut Self {
+        let key = key(&format!("shop/{workload}"));
+        let object = ObjectRef { kind: Kind::of("batch/v1", "Job").unwrap(), name: job.into() };
+        let seen = self.observed.seat(&name(cluster), &key, 0)[&object];
+        let view = ObjectView { completed: true, idle: true, stopped: true, ..seen };
+        self.observed.member_mut(&name(cluster)).note(&key, 0, object, Some(view));
+        self
+    }
+
     /// What of a workload is halted on a member.
     pub(crate) fn halted(&self, workload: &str, cluster: &str) -> String {
         let view = self.observed.seat(&name(cluster), &key(&format!("shop/{workload}")), 0);
