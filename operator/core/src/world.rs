@@ -193,6 +193,13 @@ impl World {
         old(self.hub_seen) || self.cluster(id).is_none_or(|row| old(row.seen))
     }
 
+    /// Whether a cluster could hold something if it were empty.
+    #[must_use]
+    pub fn is_large_enough(&self, id: ClusterId, demand: Resources) -> bool {
+        let fact = self.cluster(id).and_then(|row| row.fact.as_ref());
+        fact.is_some_and(|fact| fact.limit.fits(Resources::default(), demand))
+    }
+
     /// Moves of a workload that haven't ended.
     pub fn running_moves(&self, key: &WorkloadKey) -> impl Iterator<Item = &MigrationFact> {
         self.migrations.get(key).into_iter().flat_map(BTreeMap::values).filter(|m| !m.is_finished())

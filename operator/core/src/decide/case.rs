@@ -209,7 +209,8 @@ impl<'a> Case<'a> {
         let Some(standing) = standing else { return self.choose(tiers) };
         let cell = self.row.cell(standing);
         let closed = cell.failing.union(cell.unknown).without(Rule::ClusterNotReady);
-        if closed.is_empty() && !self.world.is_stale(standing, self.horizon.now()) {
+        let fits = self.world.is_large_enough(standing, self.manifests.demand);
+        if closed.is_empty() && fits && !self.world.is_stale(standing, self.horizon.now()) {
             return Some(standing);
         }
         self.choose(tiers).or(Some(standing))

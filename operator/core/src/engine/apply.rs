@@ -88,8 +88,7 @@ impl Engine {
         let (before, after) = (old.as_ref(), new.as_ref());
         self.touched.clusters.insert(id);
         if before.map(|fact| fact.limit) != after.map(|fact| fact.limit) {
-            self.touched.news.freed.insert(id);
-            self.touched.news.closed.insert(id);
+            self.resized(id);
         }
         if before.map(|fact| fact.ready_since) != after.map(|fact| fact.ready_since) {
             self.touched.reopened.insert(id);

@@ -87,6 +87,17 @@ impl Engine {
         self.touched.news.closed.insert(id);
     }
 
+    /// A cluster is larger or smaller now: what waits may have room there, and what is on its way there may go on, or not.
+    pub(super) fn resized(&mut self, id: ClusterId) {
+        self.touched.news.freed.insert(id);
+        self.touched.news.closed.insert(id);
+        let there = self.on_cluster.get(&id).into_iter().flatten();
+        let arrives = |key: &&WorkloadKey| {
+            self.world.running_moves(key).any(|m| self.world.find_cluster(&m.spec.to) == Some(id))
+        };
+        self.dirty.extend(there.filter(arrives).cloned());
+    }
+
     /// Judges clusters again for each class, and notes whom the differences concern.
     fn judge(&mut self, now: Timestamp) {
         let touched = std::mem::take(&mut self.touched.clusters);

@@ -45,12 +45,14 @@ impl Desk<'_> {
         (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
     }
 
-    /// Whether a member takes something new of a workload.
-    pub(super) fn is_open(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
-        let Some((row, id)) = self.classes.of(key).zip(self.world.find_cluster(cluster)) else {
+    /// Whether a member takes a new copy of a workload.
+    pub(super) fn is_open(&self, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
+        let Some((row, id)) = self.classes.of(copy.key).zip(self.world.find_cluster(cluster)) else {
             return false;
         };
-        row.cell(id).is_open() && !self.world.is_stale(id, self.now)
+        row.cell(id).is_open()
+            && self.world.is_large_enough(id, copy.manifests.demand)
+            && !self.world.is_stale(id, self.now)
     }
 
     /// Whether the law certainly lets a workload be on a member, which answers.

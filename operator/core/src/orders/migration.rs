@@ -142,7 +142,7 @@ fn advance(
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
     // A first order that was lost has begun nothing there.
-    if desk.view(copy.key, target).is_empty() && !desk.is_open(copy.key, &spec.to) {
+    if desk.view(copy.key, target).is_empty() && !desk.is_open(copy, &spec.to) {
         return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
     }
     if desk.memory.begun(copy.key, &migration.name).is_none() {

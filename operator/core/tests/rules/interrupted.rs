@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     relocating::{allowed, draining, exclusive, pause},
-    yard::wanderer,
+    yard::{Yard, wanderer},
 };
 
 #[test]
@@ -109,4 +109,32 @@ fn what_must_leave_and_cannot_be_stopped_calls_for_help() {
     yard.find("ams-1").calm();
     assert_eq!(yard.told("Stalled"), "");
     assert_ne!(yard.place("web"), "ams-1");
+}
+
+/// A cluster is left with less than one pod.
+fn shrink(yard: &mut Yard, cluster: &str, site: &str) {
+    yard.fleet.cluster(cluster, site, json!({"status": {"allocatable": {"pods": 0}}}));
+}
+
+#[test]
+fn nothing_goes_on_to_a_target_that_has_become_too_small() {
+    let mut yard = wanderer("Approval", json!({}));
+    yard.calm();
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 PreferredPlace"]);
+    shrink(&mut yard, "bru-1", "be-bru");
+    yard.answer("Approved").calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("ams-1", "ams-1"));
+    assert_eq!(yard.waits("web"), "MemberCluster/bru-1 takes nothing new at present");
+    yard.fleet.cluster("bru-1", "be-bru", json!({}));
+    yard.calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("bru-1", "bru-1"));
+
+    // What must move and hasn't begun goes where there is room.
+    let mut yard = wanderer("Manual", json!({}));
+    yard.calm();
+    yard.revoke("nl-ams").round();
+    assert_eq!(yard.under_way(), ["web ams-1>bru-1 ApprovalRevoked"]);
+    shrink(&mut yard, "bru-1", "be-bru");
+    yard.calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("fra-1", "fra-1"));
 }

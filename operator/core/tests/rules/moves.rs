@@ -109,8 +109,10 @@ fn a_move_under_way_keeps_its_target_though_a_better_one_is_open() {
     assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams");
     fleet.ready("bru-1", "be-bru", "False", NOON);
     assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "one that blinks keeps it");
-    fleet.cluster("bru-1", "be-bru", json!({"spec": {"capacity": {"pods": 0}}}));
+    fleet.cluster("bru-1", "be-bru", json!({"spec": {"capacity": {"pods": 1}}}));
     assert_eq!(fleet.wish(), "must move to bru-1, SiteClosing Site/nl-ams", "its room was reserved");
+    fleet.cluster("bru-1", "be-bru", json!({"spec": {"capacity": {"pods": 0}}}));
+    assert_eq!(fleet.wish(), "must move to fra-1, SiteClosing Site/nl-ams", "no room is left to be reserved");
 }
 
 #[test]
