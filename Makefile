@@ -27,7 +27,7 @@ test: test-build ## Run every test: unit, property, and integration on real API 
 
 .PHONY: bench
 bench: ## Measure on a local fleet; prints a table and JSON
-	@cargo build --release --workspace --bins
+	@cargo build --release --workspace --bin bench --bin domicile-fleet --bin domicile-operator
 	@$(programs:debug=release)/domicile-fleet binaries >/dev/null
 	@$(programs:debug=release)/bench
 

@@ -9,3 +9,4 @@ pub mod plugin;
 pub mod props;
 pub mod sight;
 pub mod stage;
+pub mod witness;

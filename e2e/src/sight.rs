@@ -6,7 +6,11 @@ use anyhow::{Context as _, bail, ensure};
 use domicile_crds::{ALLOWED_KINDS, keys};
 use http::Request;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::Instant,
+};
 
 use crate::{
     fleet::{Cluster, RequestCounts, wait::eventually},
@@ -172,6 +176,19 @@ impl Stage {
         })
         .await
         .with_context(|| self.log_tail())
+    }
+
+    /// What the operator that was started last answers to a GET, such as `/metrics`, with the headers.
+    ///
+    /// # Errors
+    ///
+    /// If it doesn't answer.
+    pub async fn ask_operator(&self, path: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.operator()?.1)).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     /// The write requests that each cluster was sent since its API server started.

@@ -14,7 +14,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Asserts that nothing forbidden can be seen anywhere.
+/// Asserts that nothing forbidden can be seen anywhere, and that the operator tried nothing that is.
 pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
     let hub = stage.fleet.hub()?.client();
     let now = Timestamp::now();
@@ -47,6 +47,14 @@ pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
     let sightings: Vec<Sighting> = sightings.into_values().collect();
     let violations = audit(&facts, &sightings, now);
     ensure!(violations.is_empty(), "the second opinion sees {violations:?}\nin {sightings:?}");
+    let metrics = stage.ask_operator("/metrics").await?;
+    let refused = metrics.lines().find(|line| line.starts_with("domicile_check_refused"));
+    let log = std::fs::read_to_string(stage.operator_log())?;
+    let incidents: Vec<&str> = log.lines().filter(|line| line.contains(" ERROR ")).collect();
+    ensure!(
+        refused == Some("domicile_check_refused_total 0"),
+        "the operator was refused: {refused:?} {incidents:#?}"
+    );
     Ok(())
 }
 

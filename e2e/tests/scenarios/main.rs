@@ -4,15 +4,19 @@
 #![allow(clippy::indexing_slicing, reason = "a missing field fails the test, as it should")]
 
 mod audit;
+mod campaigns;
 mod end;
+mod exclusive;
 mod guards;
 mod hostile;
 mod input;
-mod jobs;
 mod lease;
+mod moves;
 mod outage;
+mod preferences;
 mod secrets;
 mod set;
 mod suspension;
+mod unfenced;
 mod unreadable;
 mod update;

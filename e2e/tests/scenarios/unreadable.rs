@@ -9,7 +9,6 @@ use domicile_e2e::{
     stage::{PATIENCE, Stage},
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     audit::nothing_is_forbidden,
@@ -58,14 +57,6 @@ async fn runs_on(stage: &Stage, name: &str) -> anyhow::Result<Vec<&'static str>>
         }
     }
     Ok(found)
-}
-
-async fn readiness(stage: &Stage) -> anyhow::Result<String> {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", stage.operator()?.1)).await?;
-    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 async fn has_event(stage: &Stage, name: &str) -> anyhow::Result<()> {
@@ -198,7 +189,7 @@ async fn a_fact(stage: &Stage) -> anyhow::Result<()> {
     let reason = "Site raft can't be read";
     let said = |wanted: bool| async move {
         eventually(PATIENCE, "the operator to say it", || async {
-            let answer = readiness(stage).await?;
+            let answer = stage.ask_operator("/readyz").await?;
             let fits = if wanted {
                 answer.contains("503") && answer.contains(reason)
             } else {

@@ -1,0 +1,185 @@
+//! A witness: sees every pod and Job of tenants on every member, in the order in which things happen there.
+//!
+//! What it sees of two members may be some milliseconds apart. The operator acts on one member only after it has seen
+//! the other, by watches like these, so that what it does in the wrong order shows here in the wrong order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, ensure};
+use domicile_crds::keys;
+use futures::TryStreamExt as _;
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    runtime::{WatchStreamExt as _, watcher},
+};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use crate::fleet::Fleet;
+
+/// What makes or is a pod, as kind, namespace and name.
+type Thing = (String, String, String);
+
+/// How a pod or Job was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Glimpse {
+    /// Its label `app`.
+    app: String,
+    /// It runs, or is about to.
+    alive: bool,
+    /// It serves.
+    ready: bool,
+}
+
+/// All that belongs to an app, on all members, at one moment.
+#[derive(Clone, Debug)]
+struct Moment {
+    app: String,
+    alive_on: BTreeSet<String>,
+    ready: usize,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    now: BTreeMap<(String, Thing), Glimpse>,
+    moments: Vec<Moment>,
+}
+
+impl Record {
+    fn note(&mut self, member: &str, thing: Thing, glimpse: Option<Glimpse>) {
+        let place = (member.to_owned(), thing);
+        let before = match &glimpse {
+            Some(glimpse) => self.now.insert(place, glimpse.clone()),
+            None => self.now.remove(&place),
+        };
+        let Some(app) = glimpse.or(before).map(|glimpse| glimpse.app) else { return };
+        let of_app = || self.now.iter().filter(|(_, glimpse)| glimpse.app == app);
+        let alive_on = of_app().filter(|(_, g)| g.alive).map(|((member, _), _)| member.clone()).collect();
+        let ready = of_app().filter(|(_, g)| g.ready).count();
+        self.moments.push(Moment { app, alive_on, ready });
+    }
+
+    /// Takes out what a complete list doesn't have.
+    fn keep(&mut self, member: &str, kind: &str, listed: &BTreeSet<Thing>) {
+        let gone =
+            |(at, thing): &&(String, Thing)| at == member && thing.0 == kind && !listed.contains(thing);
+        let gone: Vec<(String, Thing)> = self.now.keys().filter(gone).cloned().collect();
+        for (_, thing) in gone {
+            self.note(member, thing, None);
+        }
+    }
+}
+
+/// A witness, for as long as it is kept.
+#[derive(Debug)]
+pub struct Witness {
+    record: Arc<Mutex<Record>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Witness {
+    /// Begins to watch all members.
+    #[must_use]
+    pub fn begin(fleet: &Fleet) -> Self {
+        let record = Arc::<Mutex<Record>>::default();
+        let mut tasks = JoinSet::new();
+        for member in fleet.members() {
+            let (name, client) = (member.name(), member.client());
+            tasks.spawn(follow(name.to_owned(), client.clone(), Arc::clone(&record), pod));
+            tasks.spawn(follow(name.to_owned(), client, Arc::clone(&record), job));
+        }
+        Self { record, _tasks: tasks }
+    }
+
+    fn moments(&self, app: &str) -> Vec<Moment> {
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.moments.iter().filter(|moment| moment.app == app).cloned().collect()
+    }
+
+    /// Whether anything of an app was ever alive on a member.
+    #[must_use]
+    pub fn saw(&self, app: &str, member: &str) -> bool {
+        self.moments(app).iter().any(|moment| moment.alive_on.contains(member))
+    }
+
+    /// The fewest pods of an app that were ready at the same time, ever since as many as `wanted` were.
+    ///
+    /// # Errors
+    ///
+    /// If there never were so many.
+    pub fn fewest_ready(&self, app: &str, wanted: usize) -> anyhow::Result<usize> {
+        let moments = self.moments(app);
+        let since = moments.iter().position(|moment| moment.ready >= wanted);
+        let since = since.with_context(|| format!("{app} never had {wanted} pods ready"))?;
+        moments.iter().skip(since).map(|moment| moment.ready).min().context("no moment")
+    }
+
+    /// Asserts that nothing of an app was ever alive on two members.
+    ///
+    /// # Errors
+    ///
+    /// Where it was.
+    pub fn never_on_two(&self, app: &str) -> anyhow::Result<()> {
+        let moments = self.moments(app);
+        ensure!(!moments.is_empty(), "{app} was never seen");
+        let both = moments.iter().find(|moment| moment.alive_on.len() > 1);
+        ensure!(both.is_none(), "{app} was on two members: {both:?}");
+        Ok(())
+    }
+}
+
+/// Follows a kind on a member.
+async fn follow<K>(member: String, client: Client, record: Arc<Mutex<Record>>, look: fn(&K) -> (bool, bool))
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let kind = K::kind(&()).into_owned();
+    let config = watcher::Config::default().labels(keys::WORKLOAD_LABEL);
+    let mut events = std::pin::pin!(watcher(Api::<K>::all(client), config).default_backoff());
+    let mut listed = BTreeSet::new();
+    loop {
+        let event = match events.try_next().await {
+            Ok(Some(event)) => event,
+            Ok(None) => return,
+            // The stream begins anew by itself.
+            Err(error) => {
+                tracing::debug!(%member, %error, "a watch was interrupted");
+                continue;
+            }
+        };
+        let thing = |object: &K| (kind.clone(), object.namespace().unwrap_or_default(), object.name_any());
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            watcher::Event::Init => listed.clear(),
+            watcher::Event::InitDone => record.keep(&member, &kind, &listed),
+            watcher::Event::Delete(object) => record.note(&member, thing(&object), None),
+            watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                listed.insert(thing(&object));
+                let app = object.labels().get("app").cloned().unwrap_or_default();
+                let (alive, ready) = look(&object);
+                record.note(&member, thing(&object), Some(Glimpse { app, alive, ready }));
+            }
+        }
+    }
+}
+
+fn pod(pod: &Pod) -> (bool, bool) {
+    let status = pod.status.as_ref();
+    let ended = matches!(status.and_then(|s| s.phase.as_deref()), Some("Succeeded" | "Failed"));
+    let ready = status.and_then(|s| s.conditions.as_ref()).into_iter().flatten();
+    let ready = ready.filter(|c| c.type_ == "Ready").any(|c| c.status == "True");
+    (!ended, !ended && ready && pod.metadata.deletion_timestamp.is_none())
+}
+
+fn job(job: &Job) -> (bool, bool) {
+    let conditions = job.status.as_ref().and_then(|s| s.conditions.as_ref()).into_iter().flatten();
+    let ended =
+        conditions.filter(|c| c.status == "True").any(|c| matches!(c.type_.as_str(), "Complete" | "Failed"));
+    let suspended = job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true);
+    (!ended && !suspended, false)
+}

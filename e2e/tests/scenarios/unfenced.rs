@@ -1,0 +1,91 @@
+//! The source of a move doesn't answer: what may run twice goes on without it, what may not waits, and nothing of it is
+//! forgotten when it returns.
+
+use anyhow::ensure;
+use domicile_e2e::{
+    fleet::process::Signal,
+    props::{decision, deployment, list, workload},
+    sight::{domicile, look, managed},
+    witness::Witness,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    audit::nothing_is_forbidden,
+    set::{DE, NL, two_members},
+};
+
+fn app(name: &str, more: Value) -> Value {
+    workload("acme", name, &[deployment(name, "1")], more)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::Result<()> {
+    let stage = two_members(false).await?;
+    let witness = Witness::begin(&stage.fleet);
+    let (hub, nl) = (stage.fleet.hub()?, stage.fleet.member(NL)?);
+    stage
+        .apply(&list(&[
+            app("free", json!({})),
+            app("lost", json!({})),
+            app("solo", json!({"overlap": "Forbid"})),
+        ]))
+        .await?;
+    for name in ["free", "lost", "solo"] {
+        stage.wait_on(("acme", name), &[NL]).await?;
+    }
+    nl.kill_apiserver();
+    stage.says(&format!("memberclusters/{NL}"), "Ready", "Unknown", "Unreachable").await?;
+    let approved = decision("beta-approved", "HostingProvider/beta", "Approved", &[]);
+    let revoked = decision("alpha-revoked", "HostingProvider/alpha", "Revoked", &["alpha-approved"]);
+    stage.apply(&list(&[approved, revoked])).await?;
+    for name in ["free", "lost"] {
+        stage.wait_on(("acme", name), &[DE]).await?;
+        let message =
+            stage.says(&format!("tenantworkloads/acme/{name}"), "Stalled", "True", "SourceUnfenced").await?;
+        ensure!(message.contains(NL), "{message}");
+        // It can't be said that it is where it may be as long as it may still run where it may not.
+        stage.says(&format!("tenantworkloads/acme/{name}"), "Compliant", "False", "ApprovalRevoked").await?;
+    }
+    stage.says("tenantworkloads/acme/solo", "Stalled", "True", "MemberUnreachable").await?;
+    // It stands by there, and doesn't run.
+    stage
+        .sees(DE, "acme/Deployment/solo", "no pods asked for", |found| found["spec"]["replicas"] == 0)
+        .await?;
+
+    // A person lets go of one of them, and the operator is restarted: the others are remembered.
+    let annotate =
+        ["-n", "acme", "annotate", "assignments.domicile.dev", "lost", "domicile.dev/abandon=nl-ams-1"];
+    hub.kubectl(annotate).text().await?;
+    let wait = [
+        "-n",
+        "acme",
+        "wait",
+        "--for=condition=Ready",
+        "migrations.domicile.dev",
+        "--selector=domicile.dev/workload=lost",
+        "--timeout=60s",
+    ];
+    hub.kubectl(wait).text().await?;
+    stage.stop_operator(Signal::KILL).await?;
+    stage.start_operator()?;
+    stage.says("tenantworkloads/acme/free", "Stalled", "True", "SourceUnfenced").await?;
+
+    // It returns: what was left is removed before anything else, and what waited moves.
+    nl.restart_apiserver().await?;
+    for name in ["free", "solo"] {
+        stage.leaves(NL, &format!("acme/Deployment/{name}")).await?;
+        stage.wait_on(("acme", name), &[DE]).await?;
+        stage.says(&format!("tenantworkloads/acme/{name}"), "Compliant", "True", "").await?;
+    }
+    witness.never_on_two("solo")?;
+    // What somebody let go of is that person's to remove: no record names it any more.
+    let left = managed(nl).await?;
+    ensure!(left.keys().all(|name| name == "acme/Deployment/lost"), "there is {left:?}");
+    let record = look(hub, &domicile("assignments/acme/lost")).await?.unwrap_or_default();
+    ensure!(record["spec"]["seats"][0]["cluster"] == DE, "{record}");
+    if !left.is_empty() {
+        nl.kubectl(["-n", "acme", "delete", "deployment", "lost"]).text().await?;
+    }
+    nothing_is_forbidden(&stage).await
+}
