@@ -21,7 +21,7 @@ const CH: &str = "ch-zrh-1";
 const TENANTS: [&str; 6] = ["auto", "asks", "denies", "hand", "later", "european"];
 
 /// A tenant that may go to Switzerland and would rather be there.
-fn drawn(name: &str, migration: Value) -> Value {
+fn drawn(name: &str, migration: &Value) -> Value {
     let spec = json!({
         "residency": {"allowed": [{"countrySet": "eu"}, {"country": "CH"}]},
         "preferences": [{"site": "ch-zrh"}], "migration": migration,
@@ -50,11 +50,11 @@ async fn set() -> anyhow::Result<Stage> {
         }
     }
     facts.extend([
-        drawn("auto", json!({"mode": "Automatic"})),
-        drawn("asks", json!({"mode": "Approval"})),
-        drawn("denies", json!({"mode": "Approval"})),
-        drawn("hand", json!({"mode": "Manual"})),
-        drawn("later", missed_window()),
+        drawn("auto", &json!({"mode": "Automatic"})),
+        drawn("asks", &json!({"mode": "Approval"})),
+        drawn("denies", &json!({"mode": "Approval"})),
+        drawn("hand", &json!({"mode": "Manual"})),
+        drawn("later", &missed_window()),
         with(tenant("european"), json!({"spec": {"preferences": [{"site": "ch-zrh"}]}})),
     ]);
     stage.apply(&list(&facts)).await?;
