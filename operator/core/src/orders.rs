@@ -9,6 +9,7 @@ mod departure;
 mod halt;
 mod migration;
 mod order;
+mod rollback;
 
 use std::collections::HashSet;
 

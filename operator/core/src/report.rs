@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
-    Rule, RuleSet, World,
+    Rule, World,
     class::{ClassRow, Classes},
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
-    eligibility::{Finding, explain, judge},
+    eligibility::{Finding, explain},
     moves::Wait,
     observed::Observed,
     orders::{Outlook, is_ready},
@@ -21,6 +21,7 @@ use crate::{
     world::ClusterId,
 };
 
+mod lawful;
 mod sources;
 
 /// The reason of a workload that waits until its predecessor's copies have gone.
@@ -198,57 +199,6 @@ impl Situation<'_> {
         Candidates { reason: rule.name().to_owned(), count, message }
     }
 
-    fn compliant(&self, row: Option<&ClassRow>) -> Claim {
-        let claim =
-            |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
-        let own = !self.world.is_succeeding(self.key());
-        let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
-        for seat in placed() {
-            let failing = seat.failing.intersection(RuleSet::LEGAL);
-            if let Some(rule) = failing.first() {
-                return claim("False", rule.name(), &self.finding(row, seat.at.as_ref(), rule, true));
-            }
-        }
-        for source in self.sources() {
-            let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
-            if let Some(rule) = failing.first() {
-                let found = self.finding(row, Some(source), rule, true);
-                return claim(
-                    "False",
-                    rule.name(),
-                    &format!("{found}; what has moved away isn't gone from there yet"),
-                );
-            }
-        }
-        for seat in placed() {
-            let stale = seat.failing.intersection(RuleSet::EMPTY.with(Rule::ObservationStale));
-            let unknown = seat.unknown.intersection(RuleSet::LEGAL).union(stale);
-            if let Some(rule) = unknown.first() {
-                return claim("Unknown", rule.name(), &self.finding(row, seat.at.as_ref(), rule, false));
-            }
-        }
-        for source in self.sources() {
-            let unknown = self.judge(row, source).1.intersection(RuleSet::LEGAL);
-            if let Some(rule) = unknown.first() {
-                return claim("Unknown", rule.name(), &self.finding(row, Some(source), rule, false));
-            }
-        }
-        match placed().next() {
-            Some(_) => claim("True", "Lawful", "every copy is at a lawful place"),
-            None => claim("True", "NothingPlaced", "nothing of it is anywhere"),
-        }
-    }
-
-    fn finding(&self, row: Option<&ClassRow>, at: Option<&ClusterName>, rule: Rule, certain: bool) -> String {
-        let name = at.map(ToString::to_string).unwrap_or_default();
-        let id = at.and_then(|name| self.world.find_cluster(name));
-        let found = row.zip(id).and_then(|(row, id)| {
-            explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule)
-        });
-        let finding = found.unwrap_or(Finding { rule, certain, object: format!("MemberCluster/{name}") });
-        format!("{name}: {finding}")
-    }
-
     fn move_pending(&self) -> Option<Claim> {
         if self.world.is_succeeding(self.key()) {
             return None;
@@ -336,28 +286,6 @@ impl Situation<'_> {
             }
             _ => claim("True", "Ready", &format!("{ready} of {wanted} copies are ready")),
         }
-    }
-
-    /// When the first copy ceases to be lawful if nothing changes.
-    fn compliant_until(&self, row: &ClassRow) -> Option<Timestamp> {
-        let ids = self.verdict.seats.iter().filter_map(|seat| self.world.find_cluster(seat.at.as_ref()?));
-        let lawful = |cell: &crate::eligibility::Cell| cell.failing.intersection(RuleSet::LEGAL).is_empty();
-        ids.filter_map(|id| {
-            let mut cell = row.cell(id);
-            // A few steps are enough: each is an end of an approval or of a membership.
-            for _ in 0..8 {
-                if !lawful(&cell) {
-                    return None;
-                }
-                let next = cell.next?;
-                cell = judge(self.world, &row.class, id, next);
-                if !lawful(&cell) {
-                    return Some(next);
-                }
-            }
-            None
-        })
-        .min()
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply, inventory,
     kept_at, look_after,
+    rollback::{Why, roll_back},
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -18,12 +19,6 @@ use crate::{
 /// How long a source that is to be removed may be out of reach before somebody is told: a member that misses a probe
 /// or two is none.
 const OUT_OF_REACH_SECONDS: i32 = 30;
-
-/// How moves end that failed, or that somebody gave up: the next try waits. After all others, what is called for then
-/// begins at once.
-const DELETED: &str = "it was deleted";
-const ABORTED: &str = "it was aborted";
-const NOT_READY: &str = "the copy at the target wasn't ready in time";
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -103,23 +98,23 @@ fn step(
         Wish::Move { compulsory: false, .. }
             if migration.held && desk.has_begun(copy.key, migration) == Some(false) =>
         {
-            roll_back(desk, copy, migration, DELETED, out);
+            roll_back(desk, copy, migration, Why::Deleted, out);
         }
-        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, ABORTED, out),
+        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, Why::Aborted, out),
         // A cause never changes, and with it goes whether an answer is waited for. What has arrived goes on.
         Wish::Move { cause, compulsory, .. }
             if !arrived && (cause, *compulsory) != (&spec.cause, spec.compulsory) =>
         {
-            roll_back(desk, copy, migration, "it is called for by something else now", out);
+            roll_back(desk, copy, migration, Why::OtherCause, out);
         }
         Wish::Move { to, .. } if *to == spec.to => advance(desk, copy, (migration, &target), (record, out)),
         Wish::Move { to, cause, .. } if desk.has_begun(copy.key, migration) == Some(false) => {
             let digest = plan_digest(&spec.from, to, cause);
             out.orders.push(Order::RetargetMigration(migration.name.clone(), to.clone(), digest));
         }
-        Wish::Move { .. } => roll_back(desk, copy, migration, "its target may not have it any more", out),
-        Wish::Stuck { .. } => roll_back(desk, copy, migration, "no place may have it any more", out),
-        Wish::Stay | Wish::Leave => roll_back(desk, copy, migration, "its cause is gone", out),
+        Wish::Move { .. } => roll_back(desk, copy, migration, Why::TargetBarred, out),
+        Wish::Stuck { .. } => roll_back(desk, copy, migration, Why::NoPlace, out),
+        Wish::Stay | Wish::Leave => roll_back(desk, copy, migration, Why::CauseGone, out),
         Wish::Hold => out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone()))),
         Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
         Wish::Place(_) | Wish::Wait => {}
@@ -189,7 +184,7 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
     let Ok(deadline) = since.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
     if deadline <= desk.now {
         out.orders.clear();
-        roll_back(desk, copy, migration, NOT_READY, out);
+        roll_back(desk, copy, migration, Why::NotReady, out);
     } else {
         look_again(out, desk.now, deadline);
     }
@@ -344,36 +339,4 @@ fn source_remains(
     look_again(out, now, unfenced);
     look_again(out, now, overdue);
     out.sources.push(Source { ordinal: copy.seat.ordinal, cluster: from.clone(), unfenced, overdue });
-}
-
-/// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
-fn roll_back(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, why: &str, out: &mut Outlook) {
-    let spec = &migration.spec;
-    let began = desk.has_begun(copy.key, migration);
-    let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
-    if gone || began == Some(false) {
-        return out.orders.push(Order::FinishMigration {
-            name: migration.name.clone(),
-            step: MigrationStep::RolledBack,
-            message: format!("{why}; the copy stays on {}", spec.from),
-            given_up: [DELETED, ABORTED, NOT_READY].contains(&why),
-        });
-    }
-    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {
-        return out.waits.push((spec.seat, wait));
-    }
-    if !desk.observed.is_reachable(&spec.to) {
-        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
-    }
-    if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
-        return out.orders.push(Order::Verify(spec.to.clone()));
-    }
-    let target = Seat { cluster: spec.to.clone(), ..copy.seat.clone() };
-    out.orders.push(Order::Remove(Remove {
-        cluster: spec.to.clone(),
-        ordinal: spec.seat,
-        objects: desk.all_of(copy.key, &target, &inventory(copy.manifests)),
-        retain_claims: true,
-        because: Removal::RolledBack,
-    }));
 }

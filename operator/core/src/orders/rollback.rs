@@ -1,0 +1,70 @@
+//! Moves that go back before their switch.
+
+use domicile_crds::{MigrationStep, Seat};
+
+use super::{Copy, Desk, Order, Outlook, Removal, Remove, inventory, kept_at};
+use crate::{facts::MigrationFact, moves::Wait};
+
+/// Why a move goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Why {
+    #[error("it was deleted")]
+    Deleted,
+    #[error("it was aborted")]
+    Aborted,
+    #[error("the copy at the target wasn't ready in time")]
+    NotReady,
+    #[error("it is called for by something else now")]
+    OtherCause,
+    #[error("its target may not have it any more")]
+    TargetBarred,
+    #[error("no place may have it any more")]
+    NoPlace,
+    #[error("its cause is gone")]
+    CauseGone,
+}
+
+impl Why {
+    /// It failed, or somebody gave it up: the next try waits. After all others, what is called for then begins at once.
+    fn is_failure(self) -> bool {
+        matches!(self, Self::Deleted | Self::Aborted | Self::NotReady)
+    }
+}
+
+/// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
+pub(super) fn roll_back(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    migration: &MigrationFact,
+    why: Why,
+    out: &mut Outlook,
+) {
+    let spec = &migration.spec;
+    let began = desk.has_begun(copy.key, migration);
+    let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
+    if gone || began == Some(false) {
+        return out.orders.push(Order::FinishMigration {
+            name: migration.name.clone(),
+            step: MigrationStep::RolledBack,
+            message: format!("{why}; the copy stays on {}", spec.from),
+            given_up: why.is_failure(),
+        });
+    }
+    if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {
+        return out.waits.push((spec.seat, wait));
+    }
+    if !desk.observed.is_reachable(&spec.to) {
+        return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
+    }
+    if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
+        return out.orders.push(Order::Verify(spec.to.clone()));
+    }
+    let target = Seat { cluster: spec.to.clone(), ..copy.seat.clone() };
+    out.orders.push(Order::Remove(Remove {
+        cluster: spec.to.clone(),
+        ordinal: spec.seat,
+        objects: desk.all_of(copy.key, &target, &inventory(copy.manifests)),
+        retain_claims: true,
+        because: Removal::RolledBack,
+    }));
+}

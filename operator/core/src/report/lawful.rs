@@ -1,0 +1,86 @@
+//! Whether a workload is where it may be, and until when.
+
+use domicile_crds::{ClusterName, keys::condition};
+use jiff::Timestamp;
+
+use super::{Claim, Situation};
+use crate::{
+    Rule, RuleSet,
+    class::ClassRow,
+    eligibility::{Finding, explain, judge},
+};
+
+impl Situation<'_> {
+    pub(super) fn compliant(&self, row: Option<&ClassRow>) -> Claim {
+        let claim =
+            |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
+        let own = !self.world.is_succeeding(self.key());
+        let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
+        for seat in placed() {
+            let failing = seat.failing.intersection(RuleSet::LEGAL);
+            if let Some(rule) = failing.first() {
+                return claim("False", rule.name(), &self.finding(row, seat.at.as_ref(), rule, true));
+            }
+        }
+        for source in self.sources() {
+            let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
+            if let Some(rule) = failing.first() {
+                let found = self.finding(row, Some(source), rule, true);
+                return claim(
+                    "False",
+                    rule.name(),
+                    &format!("{found}; what has moved away isn't gone from there yet"),
+                );
+            }
+        }
+        for seat in placed() {
+            let stale = seat.failing.intersection(RuleSet::EMPTY.with(Rule::ObservationStale));
+            let unknown = seat.unknown.intersection(RuleSet::LEGAL).union(stale);
+            if let Some(rule) = unknown.first() {
+                return claim("Unknown", rule.name(), &self.finding(row, seat.at.as_ref(), rule, false));
+            }
+        }
+        for source in self.sources() {
+            let unknown = self.judge(row, source).1.intersection(RuleSet::LEGAL);
+            if let Some(rule) = unknown.first() {
+                return claim("Unknown", rule.name(), &self.finding(row, Some(source), rule, false));
+            }
+        }
+        match placed().next() {
+            Some(_) => claim("True", "Lawful", "every copy is at a lawful place"),
+            None => claim("True", "NothingPlaced", "nothing of it is anywhere"),
+        }
+    }
+
+    fn finding(&self, row: Option<&ClassRow>, at: Option<&ClusterName>, rule: Rule, certain: bool) -> String {
+        let name = at.map(ToString::to_string).unwrap_or_default();
+        let id = at.and_then(|name| self.world.find_cluster(name));
+        let found = row.zip(id).and_then(|(row, id)| {
+            explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule)
+        });
+        let finding = found.unwrap_or(Finding { rule, certain, object: format!("MemberCluster/{name}") });
+        format!("{name}: {finding}")
+    }
+
+    /// When the first copy ceases to be lawful if nothing changes.
+    pub(super) fn compliant_until(&self, row: &ClassRow) -> Option<Timestamp> {
+        let ids = self.verdict.seats.iter().filter_map(|seat| self.world.find_cluster(seat.at.as_ref()?));
+        let lawful = |cell: &crate::eligibility::Cell| cell.failing.intersection(RuleSet::LEGAL).is_empty();
+        ids.filter_map(|id| {
+            let mut cell = row.cell(id);
+            // A few steps are enough: each is an end of an approval or of a membership.
+            for _ in 0..8 {
+                if !lawful(&cell) {
+                    return None;
+                }
+                let next = cell.next?;
+                cell = judge(self.world, &row.class, id, next);
+                if !lawful(&cell) {
+                    return Some(next);
+                }
+            }
+            None
+        })
+        .min()
+    }
+}
