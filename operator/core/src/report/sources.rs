@@ -6,7 +6,7 @@ use super::Situation;
 use crate::{
     Horizon, Rule, RuleSet,
     class::ClassRow,
-    decide::Wish,
+    decide::{Obstacle, Wish},
     eligibility::judge_workload,
     moves::{Wait, moves_over},
 };
@@ -37,16 +37,18 @@ impl Situation<'_> {
         (cell.failing.union(own), cell.unknown.without(Rule::ClusterNotReady))
     }
 
-    /// What keeps a copy that must leave from its next step, if that is a member that doesn't answer.
+    /// What keeps a copy that must leave from its next step, if that is a member that doesn't answer, or takes nothing new.
     pub(super) fn cut_off(&self) -> Option<(&'static str, String)> {
         self.verdict.seats.iter().find_map(|seat| {
             let Wish::Move { cause, compulsory: true, .. } = &seat.wish else { return None };
-            let is_it = |(ordinal, wait): &&(i32, Wait)| {
-                *ordinal == seat.ordinal && matches!(wait, Wait::Unreachable(_))
-            };
-            let (_, wait) = self.outlook.waits.iter().find(is_it)?;
+            let mut waits = self.outlook.waits.iter().filter(|(ordinal, _)| *ordinal == seat.ordinal);
+            let (reason, wait) = waits.find_map(|(_, wait)| match wait {
+                Wait::Unreachable(_) => Some(("MemberUnreachable", wait)),
+                Wait::Closed(_) => Some((Obstacle::NoLawfulPlace.name(), wait)),
+                _ => None,
+            })?;
             let message = format!("must leave {} because {cause}, but {wait}", seat.at.as_ref()?);
-            Some(("MemberUnreachable", message))
+            Some((reason, message))
         })
     }
 

@@ -137,4 +137,16 @@ fn nothing_goes_on_to_a_target_that_has_become_too_small() {
     shrink(&mut yard, "bru-1", "be-bru");
     yard.calm();
     assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("fra-1", "fra-1"));
+
+    // Where there is none, somebody must know.
+    let mut yard = wanderer("Manual", allowed(&["NL", "BE"]));
+    yard.calm();
+    yard.revoke("nl-ams").round();
+    shrink(&mut yard, "bru-1", "be-bru");
+    yard.calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("ams-1", "ams-1"));
+    assert_eq!(
+        yard.told("Stalled"),
+        "NoLawfulPlace: must leave ams-1 because the approval of Site/nl-ams was revoked, but MemberCluster/bru-1 takes nothing new at present"
+    );
 }
