@@ -1,26 +1,28 @@
 //! A witness: sees every pod and Job of tenants on every member, in the order in which things happen there.
 //!
 //! What it sees of two members may be some milliseconds apart. The operator acts on one member only after it has seen
-//! the other, by watches like these, so that what it does in the wrong order shows here in the wrong order.
+//! the other, by watches like these, so that what it does in the wrong order shows here in the wrong order. Of a member
+//! that doesn't answer it says nothing until it has seen all of it again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use domicile_crds::keys;
 use futures::TryStreamExt as _;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
-use kube::{
-    Api, Client, Resource, ResourceExt as _,
-    runtime::{WatchStreamExt as _, watcher},
-};
+use kube::{Api, Client, Resource, ResourceExt as _, runtime::watcher};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use crate::fleet::Fleet;
+
+/// How soon it looks again at a member that doesn't answer: sooner than the operator, which asks every ten seconds.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What makes or is a pod, as kind, namespace and name.
 type Thing = (String, String, String);
@@ -48,6 +50,8 @@ struct Moment {
 struct Record {
     now: BTreeMap<(String, Thing), Glimpse>,
     moments: Vec<Moment>,
+    /// Members and kinds whose watch is broken.
+    blind: BTreeSet<(String, String)>,
 }
 
 impl Record {
@@ -57,20 +61,34 @@ impl Record {
             Some(glimpse) => self.now.insert(place, glimpse.clone()),
             None => self.now.remove(&place),
         };
-        let Some(app) = glimpse.or(before).map(|glimpse| glimpse.app) else { return };
-        let of_app = || self.now.iter().filter(|(_, glimpse)| glimpse.app == app);
+        if let Some(app) = glimpse.or(before).map(|glimpse| glimpse.app) {
+            self.remember(app);
+        }
+    }
+
+    fn remember(&mut self, app: String) {
+        let seen = |member: &String, kind: &String| !self.blind.contains(&(member.clone(), kind.clone()));
+        let of_app = || {
+            self.now.iter().filter(|((member, (kind, ..)), glimpse)| glimpse.app == app && seen(member, kind))
+        };
         let alive_on = of_app().filter(|(_, g)| g.alive).map(|((member, _), _)| member.clone()).collect();
         let ready = of_app().filter(|(_, g)| g.ready).count();
         self.moments.push(Moment { app, alive_on, ready });
     }
 
-    /// Takes out what a complete list doesn't have.
+    /// All of a kind on a member has been seen: what the list doesn't have is gone.
     fn keep(&mut self, member: &str, kind: &str, listed: &BTreeSet<Thing>) {
         let gone =
             |(at, thing): &&(String, Thing)| at == member && thing.0 == kind && !listed.contains(thing);
         let gone: Vec<(String, Thing)> = self.now.keys().filter(gone).cloned().collect();
         for (_, thing) in gone {
             self.note(member, thing, None);
+        }
+        if self.blind.remove(&(member.to_owned(), kind.to_owned())) {
+            let apps: BTreeSet<String> = self.now.values().map(|glimpse| glimpse.app.clone()).collect();
+            for app in apps {
+                self.remember(app);
+            }
         }
     }
 }
@@ -140,7 +158,7 @@ where
 {
     let kind = K::kind(&()).into_owned();
     let config = watcher::Config::default().labels(keys::WORKLOAD_LABEL);
-    let mut events = std::pin::pin!(watcher(Api::<K>::all(client), config).default_backoff());
+    let mut events = std::pin::pin!(watcher(Api::<K>::all(client), config));
     let mut listed = BTreeSet::new();
     loop {
         let event = match events.try_next().await {
@@ -149,6 +167,9 @@ where
             // The stream begins anew by itself.
             Err(error) => {
                 tracing::debug!(%member, %error, "a watch was interrupted");
+                let broken = (member.clone(), kind.clone());
+                record.lock().unwrap_or_else(PoisonError::into_inner).blind.insert(broken);
+                tokio::time::sleep(AGAIN).await;
                 continue;
             }
         };

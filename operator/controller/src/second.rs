@@ -14,6 +14,9 @@ use domicile_crds::{
 };
 use jiff::Timestamp;
 
+/// What the log says of each order that was refused.
+pub const REFUSAL: &str = "the second opinion refuses what was decided";
+
 /// What a second opinion on a workload's orders rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Knowledge<'a> {

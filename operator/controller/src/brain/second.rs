@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Brain, Slot};
 use crate::{
     retry::{Failures, Retry},
-    second::Knowledge,
+    second::{Knowledge, REFUSAL},
 };
 
 impl Brain {
@@ -27,7 +27,7 @@ impl Brain {
     /// An order that was refused isn't carried out, and is reported.
     pub(super) fn refuse(&mut self, place: (WorkloadKey, Slot), violations: &[Violation], now: Timestamp) {
         for violation in violations {
-            tracing::error!(workload = %place.0, %violation, "the second opinion refuses what was decided");
+            tracing::error!(workload = %place.0, %violation, "{REFUSAL}");
         }
         self.hands.metrics.refused.inc();
         let until = now + jiff::SignedDuration::from_secs(30);
