@@ -35,6 +35,7 @@ use crate::{ClusterName, RelocationName, TenantName, WorkloadName, schema};
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = schema::cel(&[
     ("self.workload == oldSelf.workload && self.seat == oldSelf.seat && self.from == oldSelf.from && self.cause == oldSelf.cause", "workload, seat, from and cause never change"),
+    ("self.tenant == oldSelf.tenant && self.epoch == oldSelf.epoch && self.compulsory == oldSelf.compulsory && (has(self.relocation) ? self.relocation : '') == (has(oldSelf.relocation) ? oldSelf.relocation : '')", "tenant, epoch, compulsory and relocation never change"),
     ("has(self.answer) == has(self.answerFor)", "an answer needs answerFor, the digest of the plan that it answers (spec.digest)"),
     ("self.from != self.to", "from and to must differ"),
 ])))]

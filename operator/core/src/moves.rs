@@ -218,7 +218,7 @@ impl Proposal<'_> {
         let workload = world.workloads.get(self.key)?;
         let earlier = world.migrations.get(self.key).into_iter().flat_map(BTreeMap::values);
         let highest = earlier.filter(|m| m.spec.seat == self.seat.ordinal).map(|m| m.spec.epoch).max();
-        let epoch = highest.unwrap_or(0).max(self.seat.epoch) + 1;
+        let epoch = highest.unwrap_or(0).max(self.seat.epoch).saturating_add(1);
         let Self { key, seat, cause, .. } = self;
         let identity =
             format!("{} {} {:?} {} {epoch}", workload.uid, seat.ordinal, cause.kind, cause.subject);

@@ -10,6 +10,7 @@ mod halt;
 mod migration;
 mod order;
 mod rollback;
+mod stray;
 
 use std::collections::HashSet;
 
@@ -27,10 +28,13 @@ use crate::{
     render::Mode,
 };
 use claims::keep_claims_first;
-use copy::Copy;
+use copy::{Copy, is_news};
 use departure::leaving_orders;
 use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
+use stray::remove_strays;
+
+pub(crate) use stray::strays;
 
 pub use copy::is_ready;
 pub use departure::{departure, kept_at, releases};
@@ -283,7 +287,12 @@ fn seat_orders(
         return look_after(desk, &copy, verdict, (record, out));
     }
     match &verdict.wish {
-        Wish::Stay => keep_orders(desk, &copy, record, out),
+        Wish::Stay => {
+            keep_orders(desk, &copy, record, out);
+            if over.is_empty() {
+                remove_strays(desk, &copy, out);
+            }
+        }
         // What moved lately is removed where it was first.
         Wish::Leave if !over.is_empty() => look_after(desk, &copy, verdict, (record, out)),
         Wish::Leave => {
@@ -302,17 +311,6 @@ fn seat_orders(
         }
         Wish::Suspend | Wish::Place(_) | Wish::Wait => {}
     }
-}
-
-/// Records which Jobs have completed. Answers whether one has that wasn't on record: that comes before anything else is
-/// done with the copy, since what isn't recorded runs again where it goes, or when it is deleted.
-fn is_news(desk: &Desk<'_>, copy: &Copy<'_>, record: &mut Record<'_>) -> bool {
-    let completed = desk.completed_jobs(copy);
-    let news = completed.iter().any(|job| !copy.seat.completed_jobs.contains(job));
-    if let Some(recorded) = record.seat(copy.seat.ordinal) {
-        recorded.completed_jobs = completed;
-    }
-    news
 }
 
 /// Until a copy has gone, it is kept as it should be where it is, if anything may be written there.

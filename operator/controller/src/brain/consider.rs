@@ -83,6 +83,9 @@ impl Brain {
             self.hand_out(key, order, now);
         }
         let Some(outlook) = outlook else { return };
+        if let Some(next) = outlook.next {
+            self.look_again(key, next);
+        }
         if outlook.waits.is_empty() {
             self.stalled.remove(key);
         } else {

@@ -192,7 +192,10 @@ impl Brain {
         if found == Found::Absent {
             self.facts.remove_namespace(cluster, namespace);
         } else {
+            // Its member says that it is whoever's it was asked for: on the hub, it may be nobody's any more.
+            let asked = || self.engine.on_cluster(cluster).find(|key| key.namespace == *namespace);
             let owner = self.engine.world().tenant_of(namespace).ok().cloned();
+            let owner = owner.or_else(|| self.owner(asked()?));
             self.facts.namespace_seen(cluster, namespace, owner);
         }
         if self.taken.remove(&(cluster.clone(), namespace.clone())) {

@@ -138,7 +138,9 @@ fn own_fields(namespace: &NamespaceName, object: &ObjectRef, uid: Option<&str>) 
 /// The spec by which an object of a kind has no pods.
 fn nothing_runs(kind: Kind) -> Option<Value> {
     match kind.name() {
-        "Deployment" | "StatefulSet" => Some(json!({"replicas": 0})),
+        // While it is paused, Kubernetes may leave the pods of earlier versions as they are.
+        "Deployment" => Some(json!({"replicas": 0, "paused": false})),
+        "StatefulSet" => Some(json!({"replicas": 0})),
         "Job" | "CronJob" => Some(json!({"suspend": true})),
         _ => None,
     }

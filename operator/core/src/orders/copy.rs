@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use domicile_crds::{ClusterName, CompletedJob, InventoryItem, Seat, WorkloadKey};
 use jiff::Timestamp;
 
-use super::{Desk, item};
+use super::{Desk, Record, item};
 use crate::{
     RuleSet, World,
     class::Classes,
@@ -93,7 +93,7 @@ impl Desk<'_> {
         let differs = |object: &&ObjectFact| {
             let version = secrets.and_then(|there| there.get(&*object.object.name)).copied();
             let Some(seen) = view.get(&object.object) else {
-                return !is_done(&seat.completed_jobs, object);
+                return !is_done(&seat.completed_jobs, object) && !comes_later(object, mode);
             };
             seen.halted
                 || !target.is_applied(object, seen, version)
@@ -106,7 +106,8 @@ impl Desk<'_> {
     pub(super) fn is_ready(&self, copy: &Copy<'_>, seat: &Seat, mode: Mode) -> bool {
         let view = self.view(copy.key, seat);
         let is_ready = |object: &ObjectFact| {
-            is_done(&seat.completed_jobs, object) || view.get(&object.object).is_some_and(|seen| seen.ready)
+            is_done(&seat.completed_jobs, object)
+                || view.get(&object.object).map_or(comes_later(object, mode), |seen| seen.ready)
         };
         self.differing(copy, seat, mode).is_empty() && copy.manifests.objects.iter().all(is_ready)
     }
@@ -130,6 +131,23 @@ impl Desk<'_> {
         });
         done.map(completed).collect()
     }
+}
+
+/// Records which Jobs have completed. Answers whether one has that wasn't on record: that comes before anything else is
+/// done with the copy, since what isn't recorded runs again where it goes, or when it is deleted.
+pub(super) fn is_news(desk: &Desk<'_>, copy: &Copy<'_>, record: &mut Record<'_>) -> bool {
+    let completed = desk.completed_jobs(copy);
+    let news = completed.iter().any(|job| !copy.seat.completed_jobs.contains(job));
+    if let Some(recorded) = record.seat(copy.seat.ordinal) {
+        recorded.completed_jobs = completed;
+    }
+    news
+}
+
+/// A CronJob is made where its copy goes when it may run there: one that was made before and is let run then makes up for
+/// what it has missed, which the source has run.
+fn comes_later(object: &ObjectFact, mode: Mode) -> bool {
+    mode == Mode::Standby && object.object.kind.name() == "CronJob"
 }
 
 /// Whether a CronJob has made a Job that was stopped and should run as it does.

@@ -41,7 +41,9 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
 /// What is left to do for a workload that was deleted. `None` if it wasn't.
 #[must_use]
 pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
-    let assignment = desk.world.assignments.get(key).filter(|_| desk.world.has_departed(key))?;
+    let Some(assignment) = desk.world.assignments.get(key).filter(|_| desk.world.has_departed(key)) else {
+        return forsaken(desk, key);
+    };
     let mut out = Outlook::default();
     let retain = assignment.spec.on_delete != Some(OnDelete::Remove);
     let mut left = false;
@@ -56,7 +58,9 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     }
     for seat in &places {
         let place = (key.clone(), seat.ordinal, seat.cluster.clone());
-        let abandoned = assignment.abandoned.iter().any(|name| name == seat.cluster.as_str());
+        // Heard only as long as the member doesn't answer: one that does is cleaned up.
+        let abandoned = assignment.abandoned.iter().any(|name| name == seat.cluster.as_str())
+            && !desk.observed.is_reachable(&seat.cluster);
         if abandoned || desk.gone.contains(&place) {
             continue;
         }
@@ -82,6 +86,18 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     suspend(desk, key, &mut out);
     keep_claims_first(desk, key, &mut out);
     Some(out)
+}
+
+/// A workload that is gone, or is being deleted and held by somebody's finalizer, and whose record stays: nothing is decided
+/// for it, and what a decision suspends stops all the same.
+fn forsaken(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
+    if desk.world.workloads.get(key).is_some_and(|workload| !workload.deleting) {
+        return None;
+    }
+    let mut out = Outlook::default();
+    suspend(desk, key, &mut out);
+    keep_claims_first(desk, key, &mut out);
+    Some(out).filter(|out| !out.orders.is_empty() || out.next.is_some())
 }
 
 /// Migrations that somebody has deleted, and that may go. One under way says where else a copy may be, and is held until

@@ -3,7 +3,7 @@
 
 use domicile_crds::WorkloadKey;
 
-use super::{Copy, Desk, Halt, HaltCause, Order, Outlook};
+use super::{Copy, Desk, Halt, HaltCause, Order, Outlook, strays};
 use crate::{
     Horizon,
     eligibility::is_suspended,
@@ -18,7 +18,9 @@ pub(super) fn suspend(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Outlook) {
     let recorded = || world.assignments.get(key).and_then(|record| record.tenant.as_ref());
     let Some(tenant) = world.tenant_of(&key.namespace).ok().or_else(recorded) else { return };
     let mut horizon = Horizon::new(desk.now);
-    for cluster in world.clusters_used_by(key) {
+    let mut places = world.clusters_used_by(key);
+    places.extend(strays(world, desk.observed, key).into_iter().cloned());
+    for cluster in places {
         let Some(id) = world.find_cluster(&cluster) else { continue };
         if !is_suspended(world, (tenant, key), id, &mut horizon) {
             continue;

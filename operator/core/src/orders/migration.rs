@@ -183,7 +183,9 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
     let since = desk.memory.unready_since(copy.key, &migration.name).unwrap_or(desk.now);
     let Ok(deadline) = since.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
     if deadline <= desk.now {
-        out.orders.clear();
+        let is_its =
+            |order: &Order| matches!(order, Order::Apply(apply) if apply.ordinal == migration.spec.seat);
+        out.orders.retain(|order| !is_its(order));
         roll_back(desk, copy, migration, Why::NotReady, out);
     } else {
         look_again(out, desk.now, deadline);
@@ -296,7 +298,7 @@ fn take_over(
     let highest = desk.world.running_moves(copy.key).map(|m| m.spec.epoch).max().unwrap_or(0);
     if let Some(seat) = record.seat(migration.spec.seat) {
         seat.cluster = from.clone();
-        seat.epoch = highest.max(copy.seat.epoch) + 1;
+        seat.epoch = highest.max(copy.seat.epoch).saturating_add(1);
     }
 }
 

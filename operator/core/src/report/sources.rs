@@ -9,10 +9,11 @@ use crate::{
     decide::{Obstacle, Wish},
     eligibility::judge_workload,
     moves::{Wait, moves_over},
+    orders::strays,
 };
 
 impl Situation<'_> {
-    /// Where copies were before the switch of their moves.
+    /// Where copies were before the switch of their moves, and where there is anything that no record explains.
     pub(super) fn sources(&self) -> Vec<&ClusterName> {
         if self.world.is_succeeding(self.key()) {
             return Vec::new();
@@ -23,6 +24,7 @@ impl Situation<'_> {
             let ends = moves_over(self.world, self.key(), seat).flat_map(|m| [&m.spec.from, &m.spec.to]);
             left.extend(ends.filter(|end| **end != seat.cluster));
         }
+        left.extend(strays(self.world, self.observed, self.key()));
         left
     }
 

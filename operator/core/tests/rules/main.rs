@@ -10,6 +10,8 @@ mod decisions;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod forsaken;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod jobs;

@@ -1,0 +1,44 @@
+//! Copies that no record explains: a member restored from a backup has again what had moved away, or an order arrived
+//! that had been given up.
+
+use domicile_crds::ClusterName;
+
+use super::{Copy, Desk, Order, Outlook, Removal, Remove, kept_at};
+use crate::{World, observed::Observed, render::Mode};
+
+/// Members that have something of a workload and that its record doesn't name.
+pub(crate) fn strays<'a>(
+    world: &World,
+    observed: &'a Observed,
+    key: &'a domicile_crds::WorkloadKey,
+) -> Vec<&'a ClusterName> {
+    let known = world.clusters_used_by(key);
+    observed.members_with(key).filter(|cluster| !known.contains(cluster)).collect()
+}
+
+/// Removes what strays of a copy that is ready where it belongs. What has a newer epoch isn't touched: then the record
+/// is the older one.
+pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {
+    let seat = copy.seat;
+    let strays = strays(desk.world, desk.observed, copy.key);
+    if strays.is_empty() || !desk.is_ready(copy, seat, Mode::Running) {
+        return;
+    }
+    let Ok(tenant) = desk.world.tenant_of(&copy.key.namespace) else { return };
+    for cluster in strays {
+        let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
+        let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= seat.epoch);
+        let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();
+        if !older || kept || !desk.observed.is_reachable(cluster) {
+            continue;
+        }
+        if !desk.observed.is_known(cluster, &copy.key.namespace) {
+            out.orders.push(Order::Verify(cluster.clone()));
+            continue;
+        }
+        let objects = view.keys().map(super::item).collect();
+        let because = Removal::Moved { to: seat.cluster.clone() };
+        let (cluster, ordinal) = (cluster.clone(), seat.ordinal);
+        out.orders.push(Order::Remove(Remove { cluster, ordinal, objects, retain_claims: true, because }));
+    }
+}
