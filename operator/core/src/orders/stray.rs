@@ -21,7 +21,8 @@ pub(crate) fn strays<'a>(
 pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {
     let seat = copy.seat;
     let strays = strays(desk.world, desk.observed, copy.key);
-    if strays.is_empty() || !desk.is_ready(copy, seat, Mode::Running) {
+    let is_here = desk.observed.is_current(&seat.cluster) && desk.is_ready(copy, seat, Mode::Running);
+    if strays.is_empty() || !is_here {
         return;
     }
     let Ok(tenant) = desk.world.tenant_of(&copy.key.namespace) else { return };

@@ -57,8 +57,11 @@ fn what_strays_is_removed_once_the_copy_is_ready_and_makes_it_not_compliant_unti
             Some(view),
         );
     };
+    // As long as its own place doesn't answer, nothing is removed elsewhere.
     stray(&mut yard, 1);
-    yard.revoke("nl-ams");
+    yard.lose("bru-1").rest();
+    assert_eq!(yard.there("web"), "ams-1,bru-1");
+    yard.revoke("nl-ams").find("bru-1");
     assert_eq!(yard.told("Compliant"), "", "it runs where it may not");
     yard.calm();
     assert_eq!(yard.there("web"), "bru-1");
