@@ -9,6 +9,9 @@ use crate::{ClusterName, OnDelete, TenantName, schema};
 /// Keeps an Assignment until everything it lists has left the members, and a Migration until it has ended.
 pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
 
+/// How many objects a copy may have, those included that an update replaces.
+pub const INVENTORY_MAX: usize = 160;
+
 /// Where a workload's copies are. Written by the operator before it acts, read by the tenant.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
@@ -65,7 +68,7 @@ pub struct Seat {
     pub phase: SeatPhase,
     /// What is, or is about to be, on the cluster.
     #[serde(default)]
-    #[schemars(length(max = 160), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = INVENTORY_MAX), extend("x-kubernetes-list-type" = "atomic"))]
     pub inventory: Vec<InventoryItem>,
     /// Jobs that have completed, and aren't run again as long as their manifests stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -177,12 +177,14 @@ pub enum MigrationStep {
     Completed,
     /// It was given up before the switch; the source serves. Final.
     RolledBack,
+    /// The target didn't become ready in time; the source serves. Other targets are tried first from then on. Final.
+    Failed,
 }
 
 impl MigrationStep {
     /// Whether nothing follows.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::RolledBack)
+        matches!(self, Self::Completed | Self::RolledBack | Self::Failed)
     }
 }

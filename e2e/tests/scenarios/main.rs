@@ -6,6 +6,7 @@
 mod audit;
 mod campaigns;
 mod end;
+mod evasion;
 mod exclusive;
 mod guards;
 mod hostile;

@@ -40,7 +40,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let candidate = Candidate {
-        client: client.clone(),
+        // With connections of its own: however much else is written, a renewal waits for none of it.
+        client: hub_client().await?,
         namespace: settings.namespace.clone(),
         identity: identity.clone(),
         duration: Duration::from_secs(u64::from(settings.lease_seconds)),

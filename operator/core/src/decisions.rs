@@ -127,7 +127,7 @@ impl Decisions {
         let subject = self.subjects.remove(name)?;
         let table = self.about.table_mut(subject.kind);
         let list = table.get_mut(&subject.name)?;
-        let at = list.iter().position(|other| other.name == *name)?;
+        let at = list.binary_search_by(|other| other.name.cmp(name)).ok()?;
         let removed = list.remove(at);
         if list.is_empty() {
             table.remove(&subject.name);
@@ -195,7 +195,7 @@ impl Decisions {
             let spec = &decision.spec;
             let begun = horizon.has_begun(decision.from());
             let ended = horizon.has_ended(decision.until());
-            if !begun || self.replaced(decision, all, at, horizon) || self.is_void(decision) {
+            if !begun || self.replaced(decision, at, horizon) || self.is_void(decision) {
                 continue;
             }
             let approved = spec.decision == Verdict::Approved;
@@ -225,11 +225,8 @@ impl Decisions {
         if !horizon.has_begun(decision.from()) {
             return Effect::NotYet;
         }
-        let all = self.about(&decision.spec.subject);
-        let successor = all.iter().find(|other| {
-            let names = other.spec.supersedes.contains(&decision.name);
-            names && entitled(decision, other) && !self.is_void(other) && horizon.has_begun(other.from())
-        });
+        let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
+        let successor = successors.min_by_key(|other| &other.name);
         match successor {
             Some(other) if other.spec.scope.is_empty() => Effect::Superseded(other.name.clone()),
             _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
@@ -245,22 +242,29 @@ impl Decisions {
     }
 
     /// Whether another decision has taken the place of this one. It never comes back, not even when the other ends.
-    fn replaced(
-        &self,
-        decision: &DecisionFact,
-        all: &[DecisionFact],
-        at: &Viewpoint<'_>,
-        horizon: &mut Horizon,
-    ) -> bool {
+    fn replaced(&self, decision: &DecisionFact, at: &Viewpoint<'_>, horizon: &mut Horizon) -> bool {
         let mut replaced = false;
-        for other in all {
-            let spec = &other.spec;
-            let names = spec.supersedes.contains(&decision.name);
-            if names && entitled(decision, other) && in_scope(&spec.scope, at) && !self.is_void(other) {
-                replaced |= horizon.has_begun(other.from());
-            }
+        for other in self.entitled_successors(decision).filter(|other| in_scope(&other.spec.scope, at)) {
+            replaced |= horizon.has_begun(other.from());
         }
         replaced
+    }
+
+    /// The decisions about the same subject that name this one as their predecessor and may take its place.
+    fn entitled_successors<'a>(
+        &'a self,
+        decision: &'a DecisionFact,
+    ) -> impl Iterator<Item = &'a DecisionFact> {
+        let names = self.successors.get(&decision.name).into_iter().flatten();
+        names.filter_map(|name| self.get(name)).filter(move |other| {
+            other.spec.subject == decision.spec.subject && entitled(decision, other) && !self.is_void(other)
+        })
+    }
+
+    fn get(&self, name: &DecisionName) -> Option<&DecisionFact> {
+        let list = self.about(self.subjects.get(name)?);
+        let at = list.binary_search_by(|other| other.name.cmp(name)).ok()?;
+        list.get(at)
     }
 }
 

@@ -12,6 +12,7 @@ use domicile_crds::{
     condition_of, keys::condition,
 };
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{
     Tri,
@@ -143,6 +144,8 @@ pub struct WorkloadFact {
     pub created: Option<Timestamp>,
     /// It is being deleted.
     pub deleting: bool,
+    /// The finalizer of somebody else that holds it meanwhile.
+    pub held_by: Option<Arc<str>>,
     /// Its generation.
     pub generation: i64,
     /// On how many clusters, and what keeps them apart.
@@ -163,6 +166,15 @@ pub struct WorkloadFact {
     pub manifests: Result<Manifests, ManifestError>,
 }
 
+/// The first finalizer of an object that is being deleted, those aside by which Kubernetes deletes what it owns.
+fn holder(meta: &ObjectMeta) -> Option<Arc<str>> {
+    meta.deletion_timestamp.as_ref()?;
+    let mut finalizers = meta.finalizers.iter().flatten();
+    finalizers
+        .find(|name| !["foregroundDeletion", "orphan"].contains(&name.as_str()))
+        .map(|name| name.as_str().into())
+}
+
 impl From<&TenantWorkload> for WorkloadFact {
     fn from(object: &TenantWorkload) -> Self {
         let spec = &object.spec;
@@ -170,6 +182,7 @@ impl From<&TenantWorkload> for WorkloadFact {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
             created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
             deleting: object.metadata.deletion_timestamp.is_some(),
+            held_by: holder(&object.metadata),
             generation: object.metadata.generation.unwrap_or_default(),
             clusters: spec.clusters.clone(),
             residency: spec.residency.clone(),
@@ -233,6 +246,12 @@ impl MigrationFact {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.step.is_some_and(MigrationStep::is_final)
+    }
+
+    /// Whether its target didn't become ready in time.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.step == Some(MigrationStep::Failed)
     }
 }
 

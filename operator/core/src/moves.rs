@@ -3,15 +3,24 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use domicile_crds::{
-    Answer, Cause, ClusterName, MigrationMode, MigrationSpec, RelocationName, Seat, TenantName, Weekday,
-    Window, WorkloadKey,
+    Answer, Cause, ClusterName, INVENTORY_MAX, MigrationMode, MigrationSpec, RelocationName, Seat,
+    TenantName, WorkloadKey,
 };
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{World, facts::MigrationFact, manifests::fnv1a};
 
-/// How long a move that was given up isn't tried again.
+mod windows;
+
+pub use windows::next_window;
+
+/// How long a move that was given up isn't tried again: this, then twice as long each time.
 pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// The longest that a move waits which was given up again and again.
+const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_mins(40);
+
+/// What must have happened if a member has something newer than the record.
+const HUB_RESTORED: &str = "the hub was restored from a backup, or that member isn't what it says";
 
 /// Why a move waits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +52,20 @@ pub enum Wait {
     /// The target or the source is frozen.
     #[error("MemberCluster/{0} is frozen for this workload")]
     Frozen(ClusterName),
+    /// What is at the source must be left as it is.
+    #[error("the copy on MemberCluster/{0} must be left as it is there")]
+    Held(ClusterName),
+    /// A member has a newer copy than the record knows of.
+    #[error("MemberCluster/{0} has this copy in epoch {1}, which is newer than its record: {HUB_RESTORED}")]
+    Newer(ClusterName, i64),
+    /// Nobody has deleted the record of a workload that doesn't exist.
+    #[error("its TenantWorkload doesn't exist, and nobody has deleted this record")]
+    Orphaned,
+    /// Its record has no room for what an update brings.
+    #[error(
+        "what the last change brings and what it replaces are more objects together than a record names ({INVENTORY_MAX})"
+    )]
+    InventoryFull,
     /// The target takes nothing new at present.
     #[error("MemberCluster/{0} takes nothing new at present")]
     Closed(ClusterName),
@@ -73,7 +96,8 @@ pub struct Memory {
     log: VecDeque<Timestamp>,
     /// When it began, and when it switched.
     switched: HashMap<(WorkloadKey, String), (Timestamp, Timestamp)>,
-    retry: HashMap<(WorkloadKey, i32), Timestamp>,
+    /// When a copy may be moved again, and how often that was given up in a row.
+    retry: HashMap<(WorkloadKey, i32), (Timestamp, u32)>,
     freed: bool,
 }
 
@@ -85,6 +109,8 @@ struct Begun {
     at: Timestamp,
     /// When the target was ready last.
     ready: Timestamp,
+    /// Since when it waits for its source to stop.
+    stopping: Option<Timestamp>,
     tenant: TenantName,
     campaign: Option<RelocationName>,
 }
@@ -112,7 +138,8 @@ impl Memory {
         let spec = &migration.spec;
         self.log.push_back(now);
         let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
-        self.begun.insert(place, Begun { counts: false, at: now, ready: now, tenant, campaign });
+        self.begun
+            .insert(place, Begun { counts: false, at: now, ready: now, stopping: None, tenant, campaign });
         self.counts(key, &migration.name, true);
     }
 
@@ -144,6 +171,12 @@ impl Memory {
         self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.ready)
     }
 
+    /// Since when the source was told to stop and hasn't, from now on if that wasn't known.
+    pub(crate) fn stopping_since(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) -> Timestamp {
+        let begun = self.begun.get_mut(&(key.clone(), name.to_owned()));
+        begun.map_or(now, |begun| *begun.stopping.get_or_insert(now))
+    }
+
     /// When clients were sent over, from now on if that wasn't known. What is left to do takes no place in a budget:
     /// a source that doesn't answer would keep it for as long as it is away.
     pub fn switched(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) -> Timestamp {
@@ -157,11 +190,15 @@ impl Memory {
         let (name, ordinal) = migration;
         self.forget(key, name);
         let place = (key.clone(), ordinal);
-        if given_up && let Ok(at) = now.checked_add(RETRY_AFTER) {
-            self.retry.insert(place, at);
-        } else {
+        if !given_up {
             self.retry.remove(&place);
+            return;
         }
+        let lately = |(at, _): &&(Timestamp, u32)| now.duration_since(*at) <= RETRY_AFTER_MAX;
+        let times = self.retry.get(&place).filter(lately).map_or(0, |(_, times)| *times);
+        let pause = RETRY_AFTER.saturating_mul(1 << times.min(8)).min(RETRY_AFTER_MAX);
+        let at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+        self.retry.insert(place, (at, times + 1));
     }
 
     /// The Migration is gone, however that came about.
@@ -183,7 +220,7 @@ impl Memory {
     /// When a move that was given up is tried again, if that is still to come.
     #[must_use]
     pub fn retry_at(&self, key: &WorkloadKey, ordinal: i32, now: Timestamp) -> Option<Timestamp> {
-        self.retry.get(&(key.clone(), ordinal)).copied().filter(|at| *at > now)
+        self.retry.get(&(key.clone(), ordinal)).map(|(at, _)| *at).filter(|at| *at > now)
     }
 
     /// How many moves of a campaign are under way.
@@ -310,47 +347,6 @@ pub fn may_begin(world: &World, memory: &Memory, spec: &MigrationSpec, now: Time
     Ok(())
 }
 
-/// When the next window opens; `None` if one is open, or there are none.
-#[must_use]
-pub fn next_window(windows: &[Window], now: Timestamp) -> Option<Timestamp> {
-    let mut next: Option<Timestamp> = None;
-    for window in windows {
-        // Yesterday's may still be open; a week ahead, every window has opened once.
-        for day in -1..=7 {
-            let Some((opens, closes)) = occurrence(window, now, day) else { continue };
-            if opens <= now && now < closes {
-                return None;
-            }
-            if opens > now {
-                next = Some(next.map_or(opens, |next| next.min(opens)));
-            }
-        }
-    }
-    next
-}
-
-/// When a window opens and closes on the day that is `days` after today, if it does.
-fn occurrence(window: &Window, now: Timestamp, days: i64) -> Option<(Timestamp, Timestamp)> {
-    let date = now.to_zoned(TimeZone::UTC).date().checked_add(jiff::Span::new().days(days)).ok()?;
-    let weekday = match date.weekday() {
-        jiff::civil::Weekday::Monday => Weekday::Mon,
-        jiff::civil::Weekday::Tuesday => Weekday::Tue,
-        jiff::civil::Weekday::Wednesday => Weekday::Wed,
-        jiff::civil::Weekday::Thursday => Weekday::Thu,
-        jiff::civil::Weekday::Friday => Weekday::Fri,
-        jiff::civil::Weekday::Saturday => Weekday::Sat,
-        jiff::civil::Weekday::Sunday => Weekday::Sun,
-    };
-    if !window.days.is_empty() && !window.days.contains(&weekday) {
-        return None;
-    }
-    let (hour, minute) = window.start.split_once(':')?;
-    let opens =
-        date.at(hour.parse().ok()?, minute.parse().ok()?, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp();
-    let closes = opens.checked_add(SignedDuration::from_mins(i64::from(window.minutes))).ok()?;
-    Some((opens, closes))
-}
-
 /// The move of a copy that is planned or under way, if there is one: its record has an epoch that the copy hasn't yet.
 #[must_use]
 pub fn move_of<'a>(world: &'a World, key: &WorkloadKey, ordinal: i32) -> Option<&'a MigrationFact> {
@@ -373,25 +369,4 @@ pub fn moves_over<'a>(
 #[must_use]
 pub fn is_over(spec: &MigrationSpec, seat: &Seat) -> bool {
     seat.epoch >= spec.epoch
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn windows_open_in_utc_and_may_reach_into_the_next_day() {
-        let window = Window { days: vec![Weekday::Sat], start: "23:00".to_owned(), minutes: 120 };
-        let windows = [window];
-        // 2026-11-28 is a Saturday.
-        assert_eq!(next_window(&windows, at("2026-11-24T12:00:00Z")), Some(at("2026-11-28T23:00:00Z")));
-        assert_eq!(next_window(&windows, at("2026-11-28T23:00:00Z")), None);
-        assert_eq!(next_window(&windows, at("2026-11-29T00:59:59Z")), None);
-        assert_eq!(next_window(&windows, at("2026-11-29T01:00:00Z")), Some(at("2026-12-05T23:00:00Z")));
-        assert_eq!(next_window(&[], at("2026-11-29T01:00:00Z")), None);
-    }
 }

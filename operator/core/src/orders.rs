@@ -5,6 +5,7 @@
 
 mod claims;
 mod copy;
+mod create;
 mod departure;
 mod halt;
 mod migration;
@@ -14,14 +15,16 @@ mod stray;
 
 use std::collections::HashSet;
 
-use domicile_crds::{AssignmentSpec, ClusterName, InventoryItem, OnDelete, Seat, SeatPhase, WorkloadKey};
+use domicile_crds::{
+    AssignmentSpec, ClusterName, INVENTORY_MAX, InventoryItem, OnDelete, Seat, SeatPhase, WorkloadKey,
+};
 use jiff::Timestamp;
 
 use crate::{
     RuleSet, World,
     class::Classes,
     decide::{SeatVerdict, Verdict, Wish},
-    facts::{ClusterFact, MigrationFact, WorkloadFact},
+    facts::{MigrationFact, WorkloadFact},
     manifests::{Kind, Manifests, ObjectRef},
     moves::{Memory, Wait, move_of, moves_over},
     observed::Observed,
@@ -29,10 +32,11 @@ use crate::{
 };
 use claims::keep_claims_first;
 use copy::{Copy, is_news};
+use create::create;
 use departure::leaving_orders;
 use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
-use stray::remove_strays;
+use stray::{newer, remove_strays};
 
 pub(crate) use stray::strays;
 
@@ -57,13 +61,15 @@ pub struct Outlook {
     pub next: Option<Timestamp>,
 }
 
-/// Where a copy was before the switch of a move that hasn't ended: it may still run there.
+/// Where a copy still is, or may be, that moves from there or has moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Which copy.
     pub ordinal: i32,
     /// Where.
     pub cluster: ClusterName,
+    /// The copy is elsewhere on record. Else it has yet to stop here before it starts there.
+    pub moved: bool,
     /// From when on somebody must know if its member doesn't answer.
     pub unfenced: Timestamp,
     /// From when on somebody must look why it is still there.
@@ -198,57 +204,6 @@ fn new_seat(workload: &WorkloadFact, ordinal: i32, cluster: &ClusterName) -> Sea
     }
 }
 
-/// A workload without an Assignment: it is new, or the hub was restored and has forgotten. Every known member is
-/// asked for objects of it first.
-fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact, out: &mut Outlook) {
-    if let Some(cluster) = cannot_rule_out(desk, verdict, workload) {
-        out.placement_unknown = Some(cluster);
-        return;
-    }
-    let Ok(tenant) = desk.world.tenant_of(&verdict.key.namespace) else { return };
-    let mut seats: Vec<Seat> = Vec::new();
-    for seat in &verdict.seats {
-        if let Wish::Place(cluster) = &seat.wish {
-            seats.push(new_seat(workload, seat.ordinal, cluster));
-        }
-    }
-    if !seats.is_empty() {
-        let spec =
-            AssignmentSpec { tenant: Some(tenant.clone()), on_delete: Some(workload.on_delete), seats };
-        out.orders.push(Order::CreateAssignment(Box::new(spec)));
-    }
-}
-
-/// A member that has something of the workload, or may have and can't be asked.
-fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact) -> Option<ClusterName> {
-    if let Some(cluster) = desk.observed.members_with(&verdict.key).next() {
-        return Some(cluster.clone());
-    }
-    let tenant = desk.world.tenant_of(&verdict.key.namespace).ok()?;
-    for id in desk.world.clusters_by_name() {
-        let Some(row) = desk.world.cluster(*id) else { continue };
-        let Some(fact) = &row.fact else { continue };
-        // A member that this tenant was never admitted to can't have anything of it.
-        let possible = fact.admitted.as_ref().is_none_or(|tenants| tenants.contains(tenant));
-        let asked = desk.observed.member(&row.name).is_some_and(|member| member.synced);
-        if possible && !asked && !is_younger_than_outage(workload, fact) {
-            return Some(row.name.clone());
-        }
-    }
-    None
-}
-
-/// Whether a workload was made when the member was known to be away already, so that nothing of it can have gone there.
-///
-/// Without this, one dead member would hold up everything new after a restart. A hub restored from a backup that is
-/// older than the workload, with a member that is away, can still be deceived when a workload is made again under its
-/// old name: what must never run twice therefore waits for certainty.
-fn is_younger_than_outage(workload: &WorkloadFact, member: &ClusterFact) -> bool {
-    let keeps_data = workload.manifests.as_ref().is_ok_and(|manifests| manifests.has_volumes);
-    let made_since = member.away_since.zip(workload.created).is_some_and(|(away, made)| away <= made);
-    made_since && !keeps_data && !workload.breaks_before_make()
-}
-
 /// Looks at a copy that is left as it is: reading is always allowed, and after a restart nothing could be said of it
 /// otherwise.
 fn ask(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {
@@ -269,6 +224,12 @@ fn seat_orders(
     let copy = Copy { key, workload, manifests, seat: &seat };
     if is_news(desk, &copy, record) {
         return;
+    }
+    // What must never run twice isn't started by a record that may be outdated.
+    if workload.breaks_before_make()
+        && let Some((cluster, epoch)) = newer(desk, &copy)
+    {
+        return out.waits.push((seat.ordinal, Wait::Newer(cluster, epoch)));
     }
     if let Some(migration) = move_of(desk.world, key, seat.ordinal).cloned() {
         migration_orders(desk, &copy, &migration, verdict, (record, out));
@@ -362,12 +323,15 @@ fn keep_orders(desk: &Desk<'_>, copy: &Copy<'_>, record: &mut Record<'_>, out: &
             return;
         }
         record.updating = true;
+        let new: Vec<_> = wanted.iter().filter(|item| !seat.inventory.contains(item)).cloned().collect();
+        if seat.inventory.len() + new.len() > INVENTORY_MAX {
+            return out.waits.push((seat.ordinal, Wait::InventoryFull));
+        }
         let on_delete = copy.workload.on_delete;
         record.wanted.on_delete = Some(on_delete);
         if let Some(recorded) = record.seat(seat.ordinal) {
             recorded.generation = copy.workload.generation;
-            let new = wanted.iter().filter(|item| !seat.inventory.contains(item)).cloned();
-            recorded.inventory.extend(new.collect::<Vec<_>>());
+            recorded.inventory.extend(new);
         }
         return;
     }

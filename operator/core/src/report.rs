@@ -244,6 +244,12 @@ impl Situation<'_> {
         if placed.status != "True" {
             return Some(claim(&placed.reason, &placed.message));
         }
+        if let Some((reason, message)) = self.record_is_older().or_else(|| self.stopped_for_good()) {
+            return Some(claim(reason, &message));
+        }
+        if let Some((reason, message)) = self.is_held() {
+            return Some(claim(reason, &message));
+        }
         for seat in &self.verdict.seats {
             if let Wish::Stuck { cause, obstacle } = &seat.wish {
                 let at = seat.at.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -251,7 +257,10 @@ impl Situation<'_> {
                 return Some(claim(obstacle.name(), &message));
             }
         }
-        if let Some((reason, message)) = self.source_stays().or_else(|| self.cut_off()) {
+        let unreachable = || self.not_stopped_yet().filter(|(reason, _)| *reason == "MemberUnreachable");
+        let left = self.source_stays().or_else(|| self.cut_off()).or_else(|| self.cannot_leave());
+        let left = left.or_else(|| self.is_full());
+        if let Some((reason, message)) = left.or_else(unreachable) {
             return Some(claim(reason, &message));
         }
         let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing", "HubNotAllowed"];
@@ -271,7 +280,9 @@ impl Situation<'_> {
         }
         let suspended = self.verdict.seats.iter().any(|seat| seat.wish == Wish::Suspend);
         if suspended {
-            return claim("False", "Suspended", "a Decision keeps it scaled to zero");
+            let done = ("Suspended", "a Decision keeps it scaled to zero".to_owned());
+            let (reason, message) = self.not_stopped_yet().unwrap_or(done);
+            return claim("False", reason, &message);
         }
         let ready = seats.iter().filter(|seat| seat.ready).count();
         let wanted = self.verdict.seats.iter().filter(|seat| seat.wish != Wish::Leave).count();

@@ -13,11 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 
-use super::{Brain, Slot, status::warn};
+use super::{Brain, HUB_CALLS_MAX, Slot, queue::Queue, status::warn};
 use crate::{member::CALLS_MAX, second::second_opinion};
 
 /// How often a member is asked again what it has of a workload that no record explains.
 const ASK_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// How long a record may be without its workload: Kubernetes takes its time to delete what that owned.
+const ORPHANED_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// How often it is said again what a deleted workload has left: events last an hour.
 const TELL_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
@@ -27,6 +29,10 @@ impl Brain {
         let key = &verdict.key;
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         if workload.metadata.deletion_timestamp.is_some() {
+            let fact = self.engine.world().workloads.get(key);
+            if fact.is_some_and(|fact| fact.held_by.is_some()) {
+                self.report(verdict, &Outlook::default(), now);
+            }
             return;
         }
         let mut desk = Desk {
@@ -49,6 +55,7 @@ impl Brain {
         if let Some(cluster) = &outlook.placement_unknown {
             self.ask_again(key, cluster, now);
         }
+        self.repeats.wanted(key, &outlook.orders);
         for order in std::mem::take(&mut outlook.orders) {
             self.hand_out(key, order, now);
         }
@@ -79,14 +86,24 @@ impl Brain {
         };
         let released = releases(desk.world, key);
         let outlook = departure(&desk, key);
+        let lives = desk.world.workloads.get(key).is_some_and(|workload| !workload.deleting);
+        if !lives {
+            let orders = outlook.as_ref().map(|outlook| &outlook.orders).into_iter().flatten();
+            self.repeats.wanted(key, &released.iter().chain(orders).cloned().collect::<Vec<_>>());
+        }
         for order in released {
             self.hand_out(key, order, now);
         }
+        let orphaned =
+            outlook.as_ref().is_some_and(|out| out.waits.iter().any(|(_, w)| *w == Wait::Orphaned));
+        let patience = self.patience_with(key, orphaned, now);
         let Some(outlook) = outlook else { return };
         if let Some(next) = outlook.next {
             self.look_again(key, next);
         }
-        if outlook.waits.is_empty() {
+        if let Some(until) = patience {
+            self.look_again(key, until);
+        } else if outlook.waits.is_empty() {
             self.stalled.remove(key);
         } else {
             self.stalled.insert(key.clone());
@@ -101,6 +118,16 @@ impl Brain {
         }
     }
 
+    /// Until when a record without its workload is nothing to tell of.
+    fn patience_with(&mut self, key: &WorkloadKey, orphaned: bool, now: Timestamp) -> Option<Timestamp> {
+        if !orphaned {
+            self.orphaned_since.remove(key);
+            return None;
+        }
+        let since = *self.orphaned_since.entry(key.clone()).or_insert(now);
+        Some(since + ORPHANED_AFTER).filter(|until| *until > now)
+    }
+
     /// The workload is gone, so that its record is where a person learns why something is still there.
     fn tell_what_is_left(&mut self, key: &WorkloadKey, outlook: &Outlook, now: Timestamp) {
         let told = self.told.get(key).is_some_and(|at| now.duration_since(*at) < TELL_EVERY);
@@ -111,6 +138,9 @@ impl Brain {
             return;
         }
         let mut message = format!("{wait}: what the workload has there stays, and so does this record");
+        if *wait == Wait::Orphaned {
+            message = format!("{wait}. Delete it, and what the workload has on members is removed");
+        }
         if let Wait::Unreachable(cluster) = wait {
             message = format!(
                 "{message}. If that cluster is gone for good: kubectl -n {} annotate assignments.domicile.dev {} {}={cluster}",
@@ -171,27 +201,38 @@ impl Brain {
             let until = *until;
             return self.look_again(key, until);
         }
+        if let Some(until) = self.repeats.pause(key, &place.1, &order, now) {
+            return self.look_again(key, until);
+        }
         if let Err(violations) = second_opinion(&self.knowledge(key), key, &order, now) {
             return self.refuse(place, &violations, now);
         }
-        if let Slot::Member(cluster) = &place.1
-            && !self.queues.entry(cluster.clone()).or_default().enter(key, CALLS_MAX)
-        {
+        if !self.enter(key, &place.1) {
             return;
         }
-        if self.carry_out(key, order, &place.1, now) {
+        if self.carry_out(key, order.clone(), &place.1, now) {
+            self.repeats.note(key, &place.1, order, now);
             self.busy.insert(place);
         } else {
             self.leave(&place.1);
         }
     }
 
-    /// A member has time for somebody else.
+    /// Whether the hub or a member has time for something more. If not, the workload is looked at again when it has.
+    pub(super) fn enter(&mut self, key: &WorkloadKey, slot: &Slot) -> bool {
+        match slot {
+            Slot::Member(cluster) => self.queues.entry(cluster.clone()).or_default().enter(key, CALLS_MAX),
+            Slot::Record | Slot::Status => self.hub_queue.enter(key, HUB_CALLS_MAX),
+            Slot::Halt(_) | Slot::Inspect => true,
+        }
+    }
+
+    /// The hub or a member has time for somebody else.
     pub(super) fn leave(&mut self, slot: &Slot) {
-        if let Slot::Member(cluster) = slot
-            && let Some(queue) = self.queues.get_mut(cluster)
-        {
-            queue.leave();
+        match slot {
+            Slot::Member(cluster) => self.queues.get_mut(cluster).into_iter().for_each(Queue::leave),
+            Slot::Record | Slot::Status => self.hub_queue.leave(),
+            Slot::Halt(_) | Slot::Inspect => {}
         }
     }
 

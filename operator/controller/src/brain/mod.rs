@@ -13,6 +13,7 @@ mod moves;
 mod namespaces;
 mod outcome;
 mod queue;
+mod repeats;
 mod second;
 mod secrets;
 mod status;
@@ -34,7 +35,7 @@ use domicile_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     http::Health,
@@ -51,6 +52,9 @@ pub(crate) use outcome::Done;
 const BATCH_MAX: usize = 512;
 /// How often the brain looks around when nothing happens: for ages and campaigns.
 const TICK: Duration = Duration::from_secs(5);
+/// How much is written on the hub at the same time. Each call under way has a connection; a thousand at once would keep
+/// everybody else waiting, the renewal of the lease included.
+const HUB_CALLS_MAX: usize = 32;
 /// How many that wait for a place in a budget look again when a move has ended, and at each tick: an hour's budget
 /// becomes free by itself.
 const CALLED_PER_END: usize = 16;
@@ -146,6 +150,9 @@ pub(crate) struct Brain {
     generations: HashMap<(ClusterName, WorkloadKey, i32, domicile_core::manifests::ObjectRef), i64>,
     busy: HashSet<(WorkloadKey, Slot)>,
     queues: HashMap<ClusterName, queue::Queue>,
+    /// Who waits for the hub.
+    hub_queue: queue::Queue,
+    repeats: repeats::Repeats,
     failures: HashMap<(WorkloadKey, Slot), (Failures, Timestamp)>,
     problems: HashMap<WorkloadKey, BTreeMap<(ClusterName, &'static str), Vec<Problem>>>,
     /// Where what a copy exposes on a cluster can be reached.
@@ -154,6 +161,8 @@ pub(crate) struct Brain {
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
     not_compliant: HashSet<WorkloadKey>,
+    /// Since when a record has been without its workload.
+    orphaned_since: HashMap<WorkloadKey, Timestamp>,
     /// When it was said last what a deleted workload has left.
     told: HashMap<WorkloadKey, Timestamp>,
     timers: timers::Timers,
@@ -192,6 +201,8 @@ impl Brain {
             generations: HashMap::new(),
             busy: HashSet::new(),
             queues: HashMap::new(),
+            hub_queue: queue::Queue::default(),
+            repeats: repeats::Repeats::default(),
             failures: HashMap::new(),
             problems: HashMap::new(),
             endpoints: HashMap::new(),
@@ -200,6 +211,7 @@ impl Brain {
             stalled: HashSet::new(),
             not_compliant: HashSet::new(),
             told: HashMap::new(),
+            orphaned_since: HashMap::new(),
             timers: timers::Timers::default(),
         }
     }
@@ -207,7 +219,8 @@ impl Brain {
     /// Runs until `inputs` is closed.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        let mut last_tick = Timestamp::UNIX_EPOCH;
+        // By a clock that nobody sets.
+        let mut next_tick = Instant::now();
         loop {
             let now = Timestamp::now();
             tokio::select! {
@@ -219,8 +232,8 @@ impl Brain {
                 self.take(input, now);
             }
             if self.is_synced() {
-                if now.duration_since(last_tick) >= SignedDuration::try_from(TICK).unwrap_or_default() {
-                    last_tick = now;
+                if next_tick <= Instant::now() {
+                    next_tick = Instant::now() + TICK;
                     self.tick(now);
                 }
                 if std::mem::take(&mut self.facts_changed) {
@@ -234,7 +247,8 @@ impl Brain {
 
     /// How long nothing happens by itself.
     fn pause(&self, now: Timestamp) -> Duration {
-        if self.queues.values().any(|queue| queue.has_next(CALLS_MAX)) {
+        let hub = self.hub_queue.has_next(HUB_CALLS_MAX);
+        if hub || self.queues.values().any(|queue| queue.has_next(CALLS_MAX)) {
             return Duration::ZERO;
         }
         let next = self.timers.next().into_iter().chain(self.engine.next()).min();
@@ -279,6 +293,7 @@ impl Brain {
         let mut keys = self.engine.take_dirty();
         keys.extend(self.timers.take_due(now));
         keys.extend(self.queues.values_mut().flat_map(|queue| queue.take_next(CALLS_MAX)));
+        keys.extend(self.hub_queue.take_next(HUB_CALLS_MAX));
         if keys.is_empty() {
             return;
         }

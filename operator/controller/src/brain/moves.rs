@@ -45,9 +45,10 @@ impl Brain {
                 conditions: conditions(migration, step, wait, &message, now),
                 ..MigrationStatus::default()
             };
-            if old == next || !self.busy.insert(place.clone()) {
+            if old == next || self.busy.contains(&place) || !self.enter(key, &place.1) {
                 continue;
             }
+            self.busy.insert(place.clone());
             let (hands, at) = (self.hands.clone(), key.clone());
             let name = migration.metadata.name.clone().unwrap_or_default();
             self.hands.spawn(key, Slot::Status, async move {
@@ -119,7 +120,7 @@ impl Brain {
                 let status = counts.entry(name.clone()).or_default();
                 match migration.status.as_ref().and_then(|s| s.step) {
                     Some(MigrationStep::Completed) => status.done += 1,
-                    Some(MigrationStep::RolledBack) => {}
+                    Some(MigrationStep::RolledBack | MigrationStep::Failed) => {}
                     _ if self.memory.started(key, migration_name).is_some() => status.moving += 1,
                     _ => status.pending += 1,
                 }
@@ -164,6 +165,7 @@ fn conditions(
         MigrationStep::Removing => "Removing",
         MigrationStep::Completed => "Completed",
         MigrationStep::RolledBack => "RolledBack",
+        MigrationStep::Failed => "Failed",
     };
     let stalled = wait.and_then(must_act);
     let claims = [
@@ -181,6 +183,10 @@ fn must_act(wait: &Wait) -> Option<&'static str> {
         Wait::Frozen(_) => Some("Frozen"),
         Wait::SiteMissing(_) => Some("SiteMissing"),
         Wait::Closed(_) => Some("TargetClosed"),
+        Wait::Held(_) => Some("SourceHeld"),
+        Wait::Newer(..) => Some("RecordOlder"),
+        Wait::Orphaned => Some("Orphaned"),
+        Wait::InventoryFull => Some("InventoryFull"),
         Wait::Answer
         | Wait::OtherPlan
         | Wait::Denied

@@ -1,13 +1,13 @@
-//! Who waits for a member.
+//! Who waits for a member, or for the hub.
 //!
-//! What is to be done isn't queued, but who wants something done: when a member has time again, it is derived anew, so
+//! What is to be done isn't queued, but who wants something done: when there is time again, it is derived anew, so
 //! that nothing is carried out on what was decided long ago.
 
 use std::collections::{HashSet, VecDeque};
 
 use domicile_crds::WorkloadKey;
 
-/// What is under way on a member, and who waits.
+/// What is under way on a member or on the hub, and who waits.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     under_way: usize,

@@ -100,10 +100,13 @@ impl Brain {
         if self.busy.contains(&place) || self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
             return self.look_again(key, now + SignedDuration::from_secs(1));
         }
+        let Some(workload) = self.workloads.get(key).cloned() else { return };
+        if !self.enter(key, &Slot::Status) {
+            return;
+        }
         self.unsettled.remove(key);
         self.busy.insert(place);
-        let Some(workload) = self.workloads.get(key) else { return };
-        let warning = newly_stalled(workload, &next).map(|message| (workload.object_ref(&()), message));
+        let warning = newly_stalled(&workload, &next).map(|message| (workload.object_ref(&()), message));
         let (hands, at) = (self.hands.clone(), key.clone());
         self.hands.spawn(key, Slot::Status, async move {
             let written = workload_status(&hands.client, &at, &next).await.map(|()| Box::new(next));

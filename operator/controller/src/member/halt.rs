@@ -9,6 +9,7 @@ use domicile_core::{
     render::set,
 };
 use domicile_crds::{NamespaceName, TenantName, WorkloadKey, keys};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DynamicObject, ListParams, ObjectMeta, Patch, PatchParams},
@@ -123,8 +124,14 @@ impl Member {
     }
 }
 
+/// Whether an object was halted: by its mark, or by who holds how much of it runs, should somebody have removed the mark.
 fn is_halted(meta: &ObjectMeta) -> bool {
-    annotation(meta, keys::HALTED_ANNOTATION).is_some()
+    let holds_spec = |fields: &FieldsV1| fields.0.get("f:spec").is_some();
+    let holds = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(keys::HALT_MANAGER)
+            && entry.fields_v1.as_ref().is_some_and(holds_spec)
+    };
+    annotation(meta, keys::HALTED_ANNOTATION).is_some() || meta.managed_fields.iter().flatten().any(holds)
 }
 
 /// With a uid, an object that is gone isn't made again.

@@ -73,9 +73,16 @@ where
                 }
             }
             Ok(Event::Apply(object)) => {
-                if let Some((id, place)) = there(&agent, kind_index, &object, health, &mut stopping).await {
-                    known.insert(id, place);
+                let id = (object.namespace().unwrap_or_default(), object.name_any());
+                let now =
+                    there(&agent, kind_index, &object, health, &mut stopping).await.map(|(_, place)| place);
+                // Whoever changes its labels takes it from the copy that it was of.
+                if let Some(before) = known.remove(&id)
+                    && now.as_ref() != Some(&before)
+                {
+                    gone(&agent, kind_index, &id.1, before).await;
                 }
+                known.extend(now.map(|place| (id, place)));
             }
             Ok(Event::Delete(object)) => {
                 let id = (object.namespace().unwrap_or_default(), object.name_any());
@@ -175,7 +182,8 @@ async fn gone(agent: &Agent, kind: Kind, name: &str, (key, ordinal): Place) {
 pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, ObjectView)> {
     let label = |name: &str| meta.labels.as_ref()?.get(name).map(String::as_str);
     let key = WorkloadKey::new(meta.namespace.as_deref()?, label(keys::WORKLOAD_LABEL)?).ok()?;
-    let ordinal = label(keys::SEAT_LABEL)?.parse().ok()?;
+    // Nothing gets out of sight by an edited label.
+    let ordinal = label(keys::SEAT_LABEL).and_then(|text| text.parse().ok()).unwrap_or(0);
     let halted = annotation(meta, keys::HALTED_ANNOTATION);
     // Of what was halted, the mark says what was applied before.
     let applied = halted.or_else(|| annotation(meta, keys::APPLIED_ANNOTATION));

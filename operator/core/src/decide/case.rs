@@ -37,6 +37,8 @@ pub(super) struct Case<'a> {
     wake: Horizon,
     /// Clusters that one of its copies has, and then those that one gets.
     pub(super) taken: Vec<ClusterId>,
+    /// Clusters that the copy which is looked at isn't given as long as there are others.
+    pub(super) avoided: Vec<ClusterId>,
     pub(super) short: bool,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Case<'a> {
             horizon: Horizon::new(now),
             wake: Horizon::new(now),
             taken,
+            avoided: Vec::new(),
             short: false,
         })
     }
@@ -206,7 +209,7 @@ impl<'a> Case<'a> {
     /// takes nothing new is given up for one that does, and kept if there is none: it may have begun.
     fn target(&mut self, ordinal: i32, here: ClusterId, tiers: std::ops::Range<u16>) -> Option<ClusterId> {
         let standing = self.standing_target(ordinal).filter(|id| *id != here);
-        let Some(standing) = standing else { return self.choose(tiers) };
+        let Some(standing) = standing else { return self.choose_anew(ordinal, tiers) };
         let cell = self.row.cell(standing);
         let closed = cell.failing.union(cell.unknown).without(Rule::ClusterNotReady);
         let fits = self.world.is_large_enough(standing, self.manifests.demand);
@@ -214,6 +217,23 @@ impl<'a> Case<'a> {
             return Some(standing);
         }
         self.choose(tiers).or(Some(standing))
+    }
+
+    /// The best of `tiers`, and of those where a move of the copy has failed only if there is no other.
+    fn choose_anew(&mut self, ordinal: i32, tiers: std::ops::Range<u16>) -> Option<ClusterId> {
+        self.avoided = self.failed_targets(ordinal);
+        let chosen = if self.avoided.is_empty() { None } else { self.choose(tiers.clone()) };
+        self.avoided.clear();
+        chosen.or_else(|| self.choose(tiers))
+    }
+
+    /// Where moves of a copy have failed since it has been where it is.
+    fn failed_targets(&self, ordinal: i32) -> Vec<ClusterId> {
+        let Some(seat) = self.seats.iter().find(|seat| seat.ordinal == ordinal) else { return Vec::new() };
+        let moves = self.world.migrations.get(self.key).into_iter().flat_map(|moves| moves.values());
+        let failed = moves
+            .filter(|m| m.has_failed() && m.spec.seat == ordinal && !crate::moves::is_over(&m.spec, seat));
+        failed.filter_map(|m| self.world.find_cluster(&m.spec.to)).collect()
     }
 
     /// The target of a move that is recorded, unless it may not have the copy any more.

@@ -4,7 +4,7 @@ use domicile_crds::{
     ClusterName, MigrationStep, OnDelete, Seat, SeatPhase, Subject, SubjectKind, TenantName, Verdict,
     WorkloadKey,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first, suspend};
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     decisions::{Circumstances, Standing},
     moves::Wait,
 };
+
+/// How long a member may be out of reach before what is there is given up on: one that misses a probe or two is none.
+pub(super) const OUT_OF_REACH: SignedDuration = SignedDuration::from_secs(30);
 
 /// Copies whose removal is recorded.
 pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Record<'_>, out: &mut Outlook) {
@@ -58,10 +61,7 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     }
     for seat in &places {
         let place = (key.clone(), seat.ordinal, seat.cluster.clone());
-        // Heard only as long as the member doesn't answer: one that does is cleaned up.
-        let abandoned = assignment.abandoned.iter().any(|name| name == seat.cluster.as_str())
-            && !desk.observed.is_reachable(&seat.cluster);
-        if abandoned || desk.gone.contains(&place) {
+        if is_abandoned(desk, key, &seat.cluster) || desk.gone.contains(&place) {
             continue;
         }
         left = true;
@@ -88,6 +88,17 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     Some(out)
 }
 
+/// Whether a person has let go of what may be on a member. That is heard only once the member hasn't been seen for a while:
+/// one that answers is cleaned up.
+pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+    let record = desk.world.assignments.get(key);
+    let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
+    let row = desk.world.find_cluster(cluster).and_then(|id| desk.world.cluster(id));
+    let seen = row.filter(|row| row.fact.is_some()).and_then(|row| row.seen);
+    let is_away = seen.is_none_or(|at| desk.now.duration_since(at) >= OUT_OF_REACH);
+    named && is_away && !desk.observed.is_reachable(cluster)
+}
+
 /// A workload that is gone, or is being deleted and held by somebody's finalizer, and whose record stays: nothing is decided
 /// for it, and what a decision suspends stops all the same.
 fn forsaken(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
@@ -95,9 +106,12 @@ fn forsaken(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
         return None;
     }
     let mut out = Outlook::default();
+    if let (None, Some(record)) = (desk.world.workloads.get(key), desk.world.assignments.get(key)) {
+        out.waits.extend(record.spec.seats.first().map(|seat| (seat.ordinal, Wait::Orphaned)));
+    }
     suspend(desk, key, &mut out);
     keep_claims_first(desk, key, &mut out);
-    Some(out).filter(|out| !out.orders.is_empty() || out.next.is_some())
+    Some(out).filter(|out| !out.orders.is_empty() || !out.waits.is_empty() || out.next.is_some())
 }
 
 /// Migrations that somebody has deleted, and that may go. One under way says where else a copy may be, and is held until

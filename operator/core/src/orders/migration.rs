@@ -4,8 +4,9 @@ use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat, keys};
 use jiff::Timestamp;
 
 use super::{
-    Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply, inventory,
-    kept_at, look_after,
+    Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply,
+    departure::{OUT_OF_REACH, is_abandoned},
+    inventory, kept_at, look_after,
     rollback::{Why, roll_back},
 };
 use crate::{
@@ -15,10 +16,6 @@ use crate::{
     moves::{Proposal, Wait, may_begin, plan_digest},
     render::Mode,
 };
-
-/// How long a source that is to be removed may be out of reach before somebody is told: a member that misses a probe
-/// or two is none.
-const OUT_OF_REACH_SECONDS: i32 = 30;
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -115,10 +112,28 @@ fn step(
         Wish::Move { .. } => roll_back(desk, copy, migration, Why::TargetBarred, out),
         Wish::Stuck { .. } => roll_back(desk, copy, migration, Why::NoPlace, out),
         Wish::Stay | Wish::Leave => roll_back(desk, copy, migration, Why::CauseGone, out),
-        Wish::Hold => out.waits.push((spec.seat, Wait::Unreachable(spec.from.clone()))),
+        Wish::Hold => hold(desk, copy, (migration, &target), (record, out)),
         Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
         Wish::Place(_) | Wish::Wait => {}
     }
+}
+
+/// A copy must be left as it is. One that was stopped to move isn't: nothing may be started where it is, so that it goes on to
+/// where it may run.
+fn hold(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    (migration, target): (&MigrationFact, &Seat),
+    (record, out): (&mut Record<'_>, &mut Outlook),
+) {
+    let (from, to) = (&migration.spec.from, &migration.spec.to);
+    let has_site = desk.world.find_cluster(from).is_some_and(|id| desk.world.site_of(id).is_some());
+    if desk.is_stopping(copy) && has_site && desk.is_lawful(copy.key, to) {
+        return advance(desk, copy, (migration, target), (record, out));
+    }
+    let current = desk.observed.is_current(from);
+    let wait = if current { Wait::Held(from.clone()) } else { Wait::Unreachable(from.clone()) };
+    out.waits.push((migration.spec.seat, wait));
 }
 
 /// The next step of a move before its switch.
@@ -165,7 +180,7 @@ fn advance(
         return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
     }
     if exclusive && !stop(desk, copy, &spec.to, out) {
-        return;
+        return note_stopping(desk, copy, migration, out);
     }
     if let Some(seat) = record.seat(ordinal) {
         seat.cluster = spec.to.clone();
@@ -212,6 +227,18 @@ fn stop(desk: &Desk<'_>, copy: &Copy<'_>, to: &ClusterName, out: &mut Outlook) -
     stopped
 }
 
+/// Takes note of when a source that was told to stop should have.
+fn note_stopping(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, out: &mut Outlook) {
+    if !desk.is_stopping(copy) {
+        return;
+    }
+    let since = desk.memory.stopping_since(copy.key, &migration.name, desk.now);
+    let overdue = after(since, copy.workload.progress_deadline_seconds);
+    look_again(out, desk.now, overdue);
+    let (ordinal, cluster) = (copy.seat.ordinal, copy.seat.cluster.clone());
+    out.sources.push(Source { ordinal, cluster, moved: false, unfenced: overdue, overdue });
+}
+
 /// What moves of a copy that have switched left behind: the source drains and is removed, once the copy is ready where
 /// it is now.
 pub(super) fn finish_orders(
@@ -227,7 +254,7 @@ pub(super) fn finish_orders(
         [&spec.from, &spec.to].into_iter().filter(|end| *end != here && !is_gone(desk, copy, end)).collect();
     let Some(from) = left.first().copied() else {
         let (step, mut message) = ending(copy, migration);
-        for end in [&spec.from, &spec.to].into_iter().filter(|end| is_abandoned(desk, copy, end)) {
+        for end in [&spec.from, &spec.to].into_iter().filter(|end| is_abandoned(desk, copy.key, end)) {
             let annotation = keys::ABANDON_ANNOTATION;
             message = format!("{message}; what may be left on {end} was let go of, as {annotation} says");
         }
@@ -303,17 +330,9 @@ fn take_over(
 }
 
 /// Whether nothing of a copy is at the end of a move that it left, or a person has let go of what may be there.
-///
-/// That is heard only as long as the member doesn't answer: one that does is cleaned up.
 fn is_gone(desk: &Desk<'_>, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
     desk.gone.contains(&(copy.key.clone(), copy.seat.ordinal, cluster.clone()))
-        || is_abandoned(desk, copy, cluster)
-}
-
-fn is_abandoned(desk: &Desk<'_>, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
-    let record = desk.world.assignments.get(copy.key);
-    let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
-    named && !desk.observed.is_reachable(cluster)
+        || is_abandoned(desk, copy.key, cluster)
 }
 
 /// How a move that is over ends: the copy went on to its target, or back from there.
@@ -332,13 +351,15 @@ fn source_remains(
     (switched, now): (Timestamp, Timestamp),
     out: &mut Outlook,
 ) {
-    let after = |at: Timestamp, seconds: i32| {
-        at.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
-    };
     let due = after(switched, copy.workload.drain_seconds);
-    let unfenced = after(due, OUT_OF_REACH_SECONDS);
+    let unfenced = due.checked_add(OUT_OF_REACH).unwrap_or(Timestamp::MAX);
     let overdue = after(due, copy.workload.progress_deadline_seconds);
     look_again(out, now, unfenced);
     look_again(out, now, overdue);
-    out.sources.push(Source { ordinal: copy.seat.ordinal, cluster: from.clone(), unfenced, overdue });
+    let (ordinal, cluster) = (copy.seat.ordinal, from.clone());
+    out.sources.push(Source { ordinal, cluster, moved: true, unfenced, overdue });
+}
+
+fn after(at: Timestamp, seconds: i32) -> Timestamp {
+    at.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
 }

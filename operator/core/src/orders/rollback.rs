@@ -29,6 +29,10 @@ impl Why {
     fn is_failure(self) -> bool {
         matches!(self, Self::Deleted | Self::Aborted | Self::NotReady)
     }
+
+    fn step(self) -> MigrationStep {
+        if self == Self::NotReady { MigrationStep::Failed } else { MigrationStep::RolledBack }
+    }
 }
 
 /// Takes back what a move has brought to its target. The source was never touched, or is brought up again.
@@ -45,7 +49,7 @@ pub(super) fn roll_back(
     if gone || began == Some(false) {
         return out.orders.push(Order::FinishMigration {
             name: migration.name.clone(),
-            step: MigrationStep::RolledBack,
+            step: why.step(),
             message: format!("{why}; the copy stays on {}", spec.from),
             given_up: why.is_failure(),
         });

@@ -16,6 +16,17 @@ pub(crate) fn strays<'a>(
     observed.members_with(key).filter(|cluster| !known.contains(cluster)).collect()
 }
 
+/// Where there is a newer copy than the record knows of, and its epoch: then the record is the older one.
+pub(super) fn newer(desk: &Desk<'_>, copy: &Copy<'_>) -> Option<(ClusterName, i64)> {
+    let seat = copy.seat;
+    let strays = strays(desk.world, desk.observed, copy.key).into_iter();
+    let epochs = strays.filter_map(|cluster| {
+        let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
+        Some((cluster.clone(), view.values().map(|seen| seen.epoch).max()?))
+    });
+    epochs.filter(|(_, epoch)| *epoch > seat.epoch).max_by_key(|(_, epoch)| *epoch)
+}
+
 /// Removes what strays of a copy that is ready where it belongs. What has a newer epoch isn't touched: then the record
 /// is the older one.
 pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {

@@ -1,12 +1,12 @@
 //! What has moved away and isn't gone yet: the Assignment doesn't name it any more, and it may run all the same.
 
-use domicile_crds::ClusterName;
+use domicile_crds::{ClusterName, Seat, SeatPhase};
 
 use super::Situation;
 use crate::{
     Horizon, Rule, RuleSet,
     class::ClassRow,
-    decide::{Obstacle, Wish},
+    decide::{Obstacle, SeatVerdict, Wish},
     eligibility::judge_workload,
     moves::{Wait, moves_over},
     orders::strays,
@@ -24,8 +24,15 @@ impl Situation<'_> {
             let ends = moves_over(self.world, self.key(), seat).flat_map(|m| [&m.spec.from, &m.spec.to]);
             left.extend(ends.filter(|end| **end != seat.cluster));
         }
+        left.extend(self.leaving().map(|seat| &seat.cluster));
         left.extend(strays(self.world, self.observed, self.key()));
         left
+    }
+
+    /// Copies that aren't asked for any more and aren't gone yet.
+    fn leaving(&self) -> impl Iterator<Item = &Seat> {
+        let seats = self.world.assignments.get(self.key()).map_or(&[][..], |record| &record.spec.seats);
+        seats.iter().filter(|seat| seat.phase == SeatPhase::Leaving)
     }
 
     /// Which rules fail and which can't be told where something still is.
@@ -54,10 +61,98 @@ impl Situation<'_> {
         })
     }
 
+    /// A workload that is being deleted, and that a finalizer of somebody else keeps from being cleaned up.
+    pub(super) fn is_held(&self) -> Option<(&'static str, String)> {
+        let finalizer = self.world.workloads.get(self.key())?.held_by.as_ref()?;
+        let message = format!(
+            "it is being deleted, and the finalizer {finalizer} holds it: until that is gone, nothing of it is updated, moved or removed"
+        );
+        Some(("BeingDeleted", message))
+    }
+
+    /// An update that its record has no room for.
+    pub(super) fn is_full(&self) -> Option<(&'static str, String)> {
+        let full = self.outlook.waits.iter().find(|(_, wait)| *wait == Wait::InventoryFull)?;
+        let message = format!("{}: go back to what was ready, or bring fewer new objects at a time", full.1);
+        Some(("InventoryFull", message))
+    }
+
+    /// A copy that isn't asked for any more, at a member that doesn't answer.
+    pub(super) fn cannot_leave(&self) -> Option<(&'static str, String)> {
+        let lost = self.leaving().find(|seat| !self.observed.is_reachable(&seat.cluster))?;
+        let message = format!(
+            "copy {} isn't asked for any more, but MemberCluster/{} can't be reached: it may still run there, and is removed \
+             when that answers again",
+            lost.ordinal, lost.cluster
+        );
+        Some(("MemberUnreachable", message))
+    }
+
+    /// A copy of which a member has a newer one than the record knows of.
+    pub(super) fn record_is_older(&self) -> Option<(&'static str, String)> {
+        self.outlook.waits.iter().find_map(|(ordinal, wait)| {
+            let Wait::Newer(cluster, epoch) = wait else { return None };
+            let message = format!(
+                "{wait}. Nothing is started until Assignment/{} names that place and epoch for copy {ordinal} \
+                 (cluster: {cluster}, epoch: {epoch}), or its objects there are deleted",
+                self.key().name
+            );
+            Some(("RecordOlder", message))
+        })
+    }
+
+    /// A copy that a suspension or a move has stopped, and that may neither go on nor start where it is.
+    pub(super) fn stopped_for_good(&self) -> Option<(&'static str, String)> {
+        let stopped = self.verdict.seats.iter().find(|seat| {
+            matches!(seat.wish, Wish::Hold | Wish::Freeze | Wish::Stuck { .. }) && self.was_stopped(seat)
+        })?;
+        let at = stopped.at.as_ref()?;
+        let rule = stopped
+            .failing
+            .union(stopped.unknown)
+            .first()
+            .map_or("it can't be told whether it may", Rule::name);
+        let message = format!(
+            "the copy on {at} is stopped, as a suspension or a move had it, and starts neither there ({rule}) nor elsewhere until it \
+             may; nothing is deleted"
+        );
+        Some(("Stopped", message))
+    }
+
+    fn was_stopped(&self, seat: &SeatVerdict) -> bool {
+        let Some(at) = &seat.at else { return false };
+        self.observed.seat(at, self.key(), seat.ordinal).values().any(|seen| seen.halted && !seen.terminating)
+    }
+
+    /// Where a decision suspends a copy that was not seen to have stopped.
+    pub(super) fn not_stopped_yet(&self) -> Option<(&'static str, String)> {
+        let mut suspended = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Suspend);
+        suspended.find_map(|seat| {
+            let at = seat.at.as_ref()?;
+            if !self.observed.is_current(at) {
+                let message = format!(
+                    "a Decision suspends it, but MemberCluster/{at} can't be reached: it may still run there, and is stopped when that \
+                     answers again"
+                );
+                return Some(("MemberUnreachable", message));
+            }
+            let view = self.observed.seat(at, self.key(), seat.ordinal);
+            let runs = view.iter().any(|(object, seen)| object.kind.runs_pods() && !(seen.stopped && seen.idle));
+            runs.then(|| ("Suspending", format!("a Decision suspends it; its pods on MemberCluster/{at} haven't all ended")))
+        })
+    }
+
     /// Why a person must look at a source, if so.
     pub(super) fn source_stays(&self) -> Option<(&'static str, String)> {
         self.outlook.sources.iter().find_map(|source| {
             let cluster = &source.cluster;
+            if !source.moved {
+                let message = format!(
+                    "it must never run twice, and its pods on MemberCluster/{cluster} don't end: look there for finalizers and for \
+                     pods that don't end, or for a node that is gone"
+                );
+                return (source.overdue <= self.now).then_some(("SourceRemains", message));
+            }
             if !self.observed.is_reachable(cluster) && source.unfenced <= self.now {
                 let message = format!(
                     "it has moved, and MemberCluster/{cluster} can't be reached: what was there may still run, and is \

@@ -34,4 +34,6 @@ mod status;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod stranded;
+#[cfg(test)]
 mod yard;

@@ -76,7 +76,7 @@ impl Yard {
 
     pub(crate) fn find(&mut self, cluster: &'static str) -> &mut Self {
         self.away.remove(cluster);
-        self
+        self.later(0)
     }
 
     pub(crate) fn revoke(&mut self, site: &str) -> &mut Self {
@@ -86,7 +86,11 @@ impl Yard {
 
     pub(crate) fn later(&mut self, seconds: i64) -> &mut Self {
         self.fleet.now += SignedDuration::from_secs(seconds);
-        self.fleet.seen(SignedDuration::ZERO);
+        let now = self.fleet.now;
+        self.fleet.apply(Change::HubSeen(now));
+        for cluster in CLUSTERS.iter().filter(|cluster| !self.away.contains(*cluster)) {
+            self.fleet.apply(Change::Seen(name(cluster), now));
+        }
         self
     }
 

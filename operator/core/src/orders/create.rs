@@ -1,0 +1,79 @@
+//! Placing what has no record: nothing goes anywhere that may be somewhere already.
+
+use domicile_crds::{AssignmentSpec, ClusterName, Seat, WorkloadKey};
+
+use super::{Desk, Order, Outlook, new_seat};
+use crate::{
+    decide::{Verdict, Wish},
+    facts::WorkloadFact,
+};
+
+/// A workload without an Assignment: it is new, or the hub was restored and has forgotten. Every known member is
+/// asked for objects of it first.
+pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact, out: &mut Outlook) {
+    if let Some(cluster) = cannot_rule_out(desk, verdict, workload) {
+        out.placement_unknown = Some(cluster);
+        return;
+    }
+    if only_keeps_data(workload) {
+        // Its kinds aren't watched.
+        let members = possible_members(desk, &verdict.key);
+        let unasked = members.filter(|name| !desk.observed.is_known(name, &verdict.key.namespace));
+        out.orders.extend(unasked.cloned().map(Order::Verify));
+        if !out.orders.is_empty() {
+            return;
+        }
+    }
+    let Ok(tenant) = desk.world.tenant_of(&verdict.key.namespace) else { return };
+    let mut seats: Vec<Seat> = Vec::new();
+    for seat in &verdict.seats {
+        if let Wish::Place(cluster) = &seat.wish {
+            seats.push(new_seat(workload, seat.ordinal, cluster));
+        }
+    }
+    if !seats.is_empty() {
+        let spec =
+            AssignmentSpec { tenant: Some(tenant.clone()), on_delete: Some(workload.on_delete), seats };
+        out.orders.push(Order::CreateAssignment(Box::new(spec)));
+    }
+}
+
+/// A member that has something of the workload, or may have and can't be asked.
+fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact) -> Option<ClusterName> {
+    if let Some(cluster) = desk.observed.members_with(&verdict.key).next() {
+        return Some(cluster.clone());
+    }
+    let mut members = possible_members(desk, &verdict.key);
+    let is_asked = |name: &ClusterName| desk.observed.member(name).is_some_and(|member| member.synced);
+    members.find(|name| !is_asked(name) && !is_younger_than_outage(desk, workload, name)).cloned()
+}
+
+/// Members that may have something of a workload: one that its tenant was never admitted to can't.
+fn possible_members<'a>(desk: &'a Desk<'_>, key: &WorkloadKey) -> impl Iterator<Item = &'a ClusterName> {
+    let tenant = desk.world.tenant_of(&key.namespace).ok();
+    let rows = desk.world.clusters_by_name().iter().filter_map(|id| desk.world.cluster(*id));
+    let possible = rows.filter(move |row| {
+        let admitted = row.fact.as_ref().map(|fact| fact.admitted.as_ref());
+        admitted.zip(tenant).is_some_and(|(admitted, tenant)| admitted.is_none_or(|all| all.contains(tenant)))
+    });
+    possible.map(|row| &row.name)
+}
+
+/// Whether a workload keeps data and has nothing that makes pods, so that no watch tells where it is.
+fn only_keeps_data(workload: &WorkloadFact) -> bool {
+    let manifests = workload.manifests.as_ref();
+    manifests.is_ok_and(|m| m.has_volumes && !m.objects.iter().any(|object| object.object.kind.runs_pods()))
+}
+
+/// Whether a workload was made when the member was known to be away already, so that nothing of it can have gone there.
+///
+/// Without this, one dead member would hold up everything new after a restart. A hub restored from a backup that is
+/// older than the workload, with a member that is away, can still be deceived when a workload is made again under its
+/// old name: what must never run twice therefore waits for certainty.
+fn is_younger_than_outage(desk: &Desk<'_>, workload: &WorkloadFact, member: &ClusterName) -> bool {
+    let member = desk.world.find_cluster(member).and_then(|id| desk.world.cluster(id)?.fact.as_ref());
+    let keeps_data = workload.manifests.as_ref().is_ok_and(|manifests| manifests.has_volumes);
+    let away_since = member.and_then(|member| member.away_since);
+    let made_since = away_since.zip(workload.created).is_some_and(|(away, made)| away <= made);
+    made_since && !keeps_data && !workload.breaks_before_make()
+}
