@@ -100,6 +100,19 @@ pub fn condition(object: &Value, kind: &str) -> Option<(String, String, String)>
     Some((text("status"), text("reason"), text("message")))
 }
 
+/// What a program on this machine answers to a GET, with the headers.
+///
+/// # Errors
+///
+/// If it doesn't answer.
+pub async fn get(port: u16, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
 impl Stage {
     /// Waits until a condition of a Domicile object has a status and a reason (`""`: any), and answers its message.
     ///
@@ -184,11 +197,7 @@ impl Stage {
     ///
     /// If it doesn't answer.
     pub async fn ask_operator(&self, path: &str) -> anyhow::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.operator()?.1)).await?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok(answer)
+        get(self.operator()?.1, path).await
     }
 
     /// The write requests that each cluster was sent since its API server started.

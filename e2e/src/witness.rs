@@ -50,6 +50,8 @@ struct Moment {
 struct Record {
     now: BTreeMap<(String, Thing), Glimpse>,
     moments: Vec<Moment>,
+    /// On which members a Job was made for a time of a CronJob, by app.
+    ticks: BTreeMap<(String, String), BTreeSet<String>>,
     /// Members and kinds whose watch is broken.
     blind: BTreeSet<(String, String)>,
 }
@@ -92,6 +94,9 @@ impl Record {
         }
     }
 }
+
+/// The time of its CronJob for which a Job was made.
+const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 /// A witness, for as long as it is kept.
 #[derive(Debug)]
@@ -149,6 +154,20 @@ impl Witness {
         ensure!(both.is_none(), "{app} was on two members: {both:?}");
         Ok(())
     }
+
+    /// Asserts that no time of a CronJob had a Job made on two members.
+    ///
+    /// # Errors
+    ///
+    /// The time, or if there was none.
+    pub fn ran_each_time_once(&self, app: &str) -> anyhow::Result<()> {
+        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticks: Vec<_> = record.ticks.iter().filter(|((of, _), _)| of == app).collect();
+        ensure!(!ticks.is_empty(), "{app} never ran");
+        let twice = ticks.iter().find(|(_, members)| members.len() > 1);
+        ensure!(twice.is_none(), "{app} ran twice: {twice:?}");
+        Ok(())
+    }
 }
 
 /// Follows a kind on a member.
@@ -183,6 +202,9 @@ where
                 listed.insert(thing(&object));
                 let app = object.labels().get("app").cloned().unwrap_or_default();
                 let (alive, ready) = look(&object);
+                if let Some(time) = object.annotations().get(SCHEDULED) {
+                    record.ticks.entry((app.clone(), time.clone())).or_default().insert(member.clone());
+                }
                 record.note(&member, thing(&object), Some(Glimpse { app, alive, ready }));
             }
         }

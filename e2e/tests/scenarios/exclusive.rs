@@ -79,6 +79,7 @@ async fn what_must_never_run_twice_never_does() -> anyhow::Result<()> {
     for app in ["solo", "tick", "forbid"] {
         witness.never_on_two(app)?;
     }
+    witness.ran_each_time_once("tick")?;
     let left =
         look(stage.fleet.member(NL)?, "/apis/batch/v1/namespaces/acme/jobs").await?.unwrap_or_default();
     ensure!(left["items"] == json!([]), "Jobs of the CronJob are left: {left}");

@@ -17,11 +17,8 @@ use domicile_e2e::{
         process::{Process, Spec, Usage},
         wait::eventually,
     },
+    sight::get,
     stage::{PATIENCE, Stage},
-};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
 };
 
 /// The namespace of all workloads.
@@ -128,11 +125,7 @@ impl Ground {
     pub(crate) async fn operator_ready(&self) -> anyhow::Result<()> {
         let port = self.operator.as_ref().context("no operator runs")?.1.number();
         eventually(PATIENCE, "the operator to be ready", || async move {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-            stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            Ok(answer.starts_with("HTTP/1.0 200").then_some(()))
+            Ok(get(port, "/readyz").await?.starts_with("HTTP/1.0 200").then_some(()))
         })
         .await
     }
