@@ -30,7 +30,7 @@ type Thing = (String, String, String);
 /// How a pod or Job was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Glimpse {
-    /// Its label `app`.
+    /// Its label `app`, or else who has made it.
     app: String,
     /// It runs, or is about to.
     alive: bool,
@@ -200,7 +200,8 @@ where
             watcher::Event::Delete(object) => record.note(&member, thing(&object), None),
             watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
                 listed.insert(thing(&object));
-                let app = object.labels().get("app").cloned().unwrap_or_default();
+                let maker = || object.owner_references().first().map(|owner| owner.name.clone());
+                let app = object.labels().get("app").cloned().or_else(maker).unwrap_or_default();
                 let (alive, ready) = look(&object);
                 if let Some(time) = object.annotations().get(SCHEDULED) {
                     record.ticks.entry((app.clone(), time.clone())).or_default().insert(member.clone());

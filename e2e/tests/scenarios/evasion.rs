@@ -56,7 +56,10 @@ async fn nothing_gets_out_of_sight() -> anyhow::Result<()> {
         )
         .await?;
     stage.sees(NL, "acme/Deployment/paused", "a pause", |found| found["spec"]["paused"] == true).await?;
-    on(&stage, "hub", &format!("delete {DOMICILE} orphaned --cascade=orphan")).await?;
+    // As `--cascade=orphan` does.
+    let orphan = json!({"metadata": {"ownerReferences": null}});
+    on(&stage, "hub", &format!("patch assignments.domicile.dev orphaned --type=merge -p {orphan}")).await?;
+    on(&stage, "hub", &format!("delete {DOMICILE} orphaned")).await?;
     on(
         &stage,
         "hub",

@@ -125,20 +125,22 @@ impl Member {
     ) -> Result<Vec<(ObjectRef, ObjectView, i64)>, MemberError> {
         let api = api(client, &job.namespace, object.kind);
         let workload = job.workload.as_str();
+        let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
+        params.force = ours;
         if !ours {
             // Server-side apply by itself takes over what has equal values, or fields that we don't set.
             let call = async { api.get_metadata_opt(&object.name).await };
-            if let Some(there) = timely(self.name.as_str(), call).await?
-                && !is_ours(&there.metadata, workload)
-            {
-                return Err(MemberError::Taken {
-                    object: format!("{}/{}", object.kind.name(), object.name),
-                    label: format!("{}={workload}", keys::WORKLOAD_LABEL),
-                });
+            if let Some(there) = timely(self.name.as_str(), call).await? {
+                if !is_ours(&there.metadata, workload) {
+                    return Err(MemberError::Taken {
+                        object: format!("{}/{}", object.kind.name(), object.name),
+                        label: format!("{}={workload}", keys::WORKLOAD_LABEL),
+                    });
+                }
+                // Somebody has edited the labels by which we would have seen it.
+                params.force = was_applied(&there.metadata);
             }
         }
-        let mut params = PatchParams::apply(keys::FIELD_MANAGER).validation_strict();
-        params.force = ours;
         let call = async { api.patch_metadata(&object.name, &params, &Patch::Apply(body)).await };
         let there = timely(self.name.as_str(), call).await?;
         let there = self.let_run(&api, &job.namespace, object, there.metadata).await?;
@@ -333,6 +335,11 @@ fn is_ours(meta: &ObjectMeta, workload: &str) -> bool {
     if let Some(of) = label(keys::WORKLOAD_LABEL).or_else(|| label(keys::RETAINED_LABEL)) {
         return of == workload;
     }
+    was_applied(meta)
+}
+
+/// Whether we have applied an object before.
+fn was_applied(meta: &ObjectMeta) -> bool {
     let applied = |entry: &ManagedFieldsEntry| {
         entry.manager.as_deref() == Some(keys::FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
     };
