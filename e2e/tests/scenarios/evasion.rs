@@ -15,8 +15,11 @@ use crate::{
 
 const DOMICILE: &str = "tenantworkloads.domicile.dev";
 
-fn app(name: &str, spec: Value) -> Value {
-    workload("acme", name, &[with(deployment(name, "1"), json!({"spec": spec}))], only("NL"))
+const NAMES: [&str; 6] = ["paused", "unmarked", "relabelled", "unlabelled", "orphaned", "held"];
+
+fn app(manifest: Value) -> Value {
+    let name = manifest["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    workload("acme", &name, &[manifest], only("NL"))
 }
 
 async fn on(stage: &Stage, cluster: &str, args: &str) -> anyhow::Result<()> {
@@ -31,50 +34,38 @@ async fn pods(stage: &Stage, name: &str, wanted: i64) -> anyhow::Result<Value> {
     stage.sees(NL, &short, &format!("{wanted} pods"), has).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_gets_out_of_sight() -> anyhow::Result<()> {
-    let stage = two_members(true).await?;
-    let names = ["paused", "unmarked", "relabelled", "unlabelled", "orphaned", "held"];
-    let mut apps: Vec<Value> = names.iter().map(|name| app(name, json!({}))).collect();
+/// All run; then their owners and others do what they can.
+async fn begin(stage: &Stage) -> anyhow::Result<()> {
+    let mut apps: Vec<Value> = NAMES.iter().map(|name| app(deployment(name, "1"))).collect();
     // How much of it runs is for nobody to say but Kubernetes.
-    apps[1] = app("unmarked", json!({"replicas": null}));
+    apps[1] = app(with(deployment("unmarked", "1"), json!({"spec": {"replicas": null}})));
     stage.apply(&list(&apps)).await?;
-    for name in names {
-        pods(&stage, name, 1).await?;
+    for name in NAMES {
+        pods(stage, name, 1).await?;
         stage.wait_on(("acme", name), &[NL]).await?;
     }
     // Its next version waits, and so does whatever else Kubernetes would do with it.
-    stage
-        .apply(
-            &workload(
-                "acme",
-                "paused",
-                &[with(deployment("paused", "2"), json!({"spec": {"paused": true}}))],
-                only("NL"),
-            )
-            .to_string(),
-        )
-        .await?;
+    let paused = with(deployment("paused", "2"), json!({"spec": {"paused": true}}));
+    stage.apply(&app(paused).to_string()).await?;
     stage.sees(NL, "acme/Deployment/paused", "a pause", |found| found["spec"]["paused"] == true).await?;
     // As `--cascade=orphan` does.
     let orphan = json!({"metadata": {"ownerReferences": null}});
-    on(&stage, "hub", &format!("patch assignments.domicile.dev orphaned --type=merge -p {orphan}")).await?;
-    on(&stage, "hub", &format!("delete {DOMICILE} orphaned")).await?;
-    on(
-        &stage,
-        "hub",
-        &format!(
-            "patch {DOMICILE} held --type=merge -p {}",
-            json!({"metadata": {"finalizers": ["example.com/hold"]}})
-        ),
-    )
-    .await?;
-    on(&stage, "hub", &format!("delete {DOMICILE} held --wait=false")).await?;
+    on(stage, "hub", &format!("patch assignments.domicile.dev orphaned --type=merge -p {orphan}")).await?;
+    on(stage, "hub", &format!("delete {DOMICILE} orphaned")).await?;
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    on(stage, "hub", &format!("patch {DOMICILE} held --type=merge -p {hold}")).await?;
+    on(stage, "hub", &format!("delete {DOMICILE} held --wait=false")).await?;
     let message = stage.says("tenantworkloads/acme/held", "Stalled", "True", "BeingDeleted").await?;
     assert!(message.contains("example.com/hold"), "{message}");
+    Ok(())
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_gets_out_of_sight() -> anyhow::Result<()> {
+    let stage = two_members(true).await?;
+    begin(&stage).await?;
     stage.apply(&decision("stop", "Tenant/acme", "Suspended", &[]).to_string()).await?;
-    for name in names {
+    for name in NAMES {
         pods(&stage, name, 0).await?;
     }
     stage.says("tenantworkloads/acme/paused", "Ready", "False", "Suspended").await?;
@@ -83,7 +74,7 @@ async fn nothing_gets_out_of_sight() -> anyhow::Result<()> {
     on(&stage, NL, "label deployment relabelled domicile.dev/seat=7 --overwrite").await?;
     on(&stage, NL, "label deployment unlabelled domicile.dev/seat-").await?;
     on(&stage, NL, "scale deployment relabelled unlabelled --replicas=1").await?;
-    for name in names {
+    for name in NAMES {
         pods(&stage, name, 0).await?;
     }
     stage.comes_to_rest().await?;

@@ -200,7 +200,7 @@ impl Case<'_> {
         let ready = seat.map(|seat| self.ready(seat)).unwrap_or_default();
         let migration = self.migration(remove.ordinal);
         let because = match &remove.because {
-            orders::Removal::Moved { to } => {
+            orders::Removal::Moved { to } | orders::Removal::Strayed { to } => {
                 let broken = self.known.observed.member(to).and_then(|member| member.broken_since);
                 let verified_at = broken.unwrap_or(self.now);
                 Removal::Moved(Replacement { cluster: to, generation, ready: &ready, verified_at })

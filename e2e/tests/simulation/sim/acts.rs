@@ -215,7 +215,7 @@ impl Sim {
     }
 
     pub(super) fn remove(&mut self, key: &WorkloadKey, remove: &Remove) {
-        if let Removal::Moved { to } = &remove.because {
+        if let Removal::Moved { to } | Removal::Strayed { to } = &remove.because {
             let there = self.members[to]
                 .iter()
                 .filter(|((other, ordinal, _), _)| other == key && *ordinal == remove.ordinal);

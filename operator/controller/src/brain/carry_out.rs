@@ -303,7 +303,7 @@ impl Brain {
         let epoch = seats.iter().find(|seat| seat.ordinal == remove.ordinal).map(|seat| seat.epoch);
         match remove.because {
             Removal::Moved { .. } => epoch.map_or(0, |epoch| epoch - 1),
-            Removal::Pruned | Removal::SeatDropped => epoch.unwrap_or(0),
+            Removal::Pruned | Removal::SeatDropped | Removal::Strayed { .. } => epoch.unwrap_or(0),
             Removal::RolledBack | Removal::WorkloadDeleted => i64::MAX,
         }
     }

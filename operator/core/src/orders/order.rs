@@ -131,6 +131,11 @@ pub enum Removal {
         /// Where it is now.
         to: ClusterName,
     },
+    /// No record explains it, and the copy was seen ready where it belongs.
+    Strayed {
+        /// Where that is.
+        to: ClusterName,
+    },
     /// The move there was given up.
     RolledBack,
     /// The workload was deleted.

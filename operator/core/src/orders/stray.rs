@@ -49,7 +49,7 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
             continue;
         }
         let objects = view.keys().map(super::item).collect();
-        let because = Removal::Moved { to: seat.cluster.clone() };
+        let because = Removal::Strayed { to: seat.cluster.clone() };
         let (cluster, ordinal) = (cluster.clone(), seat.ordinal);
         out.orders.push(Order::Remove(Remove { cluster, ordinal, objects, retain_claims: true, because }));
     }
