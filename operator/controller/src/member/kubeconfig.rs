@@ -12,7 +12,7 @@ use kube::{
 };
 use tokio::sync::watch;
 
-use super::agent::chain;
+use super::{agent::chain, limit::limited};
 
 /// The key in the Secret.
 const KEY: &str = "kubeconfig";
@@ -96,5 +96,5 @@ pub(super) async fn connect(secret: &str, found: Found) -> Result<(Client, Strin
     config.proxy_url = None;
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).map_err(|e| broken(chain(&e)))?;
-    Ok((client, server))
+    Ok((limited(client), server))
 }

@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod halt;
 pub(crate) mod inspect;
 mod kubeconfig;
+mod limit;
 pub(crate) mod namespace;
 mod probe;
 mod refusal;
