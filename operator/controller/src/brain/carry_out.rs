@@ -12,7 +12,7 @@ use domicile_crds::{
     Assignment, CLEANUP_FINALIZER, ClusterName, MigrationSpec, Overlap, RelocationSpec, TenantName,
     WorkloadKey,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Brain, Done, Hands, Input, Slot, outcome::Outcome};
@@ -24,6 +24,9 @@ use crate::{
     },
     second,
 };
+
+/// When it is looked again whether a list that somebody else has asked for is there.
+const LISTED_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 impl Hands {
     /// Does something on a member for a workload in a task of its own.
@@ -175,6 +178,7 @@ impl Brain {
         }
         // One list serves all workloads of the namespace.
         if !self.listing.insert((cluster.clone(), namespace.clone())) {
+            self.look_again(key, Timestamp::now() + LISTED_AFTER);
             return false;
         }
         let setup = self.setup_of(&tenant);

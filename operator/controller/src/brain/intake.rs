@@ -115,8 +115,9 @@ impl Brain {
         let generation = object.metadata.generation;
         let old = self.workloads.insert(key.clone(), object);
         if old.and_then(|old| old.metadata.generation) != generation {
-            // What failed before may succeed now.
+            // What failed before, or changed nothing, may do so now.
             self.failures.retain(|(other, _), _| *other != key);
+            self.repeats.wanted(&key, &[]);
         }
         Some(change)
     }

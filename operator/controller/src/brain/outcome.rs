@@ -113,6 +113,7 @@ impl Brain {
                 self.failures.remove(&place);
             }
             Some(retry) => {
+                self.repeats.failed(&key, &place.1);
                 let salt = domicile_core::manifests::fnv1a(key.to_string().as_bytes());
                 let (failures, until) = self.failures.entry(place).or_insert((Failures::default(), now));
                 let pause = failures.again(retry, salt);

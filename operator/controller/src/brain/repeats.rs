@@ -62,6 +62,13 @@ impl Repeats {
         }
     }
 
+    /// What was carried out has failed: when that is tried again is decided elsewhere.
+    pub(super) fn failed(&mut self, key: &WorkloadKey, slot: &Slot) {
+        if let Some(lasts) = self.0.get_mut(key) {
+            lasts.retain(|last| last.slot != *slot);
+        }
+    }
+
     /// What is wanted at present: whatever else was done has had its effect.
     pub(super) fn wanted(&mut self, key: &WorkloadKey, orders: &[Order]) {
         let Some(lasts) = self.0.get_mut(key) else { return };
@@ -98,6 +105,10 @@ mod tests {
         }
         assert_eq!(done, 9, "three at once, and six in a minute");
         assert_eq!(repeats.pause(&key, &Slot::Record, &other, now), None, "something else is done at once");
+        assert!(repeats.pause(&key, &Slot::Record, &order, now).is_some());
+        repeats.failed(&key, &Slot::Record);
+        assert_eq!(repeats.pause(&key, &Slot::Record, &order, now), None);
+        repeats.note(&key, &Slot::Record, order.clone(), now);
         repeats.wanted(&key, &[]);
         assert_eq!(repeats.pause(&key, &Slot::Record, &order, now), None, "it has had its effect");
         assert!(repeats.0.is_empty());
