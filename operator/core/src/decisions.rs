@@ -214,6 +214,26 @@ impl Decisions {
         }
     }
 
+    /// Whether a decision is in force and in scope.
+    #[must_use]
+    pub fn holds(&self, decision: &DecisionFact, at: &Viewpoint<'_>, horizon: &mut Horizon) -> bool {
+        horizon.has_begun(decision.from())
+            && !horizon.has_ended(decision.until())
+            && in_scope(&decision.spec.scope, at)
+            && !self.replaced(decision, at, horizon)
+            && !self.is_void(decision)
+    }
+
+    /// A predecessor that a decision names and whose place it can't take, because that is about another subject or of an authority that
+    /// doesn't let it.
+    #[must_use]
+    pub fn not_lifted(&self, decision: &DecisionFact) -> Option<&DecisionFact> {
+        let mut named = decision.spec.supersedes.iter().filter_map(|name| self.get(name));
+        let stays =
+            |other: &&DecisionFact| other.spec.subject != decision.spec.subject || !entitled(other, decision);
+        named.find(stays)
+    }
+
     /// Whether there is a decision of this name.
     #[must_use]
     pub fn knows(&self, name: &DecisionName) -> bool {

@@ -17,16 +17,9 @@ use crate::{
     world::{ClusterId, ClusterRow},
 };
 
-/// One rule that doesn't pass, with the object that a person would have to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The rule.
-    pub rule: Rule,
-    /// It fails for certain. Otherwise it is unknown, which bars a new placement and moves nothing.
-    pub certain: bool,
-    /// The object to look at, as kind/name.
-    pub object: String,
-}
+mod explain;
+
+pub use explain::{Finding, explain};
 
 /// An object that a rule looks at, as it stands to a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,20 +126,6 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
     (cell.tier, cell.tier_at_best) = scene.tiers(class, &mut horizon);
     cell.next = horizon.next();
     cell
-}
-
-/// The same as [`judge`], told in findings.
-#[must_use]
-pub fn explain(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Vec<Finding> {
-    let Some(scene) = Scene::of(world, &class.tenant, id) else {
-        return vec![Finding { rule: Rule::ClusterNotReady, certain: false, object: String::new() }];
-    };
-    let mut findings = Vec::new();
-    scene.examine(class, &mut Horizon::new(now), &mut |rule, certain, object| {
-        findings.push(Finding { rule, certain, object: object.name(world, &class.tenant, id) });
-    });
-    findings.sort_by_key(|f| f.rule);
-    findings
 }
 
 /// Takes a rule, whether it fails for certain, and the object to look at.

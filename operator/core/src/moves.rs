@@ -19,6 +19,9 @@ pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// The longest that a move waits which was given up again and again.
 const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_mins(40);
 
+/// How long it is remembered that a move was given up.
+const RETRY_FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
+
 /// What must have happened if a member has something newer than the record.
 const HUB_RESTORED: &str = "the hub was restored from a backup, or that member isn't what it says";
 
@@ -159,7 +162,7 @@ impl Memory {
         self.freed |= !counts;
     }
 
-    /// The target of a move is ready.
+    /// The target of a move is ready, or nothing is done about it at present.
     pub(crate) fn target_ready(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) {
         if let Some(begun) = self.begun.get_mut(&(key.clone(), name.to_owned())) {
             begun.ready = now;
@@ -194,7 +197,7 @@ impl Memory {
             self.retry.remove(&place);
             return;
         }
-        let lately = |(at, _): &&(Timestamp, u32)| now.duration_since(*at) <= RETRY_AFTER_MAX;
+        let lately = |(at, _): &&(Timestamp, u32)| now.duration_since(*at) <= RETRY_FORGOTTEN;
         let times = self.retry.get(&place).filter(lately).map_or(0, |(_, times)| *times);
         let pause = RETRY_AFTER.saturating_mul(1 << times.min(8)).min(RETRY_AFTER_MAX);
         let at = now.checked_add(pause).unwrap_or(Timestamp::MAX);

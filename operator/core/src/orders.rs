@@ -38,6 +38,7 @@ use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
 use stray::{newer, remove_strays};
 
+pub use stray::newest_known;
 pub(crate) use stray::strays;
 
 pub use copy::is_ready;
@@ -53,6 +54,8 @@ pub struct Outlook {
     pub waits: Vec<(i32, Wait)>,
     /// What has moved away and isn't gone yet.
     pub sources: Vec<Source>,
+    /// Copies whose move goes back, by ordinal.
+    pub going_back: Vec<i32>,
     /// The workload has no Assignment, and a member that may have something of it can't be asked.
     pub placement_unknown: Option<ClusterName>,
     /// A new generation isn't applied, because what runs must be left as it is.
@@ -222,22 +225,34 @@ fn seat_orders(
     let Some(seat) = record.seat(verdict.ordinal).map(|seat| seat.clone()) else { return };
     let Ok(manifests) = &workload.manifests else { return };
     let copy = Copy { key, workload, manifests, seat: &seat };
-    if is_news(desk, &copy, record) {
-        return;
-    }
+    let newer = if workload.breaks_before_make() { newer(desk, &copy) } else { None };
+    copy_orders(desk, &copy, verdict, record, out);
     // What must never run twice isn't started by a record that may be outdated.
-    if workload.breaks_before_make()
-        && let Some((cluster, epoch)) = newer(desk, &copy)
-    {
-        return out.waits.push((seat.ordinal, Wait::Newer(cluster, epoch)));
+    if let Some((cluster, epoch)) = newer {
+        let starts = |order: &Order| matches!(order, Order::Apply(apply) if apply.ordinal == seat.ordinal && apply.mode == Mode::Running);
+        out.orders.retain(|order| !starts(order));
+        out.waits.insert(0, (seat.ordinal, Wait::Newer(cluster, epoch)));
+    }
+}
+
+fn copy_orders(
+    desk: &mut Desk<'_>,
+    copy: &Copy<'_>,
+    verdict: &SeatVerdict,
+    record: &mut Record<'_>,
+    out: &mut Outlook,
+) {
+    let Copy { key, workload, seat, .. } = *copy;
+    if is_news(desk, copy, record) {
+        return;
     }
     if let Some(migration) = move_of(desk.world, key, seat.ordinal).cloned() {
-        migration_orders(desk, &copy, &migration, verdict, (record, out));
+        migration_orders(desk, copy, &migration, verdict, (record, out));
         return;
     }
-    let over: Vec<MigrationFact> = moves_over(desk.world, key, &seat).cloned().collect();
+    let over: Vec<MigrationFact> = moves_over(desk.world, key, seat).cloned().collect();
     for migration in &over {
-        finish_orders(desk, &copy, migration, verdict, (record, out));
+        finish_orders(desk, copy, migration, verdict, (record, out));
     }
     if record.seat(verdict.ordinal).is_some_and(|now| now.cluster != seat.cluster) {
         // It goes back to where it was.
@@ -245,29 +260,29 @@ fn seat_orders(
     }
     if let (false, Wish::Move { compulsory: false, .. }) = (over.is_empty(), &verdict.wish) {
         // What only would rather be elsewhere first finishes what it has begun.
-        return look_after(desk, &copy, verdict, (record, out));
+        return look_after(desk, copy, verdict, (record, out));
     }
     match &verdict.wish {
         Wish::Stay => {
-            keep_orders(desk, &copy, record, out);
+            keep_orders(desk, copy, record, out);
             if over.is_empty() {
-                remove_strays(desk, &copy, out);
+                remove_strays(desk, copy, out);
             }
         }
         // What moved lately is removed where it was first.
-        Wish::Leave if !over.is_empty() => look_after(desk, &copy, verdict, (record, out)),
+        Wish::Leave if !over.is_empty() => look_after(desk, copy, verdict, (record, out)),
         Wish::Leave => {
             if let Some(seat) = record.seat(verdict.ordinal) {
                 seat.phase = SeatPhase::Leaving;
             }
         }
         Wish::Move { to, cause, compulsory } => {
-            propose(desk, &copy, (to, cause, *compulsory), out);
-            look_after(desk, &copy, verdict, (record, out));
+            propose(desk, copy, (to, cause, *compulsory), out);
+            look_after(desk, copy, verdict, (record, out));
         }
-        Wish::Stuck { .. } => look_after(desk, &copy, verdict, (record, out)),
+        Wish::Stuck { .. } => look_after(desk, copy, verdict, (record, out)),
         Wish::Hold | Wish::Freeze => {
-            ask(desk, &copy, out);
+            ask(desk, copy, out);
             out.update_held |= seat.generation != workload.generation;
         }
         Wish::Suspend | Wish::Place(_) | Wish::Wait => {}

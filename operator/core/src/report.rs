@@ -171,11 +171,21 @@ impl Situation<'_> {
         (rule.map_or("NoCluster", Rule::name), message)
     }
 
+    /// What stands between a copy that must leave and the cluster that comes nearest, if clusters are the matter.
+    fn nearest_elsewhere(&self, obstacle: Obstacle) -> String {
+        let row = self.classes.of(self.key()).filter(|_| obstacle == Obstacle::NoLawfulPlace);
+        let nearest = row.and_then(|row| self.candidates(row).pop());
+        nearest.map(|nearest| format!(" (nearest: {})", nearest.message)).unwrap_or_default()
+    }
+
     /// Why clusters are turned down, by the first rule that does, the most permanent first.
     fn candidates(&self, row: &ClassRow) -> Vec<Candidates> {
         let mut by_rule: BTreeMap<Rule, (i32, ClusterId)> = BTreeMap::new();
+        let has_copy =
+            |name: &ClusterName| self.verdict.seats.iter().any(|seat| seat.at.as_ref() == Some(name));
         for id in self.world.clusters_by_name() {
-            if self.world.cluster(*id).is_none_or(|cluster| cluster.fact.is_none()) {
+            if self.world.cluster(*id).is_none_or(|cluster| cluster.fact.is_none() || has_copy(&cluster.name))
+            {
                 continue;
             }
             let cell = row.cell(*id);
@@ -192,9 +202,9 @@ impl Situation<'_> {
 
     fn candidate(&self, row: &ClassRow, rule: Rule, count: i32, id: ClusterId) -> Candidates {
         let name = self.world.cluster(id).map(|c| c.name.to_string()).unwrap_or_default();
-        let found = explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule);
-        let finding =
-            found.unwrap_or(Finding { rule, certain: true, object: format!("MemberCluster/{name}") });
+        let found =
+            explain(self.world, (&row.class, self.key()), id, self.now).into_iter().find(|f| f.rule == rule);
+        let finding = found.unwrap_or_else(|| Finding::bare(rule, true, format!("MemberCluster/{name}")));
         let message = shorten(&format!("{name}: {finding}"));
         Candidates { reason: rule.name().to_owned(), count, message }
     }
@@ -244,7 +254,8 @@ impl Situation<'_> {
         if placed.status != "True" {
             return Some(claim(&placed.reason, &placed.message));
         }
-        if let Some((reason, message)) = self.record_is_older().or_else(|| self.stopped_for_good()) {
+        let stopped = self.record_is_older().or_else(|| self.source_stays());
+        if let Some((reason, message)) = stopped.or_else(|| self.stopped_for_good()) {
             return Some(claim(reason, &message));
         }
         if let Some((reason, message)) = self.is_held() {
@@ -253,12 +264,14 @@ impl Situation<'_> {
         for seat in &self.verdict.seats {
             if let Wish::Stuck { cause, obstacle } = &seat.wish {
                 let at = seat.at.as_ref().map(ToString::to_string).unwrap_or_default();
-                let message = format!("must leave {at} because {cause}, but {obstacle}; nothing is deleted");
+                let nearest = self.nearest_elsewhere(*obstacle);
+                let message =
+                    format!("must leave {at} because {cause}, but {obstacle}{nearest}; nothing is deleted");
                 return Some(claim(obstacle.name(), &message));
             }
         }
         let unreachable = || self.not_stopped_yet().filter(|(reason, _)| *reason == "MemberUnreachable");
-        let left = self.source_stays().or_else(|| self.cut_off()).or_else(|| self.cannot_leave());
+        let left = self.cut_off().or_else(|| self.cannot_leave());
         let left = left.or_else(|| self.is_full());
         if let Some((reason, message)) = left.or_else(unreachable) {
             return Some(claim(reason, &message));
@@ -278,9 +291,16 @@ impl Situation<'_> {
             let message = format!("{} on {}: {}", problem.object, problem.cluster, problem.message);
             return claim("False", &problem.reason, &message);
         }
-        let suspended = self.verdict.seats.iter().any(|seat| seat.wish == Wish::Suspend);
-        if suspended {
-            let done = ("Suspended", "a Decision keeps it scaled to zero".to_owned());
+        let stale = |seat: &&SeatVerdict| seat.failing.contains(Rule::ObservationStale);
+        if let Some(at) = self.verdict.seats.iter().find(stale).and_then(|seat| seat.at.as_ref()) {
+            let message =
+                format!("MemberCluster/{at} was last seen too long ago: nobody knows whether it is");
+            return claim("Unknown", Rule::ObservationStale.name(), &message);
+        }
+        if let Some(seat) = self.verdict.seats.iter().find(|seat| seat.wish == Wish::Suspend) {
+            let row = self.classes.of(self.key());
+            let why = self.finding(row, seat.at.as_ref(), Rule::ApprovalSuspended, true);
+            let done = ("Suspended", format!("it is kept scaled to zero: {why}"));
             let (reason, message) = self.not_stopped_yet().unwrap_or(done);
             return claim("False", reason, &message);
         }

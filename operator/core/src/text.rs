@@ -15,7 +15,18 @@ pub const MESSAGE_MAX: usize = 300;
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(because) = &self.because {
+            let verb = match self.rule {
+                Rule::ApprovalRevoked => "revoked",
+                Rule::ApprovalSuspended => "suspended",
+                _ => "frozen",
+            };
+            return write!(f, "{} is {verb} by {because}", self.object);
+        }
         let object = &self.object;
+        if !self.certain && object.starts_with("CountrySet/") {
+            return write!(f, "{}: {object} doesn't exist", self.rule);
+        }
         if !self.certain {
             return write!(f, "{}: {object} doesn't say enough to tell", self.rule);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domicile_core::{
     facts::ClusterFact,
     manifests::{ObjectFact, ObjectRef},
-    orders::{Apply, Halt, KeepClaims, Order, Removal, Remove, object},
+    orders::{Apply, Halt, KeepClaims, Order, Removal, Remove, newest_known, object},
     render::Target,
 };
 use domicile_crds::{
@@ -304,10 +304,12 @@ impl Brain {
     /// The highest epoch of what a removal may touch. At the source of a move, all is older than the copy at the target.
     fn newest_that_goes(&self, key: &WorkloadKey, remove: &Remove) -> i64 {
         let seats = self.assignments.get(key).map_or(&[][..], |assignment| &assignment.spec.seats);
-        let epoch = seats.iter().find(|seat| seat.ordinal == remove.ordinal).map(|seat| seat.epoch);
+        let seat = seats.iter().find(|seat| seat.ordinal == remove.ordinal);
+        let epoch = seat.map(|seat| seat.epoch);
         match remove.because {
             Removal::Moved { .. } => epoch.map_or(0, |epoch| epoch - 1),
-            Removal::Pruned | Removal::SeatDropped | Removal::Strayed { .. } => epoch.unwrap_or(0),
+            Removal::Pruned | Removal::SeatDropped => epoch.unwrap_or(0),
+            Removal::Strayed { .. } => seat.map_or(0, |seat| newest_known(self.engine.world(), key, seat)),
             Removal::RolledBack | Removal::WorkloadDeleted => i64::MAX,
         }
     }

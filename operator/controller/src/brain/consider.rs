@@ -85,7 +85,14 @@ impl Brain {
             now,
         };
         let released = releases(desk.world, key);
-        let outlook = departure(&desk, key);
+        let mut outlook = departure(&desk, key);
+        if let Some(outlook) = &mut outlook
+            && self.unreadable.has_workload(key)
+        {
+            // Nothing of it is removed, and nobody is told to delete its record; what must stop stops.
+            outlook.waits.clear();
+            outlook.orders.retain(|order| matches!(order, Order::Halt(_) | Order::KeepClaims(_)));
+        }
         let lives = desk.world.workloads.get(key).is_some_and(|workload| !workload.deleting);
         if !lives {
             let orders = outlook.as_ref().map(|outlook| &outlook.orders).into_iter().flatten();

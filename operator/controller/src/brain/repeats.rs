@@ -1,7 +1,6 @@
 //! Orders that come again and again: each was carried out, and what is seen is as it was before.
 //!
-//! Nothing should be so. Where it is, as with CRDs that are older than the operator, or something on a member that isn't
-//! what it is labelled, it must not be done without pause.
+//! Nothing should be so. Where it is, as with CRDs that are older than the operator, it must not be done without pause.
 
 use std::collections::HashMap;
 
@@ -15,7 +14,7 @@ use crate::retry::{Failures, Retry};
 /// How often the same may be done in a row before it is slowed down: what was done may be seen a little later.
 const FREE: u32 = 3;
 
-/// Per workload, what was done last, and what was wanted ever since.
+/// Per workload, what was done, and is wanted ever since.
 #[derive(Debug, Default)]
 pub(super) struct Repeats(HashMap<WorkloadKey, Vec<Last>>);
 
@@ -43,13 +42,13 @@ impl Repeats {
 
     /// An order is carried out.
     pub(super) fn note(&mut self, key: &WorkloadKey, slot: &Slot, order: Order, now: Timestamp) {
-        // Whether something has gone is asked again and again, at a pace of its own.
-        if matches!(order, Order::Verify(_) | Order::Remove(_)) {
+        // Whether something has gone is asked again and again, at a pace of its own; what must stop waits for nothing.
+        if matches!(order, Order::Verify(_) | Order::Remove(_) | Order::Halt(_)) {
             return;
         }
         let lasts = self.0.entry(key.clone()).or_default();
-        match lasts.iter_mut().find(|last| last.slot == *slot) {
-            Some(last) if last.order == order => {
+        match lasts.iter_mut().find(|last| last.slot == *slot && last.order == order) {
+            Some(last) => {
                 last.times += 1;
                 if last.times >= FREE {
                     let pause = last.pauses.again(Retry::Backoff, 0);
@@ -57,7 +56,6 @@ impl Repeats {
                     tracing::debug!(workload = %key, ?order, times = last.times, "the same again: nothing has changed by it");
                 }
             }
-            Some(last) => *last = Last::new(slot, order, now),
             None => lasts.push(Last::new(slot, order, now)),
         }
     }

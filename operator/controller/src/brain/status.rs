@@ -111,7 +111,8 @@ impl Brain {
         self.hands.spawn(key, Slot::Status, async move {
             let written = workload_status(&hands.client, &at, &next).await.map(|()| Box::new(next));
             if let (Ok(_), Some((object, (reason, message)))) = (&written, warning) {
-                warn(&hands, &object, reason, message).await;
+                // Nothing waits for an event.
+                tokio::spawn(async move { warn(&hands, &object, reason, message).await });
             }
             Outcome::Status(written)
         });

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{facts::key_of, text::shorten};
-use domicile_crds::{Decision, Installation, Unreadable};
+use domicile_crds::{Decision, Installation, Unreadable, WorkloadKey};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 
@@ -26,6 +26,12 @@ impl Register {
     /// What is wrong with an object without a namespace.
     pub(super) fn error(&self, kind: HubKind, name: &str) -> Option<&str> {
         self.0.get(&(kind, None, name.to_owned())).map(|entry| entry.error.as_str())
+    }
+
+    /// Whether a workload is there and can't be read: it isn't known, which doesn't mean that it is gone.
+    pub(super) fn has_workload(&self, key: &WorkloadKey) -> bool {
+        let (namespace, name) = (Some(key.namespace.to_string()), key.name.to_string());
+        self.0.contains_key(&(HubKind::Workload, namespace, name))
     }
 
     /// Of the first that something may rest on: what a person must do.

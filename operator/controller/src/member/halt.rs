@@ -125,7 +125,7 @@ impl Member {
 }
 
 /// Whether an object was halted: by its mark, or by who holds how much of it runs, should somebody have removed the mark.
-fn is_halted(meta: &ObjectMeta) -> bool {
+pub(super) fn is_halted(meta: &ObjectMeta) -> bool {
     let holds_spec = |fields: &FieldsV1| fields.0.get("f:spec").is_some();
     let holds = |entry: &ManagedFieldsEntry| {
         entry.manager.as_deref() == Some(keys::HALT_MANAGER)

@@ -3,8 +3,7 @@
 use http_body_util::{BodyExt as _, Limited};
 use kube::{Client, client::Body};
 
-/// The largest answer of a member. A list comes in pages of 500 objects, few of which have more than some kilobytes; a
-/// watch is begun again every minute.
+/// The largest answer of a member: more than a page of a list, however large its objects. A watch is begun again every minute.
 const ANSWER_MAX: usize = 64 << 20;
 
 /// A member has answered more than is read of it.

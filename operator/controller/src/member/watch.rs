@@ -24,7 +24,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Agent, MemberEvent, SeenObject, error::timely};
+use super::{Agent, MemberEvent, SeenObject, error::timely, halt::is_halted};
 use crate::{metrics::KindLabel, watch::Watch};
 
 /// The watched kinds, all of which make pods.
@@ -32,6 +32,8 @@ pub(crate) const WATCHED: [&str; 4] = ["Deployment", "StatefulSet", "Job", "Cron
 
 /// How often the pods are asked for of what was stopped: no watch tells when the last of them has gone.
 const PODS_EVERY: Duration = Duration::from_secs(2);
+/// Objects of a page, none of which is larger than half a mebibyte by what tenants may write: a page is read whole.
+const PAGE: u32 = 100;
 /// Pods whose containers haven't all ended.
 const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
@@ -49,7 +51,7 @@ where
 {
     let kind = K::kind(&()).into_owned();
     let Some(kind_index) = Kind::of(&K::api_version(&()), &kind) else { return };
-    let config = Config::default().labels(keys::WORKLOAD_LABEL).timeout(60);
+    let config = Config::default().labels(keys::WORKLOAD_LABEL).timeout(60).page_size(PAGE);
     let salt = fnv1a(format!("{} {kind}", agent.name).as_bytes());
     let mut watch = Watch::new(Api::<K>::all(client.clone()), config, salt);
     let mut known: HashMap<(String, String), Place> = HashMap::new();
@@ -195,7 +197,7 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         completed: false,
         terminating: meta.deletion_timestamp.is_some(),
         stopped: false,
-        halted: halted.is_some(),
+        halted: is_halted(meta),
         deletes_claims: false,
         made_by: maker(meta).map_or(0, |cron_job| fnv1a(cron_job.name.as_bytes())),
     };

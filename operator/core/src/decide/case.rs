@@ -117,6 +117,9 @@ impl<'a> Case<'a> {
     }
 
     fn place(&mut self) -> Wish {
+        if self.workload.deleting {
+            return Wish::Wait;
+        }
         let target = self.choose(0..u16::MAX);
         let name = target.and_then(|id| self.world.name_of(id));
         name.map_or(Wish::Wait, |name| Wish::Place(name.clone()))
@@ -149,6 +152,9 @@ impl<'a> Case<'a> {
         }
         if self.world.site_of(id).is_none() {
             // Its providers aren't known, and one of them may be frozen: nothing moves out or is deleted.
+            return Wish::Hold;
+        }
+        if self.workload.deleting {
             return Wish::Hold;
         }
         if ordinal >= self.workload.clusters.count {
@@ -216,7 +222,7 @@ impl<'a> Case<'a> {
         if closed.is_empty() && fits && !self.world.is_stale(standing, self.horizon.now()) {
             return Some(standing);
         }
-        self.choose(tiers).or(Some(standing))
+        self.choose_anew(ordinal, tiers).or(Some(standing))
     }
 
     /// The best of `tiers`, and of those where a move of the copy has failed only if there is no other.

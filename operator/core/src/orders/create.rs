@@ -19,8 +19,11 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
         // Its kinds aren't watched.
         let members = possible_members(desk, &verdict.key);
         let unasked = members.filter(|name| !desk.observed.is_known(name, &verdict.key.namespace));
-        out.orders.extend(unasked.cloned().map(Order::Verify));
-        if !out.orders.is_empty() {
+        let (there, away): (Vec<_>, Vec<_>) = unasked.partition(|name| desk.observed.is_reachable(name));
+        out.placement_unknown = away.first().map(|name| (*name).clone());
+        let asks = !there.is_empty();
+        out.orders.extend(there.into_iter().cloned().map(Order::Verify));
+        if asks || out.placement_unknown.is_some() {
             return;
         }
     }

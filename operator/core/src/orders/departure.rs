@@ -94,8 +94,10 @@ pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &Cluster
     let record = desk.world.assignments.get(key);
     let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
     let row = desk.world.find_cluster(cluster).and_then(|id| desk.world.cluster(id));
-    let seen = row.filter(|row| row.fact.is_some()).and_then(|row| row.seen);
-    let is_away = seen.is_none_or(|at| desk.now.duration_since(at) >= OUT_OF_REACH);
+    // After a start, nothing was seen yet: then what its record says counts.
+    let since = row.and_then(|row| row.seen.or(row.fact.as_ref()?.away_since));
+    let is_unknown = row.is_none_or(|row| row.fact.is_none());
+    let is_away = is_unknown || since.is_some_and(|at| desk.now.duration_since(at) >= OUT_OF_REACH);
     named && is_away && !desk.observed.is_reachable(cluster)
 }
 

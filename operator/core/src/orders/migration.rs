@@ -68,11 +68,14 @@ pub(super) fn migration_orders(
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     step(desk, copy, migration, verdict, (record, out));
+    let goes_back = out.going_back.contains(&migration.spec.seat);
     let away = |(ordinal, wait): &(i32, Wait)| {
         *ordinal == migration.spec.seat && matches!(wait, Wait::Unreachable(_))
     };
     desk.memory.counts(copy.key, &migration.name, !out.waits.iter().any(away));
-    if matches!(verdict.wish, Wish::Move { .. }) && desk.memory.begun(copy.key, &migration.name).is_none() {
+    let has_not_begun = || desk.memory.begun(copy.key, &migration.name).is_none();
+    // What stands by at the target was never let run, so that its source may run again at once.
+    if goes_back || (matches!(verdict.wish, Wish::Move { .. }) && has_not_begun()) {
         look_after(desk, copy, verdict, (record, out));
     }
 }
@@ -97,7 +100,7 @@ fn step(
         {
             roll_back(desk, copy, migration, Why::Deleted, out);
         }
-        Wish::Move { .. } if spec.abort => roll_back(desk, copy, migration, Why::Aborted, out),
+        Wish::Move { .. } | Wish::Hold if spec.abort => roll_back(desk, copy, migration, Why::Aborted, out),
         // A cause never changes, and with it goes whether an answer is waited for. What has arrived goes on.
         Wish::Move { cause, compulsory, .. }
             if !arrived && (cause, *compulsory) != (&spec.cause, spec.compulsory) =>
@@ -112,8 +115,11 @@ fn step(
         Wish::Move { .. } => roll_back(desk, copy, migration, Why::TargetBarred, out),
         Wish::Stuck { .. } => roll_back(desk, copy, migration, Why::NoPlace, out),
         Wish::Stay | Wish::Leave => roll_back(desk, copy, migration, Why::CauseGone, out),
-        Wish::Hold => hold(desk, copy, (migration, &target), (record, out)),
-        Wish::Suspend | Wish::Freeze => out.waits.push((spec.seat, Wait::Frozen(spec.from.clone()))),
+        Wish::Hold => hold(desk, copy, (migration, &target), verdict, (record, out)),
+        Wish::Suspend | Wish::Freeze => {
+            desk.memory.target_ready(copy.key, &migration.name, desk.now);
+            out.waits.push((spec.seat, Wait::Frozen(spec.from.clone())));
+        }
         Wish::Place(_) | Wish::Wait => {}
     }
 }
@@ -124,11 +130,17 @@ fn hold(
     desk: &mut Desk<'_>,
     copy: &Copy<'_>,
     (migration, target): (&MigrationFact, &Seat),
+    verdict: &SeatVerdict,
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     let (from, to) = (&migration.spec.from, &migration.spec.to);
     let has_site = desk.world.find_cluster(from).is_some_and(|id| desk.world.site_of(id).is_some());
-    if desk.is_stopping(copy) && has_site && desk.is_lawful(copy.key, to) {
+    // What only can't be told moves nothing, and what was stopped by a suspension wasn't stopped to move.
+    let is_barred = !verdict.failing.intersection(RuleSet::BARRING).is_empty();
+    let has_begun = desk.has_begun(copy.key, migration) == Some(true);
+    if is_barred && has_begun && has_site && desk.is_stopping(copy) && desk.is_lawful(copy.key, to) {
+        // There is nowhere else to try.
+        desk.memory.target_ready(copy.key, &migration.name, desk.now);
         return advance(desk, copy, (migration, target), (record, out));
     }
     let current = desk.observed.is_current(from);
@@ -146,7 +158,13 @@ fn advance(
     let spec = &migration.spec;
     let ordinal = spec.seat;
     if !desk.observed.is_reachable(&spec.to) {
-        return out.waits.push((ordinal, Wait::Unreachable(spec.to.clone())));
+        out.waits.push((ordinal, Wait::Unreachable(spec.to.clone())));
+        // Where it was stopped, it may run again.
+        let is_down = copy.workload.breaks_before_make() && desk.is_stopping(copy);
+        if is_down && desk.is_lawful(copy.key, &copy.seat.cluster) {
+            check_deadline(desk, copy, migration, out);
+        }
+        return;
     }
     if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
         return out.orders.push(Order::Verify(spec.to.clone()));
@@ -155,8 +173,10 @@ fn advance(
     if desk.view(copy.key, target).is_empty() && !desk.is_open(copy, &spec.to) {
         return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
     }
+    let exclusive = copy.workload.breaks_before_make();
+    let is_down = exclusive && desk.is_stopping(copy);
     if desk.memory.begun(copy.key, &migration.name).is_none() {
-        if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
+        if !is_down && let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
             if let Wait::Window(at) = wait {
                 look_again(out, desk.now, at);
             }
@@ -164,7 +184,6 @@ fn advance(
         }
         desk.memory.begin(copy.key, migration, desk.now);
     }
-    let exclusive = copy.workload.breaks_before_make();
     let mode = if exclusive { Mode::Standby } else { Mode::Running };
     let objects = desk.differing(copy, target, mode);
     if !objects.is_empty() {
@@ -176,7 +195,7 @@ fn advance(
     }
     desk.memory.target_ready(copy.key, &migration.name, desk.now);
     // A source that is being stopped is down: from there, the way out is forward.
-    if desk.world.brakes.paused && !(exclusive && desk.is_stopping(copy)) {
+    if desk.world.brakes.paused && !is_down {
         return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
     }
     if exclusive && !stop(desk, copy, &spec.to, out) {
@@ -212,6 +231,11 @@ fn stop(desk: &Desk<'_>, copy: &Copy<'_>, to: &ClusterName, out: &mut Outlook) -
     let seat = copy.seat;
     if !desk.observed.is_current(&seat.cluster) {
         out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
+        return false;
+    }
+    // That nothing is seen there says nothing before all of it was listed.
+    if !desk.observed.is_known(&seat.cluster, &copy.key.namespace) {
+        out.orders.push(Order::Verify(seat.cluster.clone()));
         return false;
     }
     let objects = desk.to_stop(copy);

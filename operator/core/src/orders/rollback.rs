@@ -2,7 +2,7 @@
 
 use domicile_crds::{MigrationStep, Seat};
 
-use super::{Copy, Desk, Order, Outlook, Removal, Remove, inventory, kept_at};
+use super::{Copy, Desk, Order, Outlook, Removal, Remove, departure::is_abandoned, inventory, kept_at};
 use crate::{facts::MigrationFact, moves::Wait};
 
 /// Why a move goes back.
@@ -44,13 +44,21 @@ pub(super) fn roll_back(
     out: &mut Outlook,
 ) {
     let spec = &migration.spec;
+    out.going_back.push(spec.seat);
     let began = desk.has_begun(copy.key, migration);
     let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
-    if gone || began == Some(false) {
+    let abandoned = is_abandoned(desk, copy.key, &spec.to);
+    if gone || abandoned || began == Some(false) {
+        let annotation = domicile_crds::keys::ABANDON_ANNOTATION;
+        let left = if abandoned && !gone {
+            format!("; what may be left on {} was let go of, as {annotation} says", spec.to)
+        } else {
+            String::new()
+        };
         return out.orders.push(Order::FinishMigration {
             name: migration.name.clone(),
             step: why.step(),
-            message: format!("{why}; the copy stays on {}", spec.from),
+            message: format!("{why}; the copy stays on {}{left}", spec.from),
             given_up: why.is_failure(),
         });
     }

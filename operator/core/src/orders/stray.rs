@@ -1,7 +1,7 @@
 //! Copies that no record explains: a member restored from a backup has again what had moved away, or an order arrived
 //! that had been given up.
 
-use domicile_crds::ClusterName;
+use domicile_crds::{ClusterName, Seat, WorkloadKey};
 
 use super::{Copy, Desk, Order, Outlook, Removal, Remove, kept_at};
 use crate::{World, observed::Observed, render::Mode};
@@ -10,7 +10,7 @@ use crate::{World, observed::Observed, render::Mode};
 pub(crate) fn strays<'a>(
     world: &World,
     observed: &'a Observed,
-    key: &'a domicile_crds::WorkloadKey,
+    key: &'a WorkloadKey,
 ) -> Vec<&'a ClusterName> {
     let known = world.clusters_used_by(key);
     observed.members_with(key).filter(|cluster| !known.contains(cluster)).collect()
@@ -19,12 +19,21 @@ pub(crate) fn strays<'a>(
 /// Where there is a newer copy than the record knows of, and its epoch: then the record is the older one.
 pub(super) fn newer(desk: &Desk<'_>, copy: &Copy<'_>) -> Option<(ClusterName, i64)> {
     let seat = copy.seat;
-    let strays = strays(desk.world, desk.observed, copy.key).into_iter();
-    let epochs = strays.filter_map(|cluster| {
+    let known = newest_known(desk.world, copy.key, seat);
+    let others = desk.observed.members_with(copy.key).filter(|cluster| **cluster != seat.cluster);
+    let epochs = others.filter_map(|cluster| {
         let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
         Some((cluster.clone(), view.values().map(|seen| seen.epoch).max()?))
     });
-    epochs.filter(|(_, epoch)| *epoch > seat.epoch).max_by_key(|(_, epoch)| *epoch)
+    epochs.filter(|(_, epoch)| *epoch > known).max_by_key(|(_, epoch)| *epoch)
+}
+
+/// The newest epoch of a copy that is on record: its own, or that of a move, also of one that was given up.
+#[must_use]
+pub fn newest_known(world: &World, key: &WorkloadKey, seat: &Seat) -> i64 {
+    let moves = world.migrations.get(key).into_iter().flat_map(|moves| moves.values());
+    let epochs = moves.filter(|m| m.spec.seat == seat.ordinal).map(|m| m.spec.epoch);
+    epochs.max().unwrap_or(0).max(seat.epoch)
 }
 
 /// Removes what strays of a copy that is ready where it belongs. What has a newer epoch isn't touched: then the record
@@ -37,9 +46,10 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
         return;
     }
     let Ok(tenant) = desk.world.tenant_of(&copy.key.namespace) else { return };
+    let newest = newest_known(desk.world, copy.key, seat);
     for cluster in strays {
         let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
-        let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= seat.epoch);
+        let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= newest);
         let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();
         if !older || kept || !desk.observed.is_reachable(cluster) {
             continue;

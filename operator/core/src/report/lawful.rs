@@ -52,13 +52,19 @@ impl Situation<'_> {
         }
     }
 
-    fn finding(&self, row: Option<&ClassRow>, at: Option<&ClusterName>, rule: Rule, certain: bool) -> String {
+    pub(super) fn finding(
+        &self,
+        row: Option<&ClassRow>,
+        at: Option<&ClusterName>,
+        rule: Rule,
+        certain: bool,
+    ) -> String {
         let name = at.map(ToString::to_string).unwrap_or_default();
         let id = at.and_then(|name| self.world.find_cluster(name));
         let found = row.zip(id).and_then(|(row, id)| {
-            explain(self.world, &row.class, id, self.now).into_iter().find(|f| f.rule == rule)
+            explain(self.world, (&row.class, self.key()), id, self.now).into_iter().find(|f| f.rule == rule)
         });
-        let finding = found.unwrap_or(Finding { rule, certain, object: format!("MemberCluster/{name}") });
+        let finding = found.unwrap_or_else(|| Finding::bare(rule, certain, format!("MemberCluster/{name}")));
         format!("{name}: {finding}")
     }
 

@@ -7,8 +7,9 @@ use crate::{
     Horizon, Rule, RuleSet,
     class::ClassRow,
     decide::{Obstacle, SeatVerdict, Wish},
-    eligibility::judge_workload,
+    eligibility::{is_suspended, judge_workload},
     moves::{Wait, moves_over},
+    observed::SeatView,
     orders::strays,
 };
 
@@ -103,18 +104,33 @@ impl Situation<'_> {
 
     /// A copy that a suspension or a move has stopped, and that may neither go on nor start where it is.
     pub(super) fn stopped_for_good(&self) -> Option<(&'static str, String)> {
-        let stopped = self.verdict.seats.iter().find(|seat| {
-            matches!(seat.wish, Wish::Hold | Wish::Freeze | Wish::Stuck { .. }) && self.was_stopped(seat)
-        })?;
+        let waits = |seat: &SeatVerdict| {
+            let mut waits = self.outlook.waits.iter().filter(|(ordinal, _)| *ordinal == seat.ordinal);
+            waits.find(|(_, wait)| begins_when_somebody_acts(wait))
+        };
+        let goes_on = |seat: &SeatVerdict| {
+            let mut waits = self.outlook.waits.iter().filter(|(ordinal, _)| *ordinal == seat.ordinal);
+            waits.any(|(_, wait)| matches!(wait, Wait::NotReady(_) | Wait::NotIdle(_)))
+        };
+        let is_barred =
+            |seat: &SeatVerdict| !seat.failing.union(seat.unknown).intersection(RuleSet::BARRING).is_empty();
+        let stays = |seat: &SeatVerdict| match seat.wish {
+            Wish::Hold | Wish::Freeze => !goes_on(seat),
+            Wish::Stuck { .. } => is_barred(seat) && !goes_on(seat),
+            Wish::Move { .. } => waits(seat).is_some(),
+            _ => false,
+        };
+        let stopped = self.verdict.seats.iter().find(|seat| stays(seat) && self.was_stopped(seat))?;
         let at = stopped.at.as_ref()?;
         let rule = stopped
             .failing
             .union(stopped.unknown)
             .first()
             .map_or("it can't be told whether it may", Rule::name);
+        let until = waits(stopped).map_or("until it may".to_owned(), |(_, wait)| format!("yet: {wait}"));
         let message = format!(
-            "the copy on {at} is stopped, as a suspension or a move had it, and starts neither there ({rule}) nor elsewhere until it \
-             may; nothing is deleted"
+            "the copy on {at} is stopped, as a suspension or a move had it, and starts neither there ({rule}) nor elsewhere {until}; \
+             nothing is deleted"
         );
         Some(("Stopped", message))
     }
@@ -124,21 +140,32 @@ impl Situation<'_> {
         self.observed.seat(at, self.key(), seat.ordinal).values().any(|seen| seen.halted && !seen.terminating)
     }
 
-    /// Where a decision suspends a copy that was not seen to have stopped.
+    /// Where a decision suspends something of the workload that was not seen to have stopped.
     pub(super) fn not_stopped_yet(&self) -> Option<(&'static str, String)> {
-        let mut suspended = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Suspend);
-        suspended.find_map(|seat| {
-            let at = seat.at.as_ref()?;
+        let key = self.key();
+        let tenant = self.world.tenant_of(&key.namespace).ok()?;
+        let mut places = self.world.clusters_used_by(key);
+        places.extend(strays(self.world, self.observed, key).into_iter().cloned());
+        let mut horizon = Horizon::new(self.now);
+        places.retain(|cluster| {
+            let id = self.world.find_cluster(cluster);
+            id.is_some_and(|id| is_suspended(self.world, (tenant, key), id, &mut horizon))
+        });
+        places.iter().find_map(|at| {
             if !self.observed.is_current(at) {
                 let message = format!(
-                    "a Decision suspends it, but MemberCluster/{at} can't be reached: it may still run there, and is stopped when that \
-                     answers again"
+                    "a Decision suspends it, but MemberCluster/{at} can't be reached: it may still run there, and is stopped when \
+                     that answers again"
                 );
                 return Some(("MemberUnreachable", message));
             }
-            let view = self.observed.seat(at, self.key(), seat.ordinal);
-            let runs = view.iter().any(|(object, seen)| object.kind.runs_pods() && !(seen.stopped && seen.idle));
-            runs.then(|| ("Suspending", format!("a Decision suspends it; its pods on MemberCluster/{at} haven't all ended")))
+            let runs = |view: &SeatView| {
+                view.iter().any(|(object, seen)| object.kind.runs_pods() && !(seen.stopped && seen.idle))
+            };
+            let listed = self.observed.is_known(at, &key.namespace);
+            (!listed || self.observed.copies(at, key).any(|(_, view)| runs(view))).then(|| {
+                ("Suspending", format!("a Decision suspends it; that all its pods on MemberCluster/{at} have ended wasn't seen yet"))
+            })
         })
     }
 
@@ -146,6 +173,9 @@ impl Situation<'_> {
     pub(super) fn source_stays(&self) -> Option<(&'static str, String)> {
         self.outlook.sources.iter().find_map(|source| {
             let cluster = &source.cluster;
+            if !source.moved && !self.observed.is_current(cluster) {
+                return None;
+            }
             if !source.moved {
                 let message = format!(
                     "it must never run twice, and its pods on MemberCluster/{cluster} don't end: look there for finalizers and for \
@@ -171,4 +201,12 @@ impl Situation<'_> {
             })
         })
     }
+}
+
+/// Whether a move hasn't begun, and doesn't before somebody acts.
+fn begins_when_somebody_acts(wait: &Wait) -> bool {
+    matches!(
+        wait,
+        Wait::Paused(_) | Wait::Closed(_) | Wait::Answer | Wait::OtherPlan | Wait::Denied | Wait::Aborted(_)
+    )
 }

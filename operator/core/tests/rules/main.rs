@@ -12,11 +12,15 @@ mod fixture;
 #[cfg(test)]
 mod forsaken;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod moves;
+#[cfg(test)]
+mod outdated;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

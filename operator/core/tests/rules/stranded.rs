@@ -7,12 +7,13 @@ use domicile_core::{
     observed::ObjectView,
     orders::{Desk, Order, departure},
 };
-use domicile_crds::{condition_of, keys::ABANDON_ANNOTATION};
+use domicile_crds::keys::ABANDON_ANNOTATION;
 use serde_json::json;
 
 use crate::{
     fixture::{Fleet, NOON, claim, deployment, key, name, read},
-    relocating::{allowed, exclusive},
+    outdated::said,
+    relocating::{allowed, exclusive, pause},
     stopping::{RUNS, Scene, the},
     yard::{Yard, wanderer},
 };
@@ -23,12 +24,6 @@ const WEB: &str = "shop/web";
 fn says(yard: &mut Yard, kind: &str) -> String {
     let observed = yard.observed.clone();
     said(&mut yard.fleet, &observed, kind)
-}
-
-fn said(fleet: &mut Fleet, observed: &domicile_core::observed::Observed, kind: &str) -> String {
-    let status = fleet.status(observed, &mut domicile_core::moves::Memory::default());
-    let told = condition_of(&status.conditions, kind);
-    told.map(|told| format!("{} {}: {}", told.status, told.reason, told.message)).unwrap_or_default()
 }
 
 fn workload(meta: serde_json::Value, spec: serde_json::Value) -> Change {
@@ -77,6 +72,26 @@ fn what_was_stopped_and_may_start_nowhere_says_so_and_starts_when_it_may() {
     yard.later(3600).calm();
     assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("bru-1", "bru-1"));
     assert_eq!(yard.told("Stalled"), "");
+}
+
+#[test]
+fn what_was_suspended_and_must_move_through_a_pause_says_so() {
+    let mut yard = wanderer("Manual", json!({}));
+    yard.calm();
+    yard.fleet.decide("s", "Site/nl-ams", "Suspended", json!({}));
+    yard.calm();
+    assert_eq!(yard.told("Stalled"), "");
+    pause(&mut yard, true);
+    yard.fleet.decide("r", "Site/nl-ams", "Revoked", json!({"supersedes": ["s"]}));
+    yard.calm();
+    let stalled = yard.told("Stalled");
+    assert!(
+        stalled.starts_with("Stopped: ") && stalled.contains("yet: Installation/default is paused"),
+        "{stalled}"
+    );
+    pause(&mut yard, false);
+    yard.calm();
+    assert_eq!((yard.runs("web").as_str(), yard.told("Stalled").as_str()), ("bru-1", ""));
 }
 
 #[test]
@@ -190,7 +205,11 @@ fn a_suspension_is_done_when_it_was_seen_to_be() {
     yard.find("ams-1").calm();
     assert!(says(&mut yard, "Ready").starts_with("False Suspending: "), "{}", says(&mut yard, "Ready"));
     yard.end_pods("web", "ams-1").calm();
-    assert_eq!(says(&mut yard, "Ready"), "False Suspended: a Decision keeps it scaled to zero");
+    let ready = says(&mut yard, "Ready");
+    assert_eq!(
+        ready,
+        "False Suspended: it is kept scaled to zero: ams-1: Tenant/shop is suspended by Decision/s of compliance: because"
+    );
     assert_eq!(yard.told("Stalled"), "");
 }
 

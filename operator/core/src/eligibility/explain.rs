@@ -1,0 +1,105 @@
+//! The rules that don't pass, for people: which object to look at, and which decision says so.
+
+use domicile_crds::{CountryRef, CountrySetName, Subject, SubjectKind, TenantName, Verdict, WorkloadKey};
+use jiff::Timestamp;
+
+use super::{Object, Scene, judge_workload};
+use crate::{Horizon, Rule, World, class::PolicyClass, decisions::DecisionFact, world::ClusterId};
+
+/// One rule that doesn't pass, with the object that a person would have to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// It fails for certain. Otherwise it is unknown, which bars a new placement and moves nothing.
+    pub certain: bool,
+    /// The object to look at, as kind/name.
+    pub object: String,
+    /// Who says so, and why: the decision, its authority and its reason.
+    pub because: Option<String>,
+}
+
+impl Finding {
+    /// A rule of which no more is known than that it doesn't pass.
+    pub(crate) fn bare(rule: Rule, certain: bool, object: String) -> Self {
+        Self { rule, certain, object, because: None }
+    }
+}
+
+/// The same as [`judge`](super::judge), told in findings, with what decisions about the workload itself bar.
+#[must_use]
+pub fn explain(
+    world: &World,
+    (class, key): (&PolicyClass, &WorkloadKey),
+    id: ClusterId,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let Some(scene) = Scene::of(world, &class.tenant, id) else {
+        return vec![Finding::bare(Rule::ClusterNotReady, false, String::new())];
+    };
+    let mut horizon = Horizon::new(now);
+    let mut found = Vec::new();
+    scene.examine(class, &mut horizon, &mut |rule, certain, object| found.push((rule, certain, object)));
+    let finding = |(rule, certain, object): (Rule, bool, Object)| {
+        let missing = if certain { None } else { scene.missing_set(class, rule) };
+        let object_name = missing.unwrap_or_else(|| object.name(world, &class.tenant, id));
+        let subject = scene.subject(object, &class.tenant);
+        let because = subject.and_then(|subject| scene.because(rule, &subject, now));
+        Finding { rule, certain, object: object_name, because }
+    };
+    let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
+    for rule in judge_workload(world, &class.tenant, key, id, &mut horizon).iter() {
+        let subject = Subject { kind: SubjectKind::TenantWorkload, name: key.to_string() };
+        let because = scene.because(rule, &subject, now);
+        findings.push(Finding { rule, certain: true, object: format!("TenantWorkload/{key}"), because });
+    }
+    findings.sort_by_key(|f| f.rule);
+    findings
+}
+
+impl Scene<'_> {
+    /// The country set that a residency names and that doesn't exist, if it is that which can't be told.
+    fn missing_set(&self, class: &PolicyClass, rule: Rule) -> Option<String> {
+        self.site?;
+        let residencies = [&*class.tenant_residency, &class.residency];
+        let entries = |of: fn(&domicile_crds::Residency) -> &Vec<CountryRef>| {
+            residencies.into_iter().flat_map(of).filter_map(|entry| entry.country_set.as_ref())
+        };
+        let missing = |set: &&CountrySetName| !self.world.sets.contains_key(*set);
+        let set = match rule {
+            Rule::CountryDenied => entries(|r| &r.denied).find(missing),
+            Rule::CountryNotAllowed => entries(|r| &r.allowed).find(missing),
+            _ => None,
+        };
+        set.map(|set| format!("CountrySet/{set}"))
+    }
+
+    /// Whom decisions are about that bar something by `object`.
+    fn subject(&self, object: Object, tenant: &TenantName) -> Option<Subject> {
+        let provider = |name: &str| Subject { kind: SubjectKind::HostingProvider, name: name.to_owned() };
+        match object {
+            Object::Operator => self.site.map(|site| provider(site.operated_by.as_str())),
+            Object::Owner => self.site.map(|site| provider(site.owned_by.as_str())),
+            Object::Site => self.view.site.map(|s| Subject { kind: SubjectKind::Site, name: s.to_string() }),
+            Object::Tenant => Some(Subject { kind: SubjectKind::Tenant, name: tenant.to_string() }),
+            Object::Everybody => Some(Subject::every()),
+            Object::Member => None,
+        }
+    }
+
+    /// The decision by which a rule fails.
+    fn because(&self, rule: Rule, subject: &Subject, now: Timestamp) -> Option<String> {
+        let verdict = match rule {
+            Rule::ApprovalRevoked => Verdict::Revoked,
+            Rule::ApprovalSuspended => Verdict::Suspended,
+            Rule::ApprovalFrozen => Verdict::Frozen,
+            _ => return None,
+        };
+        let decisions = &self.world.decisions;
+        let holds = |decision: &&DecisionFact| {
+            decision.spec.decision == verdict && decisions.holds(decision, &self.view, &mut Horizon::new(now))
+        };
+        let decision = decisions.about(subject).iter().find(holds)?;
+        Some(format!("Decision/{} of {}: {}", decision.name, decision.spec.authority, decision.spec.reason))
+    }
+}
