@@ -65,7 +65,7 @@ pub struct DecisionSpec {
     /// Who has the power to decide, for example `ministry-of-justice` or `compliance`.
     #[schemars(length(min = 1, max = 128))]
     pub authority: String,
-    /// The user who wrote it: must be the one that the API server authenticated.
+    /// The user who wrote it: should be the one that the API server authenticated, which isn't checked yet.
     #[schemars(length(min = 1, max = 256))]
     pub decided_by: String,
     /// Why, for those who will ask later.

@@ -45,13 +45,14 @@ pub struct TenantSpec {
     /// withdraws rights and deletes nothing.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "set"))]
     pub namespaces: Vec<NamespaceName>,
-    /// Users, groups and service accounts that serve themselves in these namespaces.
+    /// Users, groups and service accounts that serve themselves in these namespaces. Not read yet: bind them to the role of
+    /// docs/operations.md.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
     pub subjects: Vec<TenantSubject>,
     /// Where its data may live.
     pub residency: Residency,
-    /// On whose machines.
+    /// On whose machines. Not judged yet, but for the decisions about providers: see docs/rules.md.
     #[serde(default)]
     pub providers: ProviderPolicy,
     /// Places that are preferred among the lawful ones, best first. What matches none comes last.

@@ -109,11 +109,11 @@ pub struct TenantWorkloadSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "OnDelete")]
     pub on_delete: Option<OnDelete>,
-    /// How long retained claims are kept, for example `30d`. Absent: until somebody removes them.
+    /// How long retained claims are kept, for example `30d`. Absent: until somebody removes them. Not read yet: they are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16), regex(pattern = "^([0-9]+[smhd])+$"))]
     pub retain_for: Option<String>,
-    /// How its pods are brought to rest before a move with data.
+    /// How its pods are brought to rest before a move with data. Not read yet: what has data isn't moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiesce: Option<Quiesce>,
     /// When a copy counts as failed.

@@ -57,8 +57,8 @@ pub(crate) fn serve(
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<SocketAddr> {
-    let listener =
-        std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = std::net::TcpListener::bind(listen)
+        .with_context(|| format!("cannot listen on {listen}: choose another address with --listen"))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

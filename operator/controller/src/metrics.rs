@@ -104,3 +104,33 @@ impl Metrics {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_manual_names_all_metrics_and_no_other() {
+        let metrics = Metrics::new();
+        // What has labels shows once it was counted.
+        let kind = KindLabel { kind: String::new() };
+        metrics.unreadable.get_or_create(&kind).inc();
+        metrics.watch_errors.get_or_create(&kind).inc();
+        metrics.orders.get_or_create(&OrderLabel { order: "", outcome: "" }).inc();
+        metrics.reachable.get_or_create(&ClusterLabel { cluster: String::new() }).set(1);
+        let text = metrics.encode().unwrap();
+        let helps = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let counted = helps.map(|line| match line.split_once(' ') {
+            Some((name, "counter")) => format!("{name}_total"),
+            Some((name, _)) => name.to_owned(),
+            None => line.to_owned(),
+        });
+        let there: BTreeSet<String> = counted.collect();
+        let manual = include_str!("../../../docs/operations.md");
+        let rows = manual.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let named: BTreeSet<String> = rows.map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(named, there);
+    }
+}

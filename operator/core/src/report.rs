@@ -153,10 +153,29 @@ impl Situation<'_> {
         }
         let waiting = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Wait).count();
         if waiting == 0 {
-            return claim("True", "Placed", "every copy has its cluster");
+            return claim("True", "Placed", &self.places());
         }
         let (reason, message) = row.map_or(("NoCluster", String::new()), |row| self.nearest(row));
         claim("False", reason, &message)
+    }
+
+    /// Where the copies are, for people.
+    fn places(&self) -> String {
+        let seats = self.world.active_seats(self.key());
+        let place = |cluster: &ClusterName| {
+            let place = place(self.world, cluster);
+            let provider = place
+                .provider
+                .map_or_else(|| "a provider that isn't known".to_owned(), |p| format!("HostingProvider/{p}"));
+            let country =
+                place.country.map_or_else(|| "a country that isn't known".to_owned(), |c| c.to_string());
+            format!("{cluster} in {country}, run by {provider}")
+        };
+        let places: Vec<String> = seats.iter().map(|seat| place(&seat.cluster)).collect();
+        if places.is_empty() {
+            return "every copy has its cluster".to_owned();
+        }
+        format!("on {}", places.join("; on "))
     }
 
     /// The reason that stands between a workload and the cluster that comes nearest.

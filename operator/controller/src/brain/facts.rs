@@ -14,16 +14,19 @@ use domicile_core::{
     world::Homeless,
 };
 use domicile_crds::{
-    COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, DecisionName, FactStatus, Guarded,
-    HostingProvider, Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict,
-    keys::condition,
+    COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, FactStatus, Guarded, HostingProvider,
+    Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict, keys::condition,
 };
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::{Brain, Done, Hands, Input, claim::Claim};
+use super::{
+    Brain, Done, Hands, Input,
+    claim::Claim,
+    decisions::{Strictest, decision, unreadable},
+};
 use crate::hub::{HubKind, write::apply_status};
 
 /// The facts as last observed, by name.
@@ -64,9 +67,10 @@ impl Brain {
             };
             writer.report(object, object.status.as_ref(), &[claim]);
         }
+        let mut strictest = Strictest::default();
         for (name, object) in &facts.decisions {
             let error = self.unreadable.error(HubKind::Decision, name);
-            let mut claims = decision(world, object, now);
+            let mut claims = decision(world, object, &mut strictest, now);
             if let Some(error) = error {
                 claims = unreadable(object, error, &claims);
             }
@@ -195,36 +199,6 @@ fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
     vec![claim]
 }
 
-fn decision(world: &World, object: &Decision, now: Timestamp) -> Vec<Claim> {
-    let Ok(name) = DecisionName::new(&object.name_any()) else { return Vec::new() };
-    let fact = DecisionFact { name, spec: Arc::new(object.spec.clone()) };
-    let (counts, reason, message) = match world.decisions.effect(&fact, &mut Horizon::new(now)) {
-        Effect::InForce => ("True", "InForce", "it counts".to_owned()),
-        Effect::NotYet => ("False", "NotYet", "spec.validFrom has not come yet".to_owned()),
-        Effect::Expired => ("False", "Expired", "spec.validUntil has passed".to_owned()),
-        Effect::Superseded(by) => ("False", "Superseded", format!("Decision/{by} has taken its place")),
-        Effect::SupersededInPart(by) => {
-            ("True", "SupersededInPart", format!("within its scope, Decision/{by} has taken its place"))
-        }
-        Effect::PredecessorMissing => {
-            let missing = fact.spec.supersedes.iter().find(|name| !world.decisions.knows(name));
-            let missing = missing.map(ToString::to_string).unwrap_or_default();
-            let counts = if fact.spec.decision == Verdict::Approved { "False" } else { "True" };
-            (
-                counts,
-                "DecisionMissing",
-                format!("spec.supersedes names Decision/{missing}, which doesn't exist"),
-            )
-        }
-    };
-    let ready = reason != "DecisionMissing";
-    let ready_reason = if ready { "Used" } else { "DecisionMissing" };
-    vec![
-        Claim::ready(ready, ready_reason, message.clone()),
-        Claim::new(condition::IN_FORCE, counts, reason, message),
-    ]
-}
-
 fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
     let Ok(name) = TenantName::new(&object.name_any()) else { return Vec::new() };
     for namespace in &object.spec.namespaces {
@@ -244,27 +218,19 @@ fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
             }
         }
     }
-    vec![Claim::ready(true, "Used", "its namespaces are its own, and its policy is in force")]
-}
-
-/// What is said of a decision that can't be read, given what is said of the strictest that it may mean.
-fn unreadable(object: &Decision, error: &str, strictest: &[Claim]) -> Vec<Claim> {
-    let spec = &object.spec;
-    if spec.decision == Verdict::Approved {
-        let message = format!("it can't be read, and approves nothing: {error}");
-        return vec![
-            Claim::ready(false, "Unreadable", message.clone()),
-            Claim::new(condition::IN_FORCE, "False", "Unreadable", message),
-        ];
+    let residency = &object.spec.residency;
+    let entries = residency.allowed.iter().chain(&residency.denied).map(|entry| &entry.country_set);
+    let preferred = object.spec.preferences.iter().map(|place| &place.country_set);
+    let missing = |set: &&CountrySetName| !world.sets.contains_key(*set);
+    if let Some(set) = entries.chain(preferred).flatten().find(missing) {
+        let message = format!("it names CountrySet/{set}, which doesn't exist: nothing is placed by it");
+        return vec![Claim::ready(false, "CountrySetMissing", message)];
     }
-    let about = if spec.subject.is_every() {
-        "every subject".to_owned()
-    } else {
-        format!("{:?}/{}", spec.subject.kind, spec.subject.name)
-    };
-    let message = format!("it can't be read, and counts as {:?} for {about}: {error}", spec.decision);
-    let in_force = strictest.iter().filter(|claim| claim.kind == condition::IN_FORCE).cloned();
-    [Claim::ready(false, "Unreadable", message)].into_iter().chain(in_force).collect()
+    vec![Claim::ready(
+        true,
+        "Used",
+        "its namespaces are its own, and its residency and preferences are in force",
+    )]
 }
 
 #[cfg(test)]
@@ -295,5 +261,16 @@ mod tests {
         assert_eq!(said(&engine), ("False".to_owned(), "NamespaceTaken".to_owned()));
         engine.apply(Change::Namespace(namespace, Some(Some(name))), now);
         assert_eq!(said(&engine), ("True".to_owned(), "Used".to_owned()));
+    }
+
+    #[test]
+    fn a_tenant_that_names_no_country_set_that_exists_is_told_which() {
+        let shop: Tenant = serde_json::from_value(json!({
+            "metadata": {"name": "shop"}, "spec": {"namespaces": [], "residency": {"allowed": [{"countrySet": "euu"}]}},
+        }))
+        .unwrap();
+        let ready = tenant(Engine::default().world(), &shop)[0].merge(&[], None, Timestamp::UNIX_EPOCH);
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "CountrySetMissing"));
+        assert!(ready.message.contains("CountrySet/euu"), "{}", ready.message);
     }
 }

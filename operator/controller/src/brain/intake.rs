@@ -225,6 +225,7 @@ impl Brain {
         self.unsettled.remove(key);
         self.stalled.remove(key);
         self.not_compliant.remove(key);
+        self.held.remove(key);
         self.failures.retain(|(other, _), _| other != key);
     }
 

@@ -5,6 +5,7 @@
 mod carry_out;
 mod claim;
 mod consider;
+mod decisions;
 mod facts;
 mod fleet;
 mod identity;
@@ -161,6 +162,8 @@ pub(crate) struct Brain {
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
     not_compliant: HashSet<WorkloadKey>,
+    /// What must leave and can't, with the campaign of its cause.
+    held: HashMap<WorkloadKey, RelocationName>,
     /// Since when a record has been without its workload.
     orphaned_since: HashMap<WorkloadKey, Timestamp>,
     /// When it was said last what a deleted workload has left.
@@ -210,6 +213,7 @@ impl Brain {
             unsettled: HashMap::new(),
             stalled: HashSet::new(),
             not_compliant: HashSet::new(),
+            held: HashMap::new(),
             told: HashMap::new(),
             orphaned_since: HashMap::new(),
             timers: timers::Timers::default(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domicile_core::{
-    moves::{Wait, is_over},
+    decide::{Verdict, Wish},
+    moves::{Wait, campaign_of, is_over},
     orders::Outlook,
     text::shorten,
 };
@@ -126,12 +127,34 @@ impl Brain {
                 }
             }
         }
+        for name in self.held.values() {
+            counts.entry(name.clone()).or_default().held += 1;
+        }
         counts
+    }
+
+    /// Takes note of whether a workload must leave and can't, which counts in the campaign of its cause.
+    pub(super) fn note_held(&mut self, verdict: &Verdict) {
+        let stuck = verdict.seats.iter().find_map(|seat| match &seat.wish {
+            Wish::Stuck { cause, .. } => Some(campaign_of(cause)),
+            _ => None,
+        });
+        match stuck {
+            Some(campaign) => self.held.insert(verdict.key.clone(), campaign),
+            None => self.held.remove(&verdict.key),
+        };
     }
 }
 
 fn campaign(status: &RelocationStatus) -> Claim {
     let left = status.pending + status.moving;
+    if status.held > 0 {
+        let message = format!(
+            "{left} to move: {} under way, {} done; {} must leave and can't: see their status",
+            status.moving, status.done, status.held
+        );
+        return Claim::ready(false, "Held", message);
+    }
     if left == 0 {
         return Claim::ready(true, "Done", format!("nothing is left to move: {} done", status.done));
     }

@@ -78,7 +78,13 @@ impl Brain {
                     ..Namespace::default()
                 };
                 let api: Api<Namespace> = Api::all(hands.client.clone());
-                if let Err(error) = api.create(&PostParams::default(), &object).await {
+                let made = api.create(&PostParams::default(), &object).await;
+                // One that was made meanwhile is seen like any other.
+                let exists =
+                    |e: &kube::Error| matches!(e, kube::Error::Api(status) if status.is_already_exists());
+                if let Err(error) = made
+                    && !exists(&error)
+                {
                     tracing::warn!(%namespace, %tenant, %error, "a tenant's namespace was not made on the hub");
                 }
                 let _ = hands.inputs.send(Input::Done(Done::Namespace(namespace))).await;

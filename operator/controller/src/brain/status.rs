@@ -7,9 +7,7 @@ use domicile_core::{
     orders::Outlook,
     report::Situation,
 };
-use domicile_crds::{
-    ClusterName, Problem, TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
-};
+use domicile_crds::{ClusterName, Problem, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition};
 use jiff::{SignedDuration, Timestamp};
 use kube::{
     Resource as _,
@@ -71,6 +69,7 @@ impl Brain {
         } else {
             self.not_compliant.remove(key)
         };
+        self.note_held(verdict);
         self.inspect_if_needed(verdict, ready, now);
         self.report_moves(key, outlook, now);
         if old == Some(&next) {
@@ -106,13 +105,17 @@ impl Brain {
         }
         self.unsettled.remove(key);
         self.busy.insert(place);
-        let warning = newly_stalled(&workload, &next).map(|message| (workload.object_ref(&()), message));
+        let (events, object) = (news(workload.status.as_ref(), &next), workload.object_ref(&()));
         let (hands, at) = (self.hands.clone(), key.clone());
         self.hands.spawn(key, Slot::Status, async move {
             let written = workload_status(&hands.client, &at, &next).await.map(|()| Box::new(next));
-            if let (Ok(_), Some((object, (reason, message)))) = (&written, warning) {
+            if written.is_ok() && !events.is_empty() {
                 // Nothing waits for an event.
-                tokio::spawn(async move { warn(&hands, &object, reason, message).await });
+                tokio::spawn(async move {
+                    for (kind, reason, message) in events {
+                        publish(&hands, &object, kind, (reason, message)).await;
+                    }
+                });
             }
             Outcome::Status(written)
         });
@@ -228,11 +231,36 @@ impl Brain {
     }
 }
 
-fn newly_stalled(workload: &TenantWorkload, next: &TenantWorkloadStatus) -> Option<(String, String)> {
-    let old = workload.status.as_ref().and_then(|old| condition_of(&old.conditions, condition::STALLED));
-    let new = condition_of(&next.conditions, condition::STALLED)?;
-    let said = old.is_some_and(|old| old.reason == new.reason);
-    (!said).then(|| (new.reason.clone(), new.message.clone()))
+/// What a new status says that the last didn't, as events: where copies are, and whether a person must act.
+fn news(old: Option<&TenantWorkloadStatus>, next: &TenantWorkloadStatus) -> Vec<(EventType, String, String)> {
+    let mut events = Vec::new();
+    for seat in &next.seats {
+        let place = &seat.place;
+        let country = place.country.map(|c| c.to_string()).unwrap_or_default();
+        let provider = place.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+        let there = format!("{} ({country}, {provider})", place.cluster);
+        let before = old.and_then(|old| old.seats.iter().find(|other| other.ordinal == seat.ordinal));
+        let event = match before {
+            None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
+            Some(before) if before.place.cluster != place.cluster => {
+                ("Moved", format!("copy {} has moved from {} to {there}", seat.ordinal, before.place.cluster))
+            }
+            Some(_) => continue,
+        };
+        events.push((EventType::Normal, event.0.to_owned(), event.1));
+    }
+    let stalled = |status: &TenantWorkloadStatus| {
+        condition_of(&status.conditions, condition::STALLED).map(|c| (c.reason.clone(), c.message.clone()))
+    };
+    match (old.and_then(stalled), stalled(next)) {
+        (Some((old, _)), Some((new, _))) if old == new => {}
+        (_, Some((reason, message))) => events.push((EventType::Warning, reason, message)),
+        (Some((reason, _)), None) => {
+            events.push((EventType::Normal, "Resolved".to_owned(), format!("{reason} is over")));
+        }
+        (None, None) => {}
+    }
+    events
 }
 
 /// Publishes a Warning event about an object.
@@ -242,15 +270,18 @@ pub(super) async fn warn(
     reason: String,
     message: String,
 ) {
+    publish(hands, object, EventType::Warning, (reason, message)).await;
+}
+
+async fn publish(
+    hands: &Hands,
+    object: &k8s_openapi::api::core::v1::ObjectReference,
+    type_: EventType,
+    (reason, message): (String, String),
+) {
     let reporter = Reporter { controller: "domicile-operator".to_owned(), instance: None };
     let recorder = Recorder::new(hands.client.clone(), reporter);
-    let event = Event {
-        type_: EventType::Warning,
-        reason,
-        note: Some(message),
-        action: "Place".to_owned(),
-        secondary: None,
-    };
+    let event = Event { type_, reason, note: Some(message), action: "Place".to_owned(), secondary: None };
     if let Err(error) = recorder.publish(&event, object).await {
         tracing::debug!(%error, "an event was not published");
     }

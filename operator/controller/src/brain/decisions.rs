@@ -1,0 +1,194 @@
+//! What is said of decisions: whether each counts, and whether it does what its author must have meant.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domicile_core::{
+    Horizon, World,
+    decisions::{DecisionFact, Effect},
+};
+use domicile_crds::{
+    Decision, DecisionName, ProviderName, SiteName, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
+    keys::condition,
+};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::claim::Claim;
+
+/// The strictest decision in force about each subject, looked up once.
+#[derive(Debug, Default)]
+pub(super) struct Strictest(BTreeMap<Subject, Option<(Verdict, DecisionName)>>);
+
+impl Strictest {
+    /// A decision about the same subject that is in force and stricter than this one.
+    fn than(&mut self, world: &World, fact: &DecisionFact, now: Timestamp) -> Option<&DecisionName> {
+        let subject = &fact.spec.subject;
+        let strictest = self.0.entry(subject.clone()).or_insert_with(|| {
+            let mut horizon = Horizon::new(now);
+            let in_force = |other: &&DecisionFact| {
+                let effect = world.decisions.effect(other, &mut horizon);
+                matches!(effect, Effect::InForce | Effect::SupersededInPart(_))
+            };
+            let strictest = world.decisions.about(subject).iter().filter(in_force);
+            let strictest = strictest.max_by_key(|other| other.spec.decision)?;
+            Some((strictest.spec.decision, strictest.name.clone()))
+        });
+        strictest.as_ref().filter(|(verdict, _)| *verdict > fact.spec.decision).map(|(_, name)| name)
+    }
+}
+
+pub(super) fn decision(
+    world: &World,
+    object: &Decision,
+    strictest: &mut Strictest,
+    now: Timestamp,
+) -> Vec<Claim> {
+    let Ok(name) = DecisionName::new(&object.name_any()) else { return Vec::new() };
+    let fact = DecisionFact { name, spec: Arc::new(object.spec.clone()) };
+    let (counts, reason, mut message) = match world.decisions.effect(&fact, &mut Horizon::new(now)) {
+        Effect::InForce => ("True", "InForce", "it counts".to_owned()),
+        Effect::NotYet => ("False", "NotYet", "spec.validFrom has not come yet".to_owned()),
+        Effect::Expired => ("False", "Expired", "spec.validUntil has passed".to_owned()),
+        Effect::Superseded(by) => ("False", "Superseded", format!("Decision/{by} has taken its place")),
+        Effect::SupersededInPart(by) => {
+            ("True", "SupersededInPart", format!("within its scope, Decision/{by} has taken its place"))
+        }
+        Effect::PredecessorMissing => {
+            let missing = fact.spec.supersedes.iter().find(|name| !world.decisions.knows(name));
+            let missing = missing.map(ToString::to_string).unwrap_or_default();
+            let counts = if fact.spec.decision == Verdict::Approved { "False" } else { "True" };
+            (
+                counts,
+                "DecisionMissing",
+                format!("spec.supersedes names Decision/{missing}, which doesn't exist"),
+            )
+        }
+    };
+    if counts == "True"
+        && let Some(stricter) = strictest.than(world, &fact, now)
+    {
+        message = format!("{message}, but Decision/{stricter} is stricter, and holds");
+    }
+    let missing = (reason == "DecisionMissing").then(|| ("DecisionMissing", message.clone()));
+    let ready = match missing.or_else(|| in_vain(world, &fact)) {
+        Some((reason, message)) => Claim::ready(false, reason, message),
+        None => Claim::ready(true, "Used", message.clone()),
+    };
+    vec![ready, Claim::new(condition::IN_FORCE, counts, reason, message)]
+}
+
+/// Why a decision doesn't do what its author must have meant, if so.
+fn in_vain(world: &World, fact: &DecisionFact) -> Option<(&'static str, String)> {
+    let subject = &fact.spec.subject;
+    if let Some(other) = world.decisions.not_lifted(fact) {
+        let (name, about) = (&other.name, &other.spec.subject);
+        if about != subject {
+            let message = format!(
+                "spec.supersedes names Decision/{name}, which is about {:?}/{} and stays in force",
+                about.kind, about.name
+            );
+            return Some(("OtherSubject", message));
+        }
+        let message = format!(
+            "Decision/{name} stays in force: it is of {}, and its spec.liftableBy doesn't name {}",
+            other.spec.authority, fact.spec.authority
+        );
+        return Some(("NotEntitled", message));
+    }
+    let name = &subject.name;
+    let exists = match subject.kind {
+        _ if subject.is_every() => true,
+        SubjectKind::HostingProvider => {
+            ProviderName::new(name).is_ok_and(|name| world.providers.contains(&name))
+        }
+        SubjectKind::Site => SiteName::new(name).is_ok_and(|name| world.sites.contains_key(&name)),
+        SubjectKind::Tenant => TenantName::new(name).is_ok_and(|name| world.tenants.contains_key(&name)),
+        SubjectKind::TenantWorkload => {
+            let (namespace, name) = name.split_once('/').unwrap_or_default();
+            WorkloadKey::new(namespace, name).is_ok_and(|key| world.workloads.contains_key(&key))
+        }
+    };
+    let message = || format!("there is no {:?}/{name}: it counts for nothing until there is", subject.kind);
+    (!exists).then(|| ("SubjectMissing", message()))
+}
+
+/// What is said of a decision that can't be read, given what is said of the strictest that it may mean.
+pub(super) fn unreadable(object: &Decision, error: &str, strictest: &[Claim]) -> Vec<Claim> {
+    let spec = &object.spec;
+    if spec.decision == Verdict::Approved {
+        let message = format!("it can't be read, and approves nothing: {error}");
+        return vec![
+            Claim::ready(false, "Unreadable", message.clone()),
+            Claim::new(condition::IN_FORCE, "False", "Unreadable", message),
+        ];
+    }
+    let about = if spec.subject.is_every() {
+        "every subject".to_owned()
+    } else {
+        format!("{:?}/{}", spec.subject.kind, spec.subject.name)
+    };
+    let message = format!("it can't be read, and counts as {:?} for {about}: {error}", spec.decision);
+    let in_force = strictest.iter().filter(|claim| claim.kind == condition::IN_FORCE).cloned();
+    [Claim::ready(false, "Unreadable", message)].into_iter().chain(in_force).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domicile_core::{Change, Engine};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_decision_that_does_nothing_says_so() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut engine = Engine::default();
+        engine.apply(Change::Provider("runs".parse().unwrap(), true), now);
+        let decision_of = |name: &str,
+                           authority: &str,
+                           (subject, verdict): (&str, &str),
+                           supersedes: &[&str]|
+         -> Decision {
+            serde_json::from_value(json!({"metadata": {"name": name}, "spec": {
+                "subject": {"kind": "HostingProvider", "name": subject}, "decision": verdict, "basis": "Law",
+                "authority": authority, "decidedBy": "ann", "reason": "because", "supersedes": supersedes,
+            }}))
+            .unwrap()
+        };
+        let all = [
+            decision_of("frozen", "ministry", ("runs", "Frozen"), &[]),
+            decision_of("approved", "board", ("runs", "Approved"), &[]),
+            decision_of("lifted", "board", ("runs", "Approved"), &["frozen"]),
+            decision_of("typo", "board", ("rnus", "Revoked"), &[]),
+            decision_of("other", "ministry", ("rnus", "Approved"), &["frozen"]),
+        ];
+        for object in &all {
+            let name = object.metadata.name.clone().unwrap().parse().unwrap();
+            engine.apply(Change::Decision(name, Some(Arc::new(object.spec.clone()))), now);
+        }
+        let mut strictest = Strictest::default();
+        let said: Vec<String> = all
+            .iter()
+            .map(|object| {
+                let claims = decision(engine.world(), object, &mut strictest, now);
+                let conditions: Vec<_> = claims.iter().map(|claim| claim.merge(&[], None, now)).collect();
+                format!("{}: {}; {}", conditions[0].reason, conditions[0].message, conditions[1].message)
+            })
+            .collect();
+        let stricter = "it counts, but Decision/frozen is stricter, and holds";
+        assert_eq!(
+            said,
+            [
+                "Used: it counts; it counts".to_owned(),
+                format!("Used: {stricter}; {stricter}"),
+                format!(
+                    "NotEntitled: Decision/frozen stays in force: it is of ministry, and its spec.liftableBy doesn't name board; {stricter}"
+                ),
+                "SubjectMissing: there is no HostingProvider/rnus: it counts for nothing until there is; it counts".to_owned(),
+                "OtherSubject: spec.supersedes names Decision/frozen, which is about HostingProvider/runs and stays in force; \
+                 it counts, but Decision/typo is stricter, and holds"
+                    .to_owned(),
+            ]
+        );
+    }
+}
