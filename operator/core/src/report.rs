@@ -193,18 +193,22 @@ impl Situation<'_> {
     /// What stands between a copy that must leave and the cluster that comes nearest, if clusters are the matter.
     fn nearest_elsewhere(&self, obstacle: Obstacle) -> String {
         let row = self.classes.of(self.key()).filter(|_| obstacle == Obstacle::NoLawfulPlace);
-        let nearest = row.and_then(|row| self.candidates(row).pop());
+        let has_copy =
+            |name: &ClusterName| self.verdict.seats.iter().any(|seat| seat.at.as_ref() == Some(name));
+        let nearest = row.and_then(|row| self.turned_down(row, |name| !has_copy(name)).pop());
         nearest.map(|nearest| format!(" (nearest: {})", nearest.message)).unwrap_or_default()
     }
 
     /// Why clusters are turned down, by the first rule that does, the most permanent first.
     fn candidates(&self, row: &ClassRow) -> Vec<Candidates> {
+        self.turned_down(row, |_| true)
+    }
+
+    fn turned_down(&self, row: &ClassRow, counts: impl Fn(&ClusterName) -> bool) -> Vec<Candidates> {
         let mut by_rule: BTreeMap<Rule, (i32, ClusterId)> = BTreeMap::new();
-        let has_copy =
-            |name: &ClusterName| self.verdict.seats.iter().any(|seat| seat.at.as_ref() == Some(name));
         for id in self.world.clusters_by_name() {
-            if self.world.cluster(*id).is_none_or(|cluster| cluster.fact.is_none() || has_copy(&cluster.name))
-            {
+            let cluster = self.world.cluster(*id).filter(|cluster| cluster.fact.is_some());
+            if !cluster.is_some_and(|cluster| counts(&cluster.name)) {
                 continue;
             }
             let cell = row.cell(*id);

@@ -176,7 +176,7 @@ fn advance(
     let exclusive = copy.workload.breaks_before_make();
     let is_down = exclusive && desk.is_stopping(copy);
     if desk.memory.begun(copy.key, &migration.name).is_none() {
-        if !is_down && let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
+        if let Err(wait) = may_begin(desk.world, desk.memory, spec, desk.now) {
             if let Wait::Window(at) = wait {
                 look_again(out, desk.now, at);
             }

@@ -54,7 +54,7 @@ fn what_is_being_started_is_not_said_to_be_stopped() {
 }
 
 #[test]
-fn a_pause_keeps_nothing_down_that_was_stopped_before_a_restart() {
+fn what_was_stopped_goes_on_through_a_pause_or_says_that_it_is_down() {
     for restart in [false, true] {
         let mut yard = wanderer("Manual", allowed(&["NL", "BE"]));
         let cron = manifest(
@@ -73,7 +73,16 @@ fn a_pause_keeps_nothing_down_that_was_stopped_before_a_restart() {
         }
         yard.busy.clear();
         yard.end_pods("web", "ams-1").calm();
-        assert_eq!(yard.place("web"), "bru-1", "restart={restart}");
+        // Nothing at its target shows that the move had begun, once that is forgotten.
+        let stalled = yard.told("Stalled");
+        assert_eq!(
+            (yard.place("web") == "bru-1", stalled.starts_with("Stopped: ")),
+            (!restart, restart),
+            "{stalled}"
+        );
+        pause(&mut yard, false);
+        yard.calm();
+        assert_eq!(yard.runs("web"), "bru-1", "restart={restart}");
     }
 }
 
