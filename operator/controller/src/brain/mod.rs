@@ -56,6 +56,8 @@ const TICK: Duration = Duration::from_secs(5);
 /// How much is written on the hub at the same time. Each call under way has a connection; a thousand at once would keep
 /// everybody else waiting, the renewal of the lease included.
 const HUB_CALLS_MAX: usize = 32;
+/// When campaigns are counted first: after a start, members have yet to be asked, and what must leave and can't isn't known.
+const CAMPAIGNS_AFTER: Duration = Duration::from_secs(30);
 /// How many that wait for a place in a budget look again when a move has ended, and at each tick: an hour's budget
 /// becomes free by itself.
 const CALLED_PER_END: usize = 16;
@@ -112,6 +114,7 @@ type Endpoints = BTreeMap<(i32, ClusterName), Vec<Endpoint>>;
 /// The state.
 pub(crate) struct Brain {
     hands: Hands,
+    begun: Instant,
     health: Arc<Health>,
     broken: Broken,
     engine: Engine,
@@ -175,6 +178,7 @@ impl Brain {
     pub(crate) fn new(hands: Hands, health: Arc<Health>, broken: Broken) -> Self {
         Self {
             hands,
+            begun: Instant::now(),
             health,
             broken,
             engine: Engine::default(),
@@ -281,7 +285,9 @@ impl Brain {
         }
         self.call_waiting(CALLED_PER_TICK);
         self.make_namespaces();
-        self.report_campaigns(now);
+        if self.begun.elapsed() >= CAMPAIGNS_AFTER {
+            self.report_campaigns(now);
+        }
         self.report_facts(now);
         self.verify_old(now);
         self.mend_namespaces(now);

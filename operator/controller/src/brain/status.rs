@@ -69,7 +69,13 @@ impl Brain {
         } else {
             self.not_compliant.remove(key)
         };
-        self.note_held(verdict);
+        // After a start, members are still being asked.
+        let seats = self.engine.world().active_seats(key);
+        let asking = outlook.placement_unknown.is_some()
+            || seats.iter().any(|seat| !self.observed.is_known(&seat.cluster, &key.namespace));
+        if !asking {
+            self.note_held(verdict);
+        }
         self.inspect_if_needed(verdict, ready, now);
         self.report_moves(key, outlook, now);
         if old == Some(&next) {
@@ -79,10 +85,6 @@ impl Brain {
         let moving = verdict.seats.iter().any(|seat| matches!(seat.wish, Wish::Move { .. }))
             || self.engine.world().running_moves(key).next().is_some();
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
-        // After a start, members are still being asked.
-        let seats = self.engine.world().active_seats(key);
-        let asking = outlook.placement_unknown.is_some()
-            || seats.iter().any(|seat| !self.observed.is_known(&seat.cluster, &key.namespace));
         // What is held stays so until somebody decides.
         let final_for_now = (ready && !moving) || stalled || waits || outlook.update_held;
         let settled = !asking && (final_for_now || !next.problems.is_empty());
