@@ -47,7 +47,7 @@ async fn it_leaves_when_nothing_is_there(ground: &Ground) -> anyhow::Result<()> 
         ensure!(done.code == Some(1) && done.err.contains(why), "wanted `{why}`: {done:?}");
         Ok(())
     };
-    let used = "1 workloads are on nl-ams-1, or move from or to it: acme/web; move them away";
+    let used = "1 workload is on nl-ams-1, or moves from or to it: acme/web; move it away";
     refuses(false, used).await?;
     let hub = ground.stage.fleet.hub()?;
     // In the middle of a move only one end of it is in the Assignment.
