@@ -332,6 +332,17 @@ async fn a_tenant_sees_its_own(stage: &Stage) -> anyhow::Result<()> {
         &other.err,
         &["error: you may not list tenantworkloads.domicile.dev in namespace default, without which "],
     )?;
+    let map = tess(&["map"])?;
+    assert_eq!(
+        (map.code, map.err.as_str()),
+        (
+            Some(1),
+            "error: you may not list memberclusters.domicile.dev, which is needed to look at all namespaces: look at one of yours with -n NAMESPACE\n"
+        )
+    );
+    let map = tess(&["map", "-n", "acme"])?;
+    says(&map.err, &["note: you may not see memberclusters or sites"])?;
+    assert_eq!(map.done()?, "NL\n  alpha\n    nl-ams\n      nl-ams-1: acme 2\n");
     let refused = tess(&["cordon", NL])?;
     says(&refused.err, &["\n  because: ", "is forbidden: User \"tess\" cannot "])?;
     ensure!(!refused.err.contains("Status"), "{}", refused.err);
@@ -352,6 +363,11 @@ async fn what_is_suspended_is_told(stage: &Stage) -> anyhow::Result<()> {
     says(
         &stuck.out,
         &["TenantWorkload acme/web: Suspended, for ", "a Decision keeps it scaled to zero; not compliant: "],
+    )?;
+    let map = done(stage, "map")?;
+    says(
+        &map,
+        &["nl-ams-1: acme 2 (1 not compliant, 1 suspended)\n", "\n\nnot compliant: it may not be there; "],
     )?;
     stage.apply(&decision("go-on", "TenantWorkload/acme/web", "Approved", &["stop"]).to_string()).await?;
     stage.says("tenantworkloads/acme/web", "Ready", "True", "").await?;
@@ -401,7 +417,7 @@ async fn nobody_keeps_watch(stage: &Stage) -> anyhow::Result<()> {
     assert_eq!(listed[0]["reason"], "OperatorSilent");
     says(listed[0]["message"].as_str().unwrap_or_default(), &["see that the operator runs"])?;
     // Where things are was written down before they went there.
-    says(&done(stage, "map")?, &["      nl-ams-1: acme 2\n"])?;
+    says(&done(stage, "map")?, &["      nl-ams-1: acme 2 (2 not known)\n", "\nnot known: it can't"])?;
 
     stage.start_operator()?;
     eventually(PATIENCE, "the next operator to keep watch", async || {
