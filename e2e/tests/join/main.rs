@@ -69,7 +69,7 @@ async fn it_leaves_when_nothing_is_there(ground: &Ground) -> anyhow::Result<()> 
             ended,
         ];
         hub.kubectl(end).text().await?;
-        refuses(true, "1 objects of workloads are still on nl-ams-1: Deployment acme/web").await?;
+        refuses(true, "1 object of a workload is still on nl-ams-1: Deployment acme/web").await?;
         hub.kubectl(["-n", "acme", "delete", "migration", "web-1"]).text().await?;
     }
     hub.kubectl(["-n", "acme", "delete", "assignment", "web"]).text().await?;
