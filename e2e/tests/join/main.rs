@@ -47,7 +47,7 @@ async fn it_leaves_when_nothing_is_there(ground: &Ground) -> anyhow::Result<()> 
         ensure!(done.code == Some(1) && done.err.contains(why), "wanted `{why}`: {done:?}");
         Ok(())
     };
-    let used = "1 workloads are on nl-ams-1, or move from or to it: acme/web; move them away";
+    let used = "1 workload is on nl-ams-1, or moves from or to it: acme/web; move it away";
     refuses(false, used).await?;
     let hub = ground.stage.fleet.hub()?;
     // In the middle of a move only one end of it is in the Assignment.
@@ -69,7 +69,7 @@ async fn it_leaves_when_nothing_is_there(ground: &Ground) -> anyhow::Result<()> 
             ended,
         ];
         hub.kubectl(end).text().await?;
-        refuses(true, "1 objects of workloads are still on nl-ams-1: Deployment acme/web").await?;
+        refuses(true, "1 object of a workload is still on nl-ams-1: Deployment acme/web").await?;
         hub.kubectl(["-n", "acme", "delete", "migration", "web-1"]).text().await?;
     }
     hub.kubectl(["-n", "acme", "delete", "assignment", "web"]).text().await?;

@@ -206,7 +206,7 @@ async fn a_pod_that_takes_its_time_is_reckoned_with() -> anyhow::Result<()> {
         )
         .await?;
     let map = cli(&stage, &["map"])?.done()?;
-    ensure!(map.contains(&format!("{NL}: acme 1, 1 leaving")), "{map}");
+    ensure!(map.contains(&format!("{NL}: acme 1 (1 not compliant), 1 leaving (1 not compliant)")), "{map}");
 
     // The other must not run twice: as long as its old pod ends, there is no new one.
     eventually(PATIENCE, "the old pod to be ending", || async {

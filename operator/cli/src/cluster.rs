@@ -251,14 +251,15 @@ impl Cluster {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
         let found = self.collect_guarded(api, |read| read.map(&keep)).await?;
-        let tell = |error: &ClusterError| {
-            let why = error.source().map(ToString::to_string).unwrap_or_default();
-            output::note(format!("note: left out: {error}: {why}"));
-        };
-        Ok(found.into_iter().filter_map(|read| read.inspect_err(tell).ok()).collect())
+        Ok(found.into_iter().filter_map(|read| read.inspect_err(tell_left_out).ok()).collect())
     }
 
-    async fn collect_guarded<K, T>(
+    /// All objects of a kind, those included that can't be read.
+    ///
+    /// # Errors
+    ///
+    /// If a page can't be read.
+    pub async fn collect_guarded<K, T>(
         &self,
         api: Api<Guarded<K>>,
         keep: impl Fn(Result<K, ClusterError>) -> T,
@@ -416,6 +417,12 @@ impl Cluster {
         };
         Ok(Addressed { api, name, shown })
     }
+}
+
+/// Says of an object that can't be read that it is missing in what is shown.
+pub fn tell_left_out(error: &ClusterError) {
+    let why = error.source().map(ToString::to_string).unwrap_or_default();
+    output::note(format!("note: left out: {error}: {why}"));
 }
 
 struct Addressed {

@@ -22,9 +22,7 @@ pub enum LeaveError {
     #[error(transparent)]
     Hub(#[from] HubError),
     /// Something runs there.
-    #[error(
-        "{count} workloads are on {name}, or move from or to it: {listed}; move them away with `kubectl domicile drain {name}`, or delete them, and try again when they are gone"
-    )]
+    #[error("{}", in_use(.name, *.count, .listed))]
     InUse {
         /// The member.
         name: String,
@@ -34,9 +32,7 @@ pub enum LeaveError {
         listed: String,
     },
     /// Something is there that the hub's records don't tell of.
-    #[error(
-        "{count} objects of workloads are still on {name}: {listed}; nobody could remove them afterwards: wait until they are gone, or delete them there, and try again"
-    )]
+    #[error("{}", remains(.name, *.count, .listed))]
     Remains {
         /// The member.
         name: String,
@@ -45,6 +41,26 @@ pub enum LeaveError {
         /// Some of them.
         listed: String,
     },
+}
+
+fn in_use(name: &str, count: usize, listed: &str) -> String {
+    let (those, moves, object, subject) = match count {
+        1 => ("1 workload is".to_owned(), "moves", "it", "it is"),
+        n => (format!("{n} workloads are"), "move", "them", "they are"),
+    };
+    format!(
+        "{those} on {name}, or {moves} from or to it: {listed}; move {object} away with `kubectl domicile drain {name}`, or delete {object}, and try again when {subject} gone"
+    )
+}
+
+fn remains(name: &str, count: usize, listed: &str) -> String {
+    let (those, object, subject) = match count {
+        1 => ("1 object of a workload is".to_owned(), "it", "it is"),
+        n => (format!("{n} objects of workloads are"), "them", "they are"),
+    };
+    format!(
+        "{those} still on {name}: {listed}; nobody could remove {object} afterwards: wait until {subject} gone, or delete {object} there, and try again"
+    )
 }
 
 /// Runs the command; returns what goes to stdout.
@@ -137,4 +153,30 @@ async fn delete_secret(hub: &Cluster, namespace: &NamespaceName, name: &str) -> 
 
 fn object(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_several() {
+        let said =
+            |count| LeaveError::InUse { name: "a".to_owned(), count, listed: "s/w".to_owned() }.to_string();
+        assert!(
+            said(1).starts_with("1 workload is on a, or moves from or to it: s/w; move it away"),
+            "{}",
+            said(1)
+        );
+        assert!(
+            said(2).starts_with("2 workloads are on a, or move from or to it: s/w; move them"),
+            "{}",
+            said(2)
+        );
+        let remains = LeaveError::Remains { name: "a".to_owned(), count: 1, listed: "s/w".to_owned() };
+        assert!(
+            remains.to_string().starts_with("1 object of a workload is still on a: s/w; nobody"),
+            "{remains}"
+        );
+    }
 }

@@ -15,6 +15,7 @@ pub mod map;
 pub mod member;
 pub mod output;
 mod run;
+pub mod sight;
 pub mod status;
 pub mod switch;
 pub mod table;

@@ -69,7 +69,7 @@ pub fn explained(error: &(dyn Error + 'static)) -> String {
     let mut text = format!("error: {error}");
     let mut next = error.source();
     while let Some(cause) = next {
-        if let Some(kube::Error::Api(status)) = cause.downcast_ref::<kube::Error>() {
+        if let Some(kube::Error::Api(status)) = called(cause) {
             text.push_str("\n  because: ");
             text.push_str(if status.message.is_empty() { &status.reason } else { &status.message });
             break;
@@ -82,6 +82,12 @@ pub fn explained(error: &(dyn Error + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+/// What a call says, which stands in a box in our own errors.
+fn called<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a kube::Error> {
+    let boxed = cause.downcast_ref::<Box<kube::Error>>().map(|error| &**error);
+    boxed.or_else(|| cause.downcast_ref())
 }
 
 /// Colours, where they are wanted.
@@ -167,5 +173,12 @@ mod tests {
         let outer = layer("can't get Namespace a on the hub", Some(Box::new(kube::Error::Api(status))));
         let text = "error: can't get Namespace a on the hub\n  because: namespaces \"a\" is forbidden";
         assert_eq!(explained(&outer), text);
+        let status = kube::core::Status::failure("namespaces \"a\" is forbidden", "Forbidden").boxed();
+        let call = crate::cluster::ClusterError::Call {
+            doing: "get Namespace a".to_owned(),
+            cluster: "the hub".to_owned(),
+            source: Box::new(kube::Error::Api(status)),
+        };
+        assert_eq!(explained(&call), text);
     }
 }

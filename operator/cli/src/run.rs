@@ -129,8 +129,27 @@ fn input(file: &Path) -> Result<Input, Box<dyn Error>> {
         return Ok(Input { name: "stdin".to_owned(), text });
     }
     let name = file.display().to_string();
+    if file.is_dir() {
+        return Err(format!(
+            "{name} is a directory: name the files in it, or render it first: kubectl kustomize {name} | kubectl domicile wrap ..."
+        )
+        .into());
+    }
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Input { name, text }),
         Err(error) => Err(format!("can't read {name}: {error}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_rendered_first() {
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let error = input(Path::new(folder)).err().map(|error| error.to_string()).unwrap_or_default();
+        let todo = format!("kubectl kustomize {folder} | kubectl domicile wrap ...");
+        assert!(error.ends_with(&todo), "{error}");
     }
 }

@@ -40,8 +40,88 @@ fn drawn() -> Chart {
         assignment(Some("bank"), &[("nl-ams-1", "Active")]),
         assignment(None, &[("gone-1", "Active")]),
     ];
-    let seats: Vec<_> = assignments.into_iter().flat_map(seats_of).collect();
-    chart(&clusters, &sites, seats.iter())
+    let fine = said(None, &[("Compliant", "True", "Lawful", "")]);
+    let copied: Vec<_> =
+        assignments.into_iter().flat_map(|one| copies(&seats_of(one), Some(&fine), Some(now()))).collect();
+    chart(Some(&clusters), Some(&sites), &copied)
+}
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+/// What the operator has said of a workload whose first copy is at `at`.
+fn said(at: Option<&str>, conditions: &[(&str, &str, &str, &str)]) -> Said {
+    let conditions: Vec<_> = conditions
+        .iter()
+        .map(|(kind, status, reason, message)| {
+            json!({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": "2026-11-24T11:00:00Z"})
+        })
+        .collect();
+    let place = |at| json!({"cluster": at, "site": "nl-ams", "country": "NL", "provider": "schelde"});
+    let seats: Vec<_> =
+        at.iter().map(|at| json!({"ordinal": 0, "place": place(at), "epoch": 1, "ready": true})).collect();
+    let workload: TenantWorkload = from_value(json!({
+        "metadata": {"name": "a", "namespace": "shop-ns", "generation": 1}, "spec": {"manifests": []},
+        "status": {"conditions": conditions, "seats": seats, "compliantUntil": "2026-11-24T12:00:01Z"},
+    }))
+    .unwrap();
+    workload.into()
+}
+
+#[test]
+fn what_may_not_be_there_is_marked() {
+    let clusters = ["nl-ams-1", "nl-ams-2", "nl-ams-3"].map(|name| cluster(name, "nl-ams", "Open"));
+    let because =
+        |reason| ("Compliant", "False", reason, "nl-ams-2: a Decision is against HostingProvider/x");
+    let fine = ("Compliant", "True", "Lawful", "every copy is at a lawful place");
+    let suspended = ("Ready", "False", "Suspended", "a Decision keeps it scaled to zero");
+    let both = [("nl-ams-1", "Active"), ("nl-ams-2", "Active")];
+    let copied = [
+        ("fine", vec![fine], &both[..1]),
+        ("frozen", vec![because("ApprovalFrozen")], &both[1..]),
+        ("stopped", vec![because("ApprovalSuspended"), suspended], &both[1..]),
+        // Only one of its places is named.
+        ("half", vec![because("ApprovalSuspended"), suspended], &both[..]),
+        ("moved", vec![because("ApprovalRevoked")], &[("nl-ams-1", "Active"), ("nl-ams-2", "Leaving")]),
+        ("doubtful", vec![("Compliant", "Unknown", "ObservationStale", "")], &both[..1]),
+    ]
+    .into_iter()
+    .flat_map(|(tenant, conditions, seats)| {
+        copies(&seats_of(assignment(Some(tenant), seats)), Some(&said(None, &conditions)), Some(now()))
+    })
+    .collect::<Vec<_>>();
+    let chart = chart(Some(&clusters), Some(&[site("nl-ams", "NL", "schelde", "Online")]), &copied);
+    insta::assert_snapshot!(text(&chart, true, Paint::plain()));
+    let json = serde_json::to_value(&chart).unwrap();
+    let clusters = &json["NL"]["schelde"]["nl-ams"]["clusters"];
+    let stopped = json!({"notCompliant": 1, "suspended": 1, "unknown": 0});
+    assert_eq!(clusters["nl-ams-2"]["standing"]["stopped"], stopped);
+    assert_eq!(clusters["nl-ams-2"]["leavingStanding"]["notCompliant"], 1);
+    assert_eq!(clusters["nl-ams-3"].get("standing"), None);
+}
+
+#[test]
+fn what_nobody_has_said_lately_is_not_known() {
+    let seats = seats_of(assignment(Some("shop"), &[("nl-ams-1", "Active")]));
+    let fine = said(None, &[("Compliant", "True", "Lawful", "")]);
+    let unknown = |said: Option<&Said>, now| copies(&seats, said, now)[0].standing.unknown;
+    assert_eq!(unknown(Some(&fine), Some(now())), 0);
+    assert_eq!(unknown(Some(&fine), None), 1, "nobody keeps watch");
+    assert_eq!(unknown(None, Some(now())), 1, "the workload is gone");
+    assert_eq!(
+        unknown(Some(&fine), Some("2026-11-24T12:00:01Z".parse().unwrap())),
+        1,
+        "an approval has ended"
+    );
+}
+
+#[test]
+fn a_tenant_sees_its_places_as_the_operator_has_said() {
+    let fine = said(Some("nl-ams-1"), &[("Compliant", "True", "Lawful", "")]);
+    let seats = seats_of(assignment(Some("shop"), &[("nl-ams-1", "Active")]));
+    let chart = chart(None, None, &copies(&seats, Some(&fine), Some(now())));
+    assert_eq!(text(&chart, false, Paint::plain()), "NL\n  schelde\n    nl-ams\n      nl-ams-1: shop 1\n");
 }
 
 #[test]

@@ -2,26 +2,34 @@
 //!
 //! [`report()`] is pure: objects in, a [`Report`] out. Only [`run`] asks the hub.
 
+mod left;
+mod look;
 mod report;
+mod stuck;
 mod text;
 
+use std::collections::BTreeSet;
+
 use domicile_crds::{
-    CountrySet, Decision, FactStatus, HostingProvider, Installation, MemberCluster, Migration, Problem,
-    Relocation, Site, Tenant, TenantWorkload,
+    Installation, MemberCluster, NamespaceName, Problem, Site, Tenant, TenantWorkload, condition_of,
+    keys::condition,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::Api;
 use kube::{Resource, ResourceExt};
-pub use report::{ClusterLine, Operator, Report, Seen, Stuck, TenantLine, report};
-use serde::de::DeserializeOwned;
+pub use left::{Left, Record};
+pub use look::lease;
+pub use report::{ClusterLine, Counts, Operator, Report, Seen, TenantLine, alive, report};
+pub use stuck::Stuck;
 pub use text::{stuck_text, text};
 
 use crate::Outcome;
 use crate::args::{HubArgs, StatusArgs};
 use crate::cluster::{Cluster, ClusterError};
 use crate::output::{self, Paint, render};
+use crate::sight::{Eyes, Sight, SightError};
 
 /// The operator's lease.
 pub const LEASE: &str = "domicile-operator";
@@ -32,6 +40,9 @@ pub enum StatusError {
     /// A request failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// What is needed may not be seen.
+    #[error(transparent)]
+    Sight(#[from] SightError),
     /// The report can't be written.
     #[error("the report can't be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -40,20 +51,36 @@ pub enum StatusError {
 /// What is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct World {
+    /// The namespace, if it is only one.
+    pub namespace: Option<String>,
     /// The operator's lease.
-    pub lease: Option<Lease>,
+    pub lease: Sight<Option<Lease>>,
     /// This hub.
-    pub installation: Option<Installation>,
+    pub installation: Sight<Option<Installation>>,
     /// All members.
-    pub clusters: Vec<MemberCluster>,
+    pub clusters: Sight<Vec<MemberCluster>>,
     /// All sites.
     pub sites: Vec<Site>,
     /// All tenants.
-    pub tenants: Vec<Tenant>,
+    pub tenants: Sight<Vec<Tenant>>,
     /// Workloads: all, or those of a namespace.
     pub workloads: Vec<Workload>,
+    /// Workloads that are there and can't be read, by namespace and name.
+    pub unreadable: BTreeSet<(String, String)>,
+    /// Where their copies are. Seen before the workloads: what one is about was there.
+    pub records: Sight<Vec<Record>>,
     /// Everything else that has conditions.
     pub others: Vec<Observed>,
+    /// Kinds that may not be seen.
+    pub hidden: Vec<String>,
+}
+
+impl World {
+    fn is_empty(&self) -> bool {
+        self.workloads.is_empty()
+            && self.unreadable.is_empty()
+            && self.records.seen().is_none_or(Vec::is_empty)
+    }
 }
 
 /// An object as far as conditions go.
@@ -78,6 +105,8 @@ pub struct Observed {
 pub struct Workload {
     /// Its name and conditions.
     pub observed: Observed,
+    /// What tells it from another of that name.
+    pub uid: Option<String>,
     /// What is wrong on members.
     pub problems: Vec<Problem>,
     /// Until when it stays compliant by itself.
@@ -98,11 +127,40 @@ impl Observed {
     }
 }
 
+impl Observed {
+    /// A condition, if it speaks of the object as it is now.
+    #[must_use]
+    pub fn current(&self, kind: &str) -> Option<&Condition> {
+        let condition = condition_of(&self.conditions, kind)?;
+        let old = condition.observed_generation.zip(self.generation).is_some_and(|(seen, now)| seen < now);
+        (!old).then_some(condition)
+    }
+
+    /// Whether a Decision has scaled it to zero, or is about to.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        let says = |kind, reasons: &[&str]| {
+            let found = self.current(kind).filter(|condition| condition.status == "False");
+            found.is_some_and(|condition| reasons.contains(&condition.reason.as_str()))
+        };
+        says(condition::READY, &["Suspended", "Suspending"])
+            || says(condition::COMPLIANT, &["ApprovalSuspended"])
+    }
+
+    fn shown(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{} {namespace}/{}", self.kind, self.name),
+            None => format!("{} {}", self.kind, self.name),
+        }
+    }
+}
+
 impl From<TenantWorkload> for Workload {
     fn from(workload: TenantWorkload) -> Self {
         let status = workload.status.clone().unwrap_or_default();
         Self {
             observed: Observed::of(&workload, Some(status.conditions)),
+            uid: workload.uid(),
             problems: status.problems,
             compliant_until: status.compliant_until.map(|until| until.0),
         }
@@ -116,9 +174,16 @@ impl From<TenantWorkload> for Workload {
 /// If the hub doesn't show what is needed.
 pub async fn run(args: &StatusArgs, options: &HubArgs) -> Result<Outcome, StatusError> {
     let hub = Cluster::hub(&options.target()).await?;
-    let world = look(&hub, args, options).await?;
+    let eyes = Eyes { hub: &hub, namespace: args.namespace.as_ref() };
+    let world = look::look(eyes, options).await?;
+    if let Some(namespace) = args.namespace.as_ref().filter(|_| world.is_empty()) {
+        note_nothing_there(&hub, namespace).await;
+    }
     let report = report(&world, options.operator_namespace.as_str(), hub.now().await?);
     let paint = Paint::for_stdout();
+    if !report.hidden.is_empty() && !matches!(args.output, output::Format::Text | output::Format::Wide) {
+        output::note(format!("note: you may not see {}", report.hidden.join(", ")));
+    }
     let text = if args.stuck {
         render(args.output, &report.stuck, |_| stuck_text(&report, paint))?
     } else {
@@ -127,58 +192,14 @@ pub async fn run(args: &StatusArgs, options: &HubArgs) -> Result<Outcome, Status
     Ok(Outcome { text, stuck: args.stuck && !report.stuck.is_empty() })
 }
 
-async fn look(hub: &Cluster, args: &StatusArgs, options: &HubArgs) -> Result<World, StatusError> {
-    let leases = Api::<Lease>::namespaced(hub.client.clone(), options.operator_namespace.as_str());
-    let lease = leases.get_opt(LEASE).await.map_err(hub.failed(format!("get Lease {LEASE}")));
-    // A tenant may look at its own namespace, and not at the fleet.
-    let own = args.namespace.is_some();
-    let lease = allowed(lease, own, "the operator's lease")?.flatten();
-    let workloads = match &args.namespace {
-        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
-        None => Api::all(hub.client.clone()),
-    };
-    let migrations = match &args.namespace {
-        Some(namespace) => Api::namespaced(hub.client.clone(), namespace.as_str()),
-        None => Api::all(hub.client.clone()),
-    };
-    let workloads =
-        hub.collect_readable(workloads, |workload: TenantWorkload| Workload::from(workload)).await?;
-    let conditions = |m: &Migration| m.status.as_ref().map(|status| status.conditions.clone());
-    let mut others =
-        hub.collect_readable(migrations, |m: Migration| Observed::of(&m, conditions(&m))).await?;
-    let clusters = allowed(all::<MemberCluster>(hub).await, own, "memberclusters")?.unwrap_or_default();
-    let sites = allowed(all::<Site>(hub).await, own, "sites")?.unwrap_or_default();
-    let tenants = allowed(all::<Tenant>(hub).await, own, "tenants")?.unwrap_or_default();
-    let mut installation = None;
-    if !own {
-        let of = |status: Option<&FactStatus>| status.map(|status| status.conditions.clone());
-        others.extend(all(hub).await?.iter().map(|x: &CountrySet| Observed::of(x, of(x.status.as_ref()))));
-        others
-            .extend(all(hub).await?.iter().map(|x: &HostingProvider| Observed::of(x, of(x.status.as_ref()))));
-        others.extend(all(hub).await?.iter().map(|x: &Decision| Observed::of(x, of(x.status.as_ref()))));
-        let of = |x: &Relocation| x.status.as_ref().map(|status| status.conditions.clone());
-        others.extend(all(hub).await?.iter().map(|x| Observed::of(x, of(x))));
-        installation = hub.find("default").await?;
-    }
-    Ok(World { lease, installation, clusters, sites, tenants, workloads, others })
-}
-
-async fn all<K>(hub: &Cluster) -> Result<Vec<K>, ClusterError>
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    hub.collect_readable(Api::all(hub.client.clone()), |object: K| object).await
-}
-
-/// A tenant that looks at its own namespace goes without what it may not see, and is told so.
-fn allowed<T>(result: Result<T, ClusterError>, own: bool, what: &str) -> Result<Option<T>, ClusterError> {
-    match result {
-        Err(error) if own && error.code() == Some(403) => {
-            output::note(format!("note: you may not see {what}"));
-            Ok(None)
+/// Says that what was asked about isn't there, as far as that is known.
+async fn note_nothing_there(hub: &Cluster, namespace: &NamespaceName) {
+    match hub.find::<Namespace>(namespace.as_str()).await {
+        Ok(None) => output::note(format!("note: there is no namespace {namespace} on the hub")),
+        // Tenants may seldom look at namespaces.
+        Ok(Some(_)) | Err(_) => {
+            output::note(format!("note: there is no TenantWorkload in namespace {namespace}"));
         }
-        Err(error) => Err(error),
-        Ok(found) => Ok(Some(found)),
     }
 }
 

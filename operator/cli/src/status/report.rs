@@ -3,37 +3,44 @@
 //! # Guarantees
 //!
 //! Nothing counts as compliant, ready or placed unless the operator was heard of within its lease and spoke
-//! of the object as it is now.
+//! of the object as it is now. Who may not see whether it was heard of takes what it said as it stands.
 
 use std::collections::BTreeMap;
 
-use domicile_crds::{FactStatus, Scheduling, condition_of, keys::condition};
+use domicile_crds::{Installation, MemberCluster, NamespaceName, Scheduling, Tenant, keys::condition};
 use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde::Serialize;
 
-use super::{LEASE, Observed, Workload, World};
+use super::{LEASE, Left, Observed, Stuck, Workload, World, left, stuck};
 
 /// How long a lease lasts if it doesn't say.
-const LEASE_SECONDS: i32 = 15;
-/// How long a member may be unknown before a person must look: three missed questions of the operator.
-const UNKNOWN_SECONDS: i64 = 30;
+pub(super) const LEASE_SECONDS: i32 = 15;
 
-/// Everything at a glance.
+/// Everything at a glance. What may not be seen is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Who leads, and since when nothing was heard.
-    pub operator: Operator,
+    pub operator: Option<Operator>,
     /// Whether all moves are paused.
-    pub paused: bool,
+    pub paused: Option<bool>,
     /// The members.
-    pub clusters: Vec<ClusterLine>,
+    pub clusters: Option<Vec<ClusterLine>>,
     /// The tenants.
-    pub tenants: Vec<TenantLine>,
+    pub tenants: Option<Vec<TenantLine>>,
+    /// The namespace that is looked at, if it isn't known whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<TenantLine>,
+    /// What deleted workloads have left.
+    pub left: Option<Vec<Left>>,
     /// What a person must act on.
     pub stuck: Vec<Stuck>,
+    /// Kinds that may not be seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
 }
 
 /// The operator, as its lease tells.
@@ -114,45 +121,49 @@ pub struct Counts {
     pub pending: usize,
     /// Need a person.
     pub stalled: usize,
-}
-
-/// Something that a person must act on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Stuck {
-    /// Which object.
-    pub object: String,
-    /// Why, in one word.
-    pub reason: String,
-    /// Why, in a sentence.
-    pub message: String,
-    /// Seconds since.
-    pub since_seconds: Option<i64>,
+    /// Are scaled to zero by a Decision, or about to be.
+    pub suspended: usize,
 }
 
 /// Makes the report.
 #[must_use]
 pub fn report(world: &World, operator_namespace: &str, now: Timestamp) -> Report {
-    let operator = operator(world, now);
-    let clusters = clusters(world, &operator, now);
-    let tenants = tenants(world, &operator, now);
-    let mut stuck = stuck(world, now);
+    let operator = world.lease.seen().map(|lease| operator(lease.as_ref(), now));
+    // Who may not see the operator takes what it said as it stands.
+    let trusted = operator.as_ref().is_none_or(|operator| operator.alive);
+    let left = world.records.seen().map(|records| left::left(world, records, now));
+    let mut stuck = stuck::stuck(world, left.iter().flatten(), now);
     stuck.sort();
-    if !operator.alive {
+    if let Some(silent) = operator.as_ref().filter(|operator| !operator.alive) {
         let object = format!("Lease {operator_namespace}/{LEASE}");
-        stuck.insert(0, nobody_watches(object, &operator));
+        stuck.insert(0, stuck::nobody_watches(object, silent));
     }
-    let paused = world.installation.as_ref().is_some_and(|installation| installation.spec.paused);
-    Report { operator, paused, clusters, tenants, stuck }
+    let paused = |found: &Option<Installation>| found.as_ref().is_some_and(|found| found.spec.paused);
+    Report {
+        paused: world.installation.seen().map(paused),
+        clusters: world.clusters.seen().map(|found| clusters(world, found, trusted, now)),
+        tenants: world.tenants.seen().map(|found| tenants(world, found, trusted, now)),
+        namespace: own_namespace(world, trusted, now),
+        left,
+        stuck,
+        hidden: world.hidden.clone(),
+        operator,
+    }
 }
 
-fn seconds_since(then: Timestamp, now: Timestamp) -> i64 {
-    // A clock that is ahead of ours makes nothing younger than now.
+/// Whether the operator was heard of within its lease.
+#[must_use]
+pub fn alive(lease: Option<&Lease>, now: Timestamp) -> bool {
+    operator(lease, now).alive
+}
+
+/// Seconds since; a clock that is ahead of ours makes nothing younger than now.
+pub(super) fn seconds_since(then: Timestamp, now: Timestamp) -> i64 {
     now.duration_since(then).as_secs().max(0)
 }
 
-fn operator(world: &World, now: Timestamp) -> Operator {
-    let spec = world.lease.as_ref().and_then(|lease| lease.spec.as_ref());
+fn operator(lease: Option<&Lease>, now: Timestamp) -> Operator {
+    let spec = lease.and_then(|lease| lease.spec.as_ref());
     let holder = spec.and_then(|spec| spec.holder_identity.clone()).filter(|holder| !holder.is_empty());
     let lasts = spec.map(|spec| spec.lease_duration_seconds.unwrap_or(LEASE_SECONDS));
     let renewed = spec.and_then(|spec| spec.renew_time.as_ref());
@@ -164,29 +175,6 @@ fn operator(world: &World, now: Timestamp) -> Operator {
     Operator { alive: heard && holder.is_some(), holder, age_seconds: age, lease_seconds: lasts }
 }
 
-fn nobody_watches(object: String, operator: &Operator) -> Stuck {
-    let message = match (&operator.holder, operator.age_seconds) {
-        (Some(holder), Some(age)) if age < 0 => format!(
-            "{holder} was last heard of {} s in the future: nobody knows whether it keeps watch, set its clock or the hub's",
-            -age
-        ),
-        (Some(holder), Some(age)) => format!(
-            "{holder} was last heard of {age} s ago, longer than its lease of {} s: nobody keeps watch, see that the operator runs",
-            operator.lease_seconds.unwrap_or(LEASE_SECONDS)
-        ),
-        _ => "nobody holds the lease: see that the operator runs, and in this namespace".to_owned(),
-    };
-    let since_seconds = operator.age_seconds.filter(|age| *age >= 0);
-    Stuck { object, reason: "OperatorSilent".to_owned(), message, since_seconds }
-}
-
-/// A condition, if it speaks of the object as it is now.
-fn current<'a>(observed: &'a Observed, kind: &str) -> Option<&'a Condition> {
-    let condition = condition_of(&observed.conditions, kind)?;
-    let old = condition.observed_generation.zip(observed.generation).is_some_and(|(seen, now)| seen < now);
-    (!old).then_some(condition)
-}
-
 fn seen(condition: Option<&Condition>, alive: bool) -> Seen {
     match condition.map(|condition| condition.status.as_str()) {
         Some("True") if alive => Seen::True,
@@ -195,11 +183,11 @@ fn seen(condition: Option<&Condition>, alive: bool) -> Seen {
     }
 }
 
-fn clusters(world: &World, operator: &Operator, now: Timestamp) -> Vec<ClusterLine> {
-    let line = |cluster: &domicile_crds::MemberCluster| {
+fn clusters(world: &World, found: &[MemberCluster], trusted: bool, now: Timestamp) -> Vec<ClusterLine> {
+    let line = |cluster: &MemberCluster| {
         let status = cluster.status.as_ref();
         let observed = Observed::of(cluster, status.map(|status| status.conditions.clone()));
-        let ready = current(&observed, condition::READY);
+        let ready = observed.current(condition::READY);
         let site = world.sites.iter().find(|site| site.name_any() == cluster.spec.site.as_str());
         ClusterLine {
             name: observed.name.clone(),
@@ -207,24 +195,28 @@ fn clusters(world: &World, operator: &Operator, now: Timestamp) -> Vec<ClusterLi
             country: site.map(|site| site.spec.country.to_string()),
             provider: site.map(|site| site.spec.operated_by.to_string()),
             scheduling: cluster.spec.scheduling,
-            ready: seen(ready, operator.alive),
+            ready: seen(ready, trusted),
             // What it was is no reason for what nobody knows.
-            reason: ready.filter(|_| operator.alive).map(|ready| ready.reason.clone()),
+            reason: ready.filter(|_| trusted).map(|ready| ready.reason.clone()),
             since_seconds: ready.map(|ready| seconds_since(ready.last_transition_time.0, now)),
             version: status.and_then(|status| status.version.clone()),
         }
     };
-    let mut lines: Vec<_> = world.clusters.iter().map(line).collect();
+    let mut lines: Vec<_> = found.iter().map(line).collect();
     lines.sort_by(|a, b| a.name.cmp(&b.name));
     lines
 }
 
-fn tenants(world: &World, operator: &Operator, now: Timestamp) -> Vec<TenantLine> {
+fn tenants(world: &World, found: &[Tenant], trusted: bool, now: Timestamp) -> Vec<TenantLine> {
     let mut owners = BTreeMap::new();
     let mut lines: BTreeMap<Option<String>, (usize, Counts)> = BTreeMap::new();
-    for tenant in &world.tenants {
-        lines.insert(Some(tenant.name_any()), (0, Counts::default()));
-        owners.extend(tenant.spec.namespaces.iter().map(|namespace| (namespace.as_str(), tenant.name_any())));
+    for tenant in found {
+        let names = tenant.spec.namespaces.iter().map(NamespaceName::as_str);
+        // Of a tenant with other namespaces only, nothing was looked at.
+        if world.namespace.as_deref().is_none_or(|only| names.clone().any(|name| name == only)) {
+            lines.insert(Some(tenant.name_any()), (0, Counts::default()));
+        }
+        owners.extend(names.map(|namespace| (namespace, tenant.name_any())));
     }
     for workload in &world.workloads {
         let namespace = workload.observed.namespace.as_deref().unwrap_or_default();
@@ -234,98 +226,32 @@ fn tenants(world: &World, operator: &Operator, now: Timestamp) -> Vec<TenantLine
     }
     // Nobody's workloads, which sort first, are the last line.
     let nobodys = lines.remove_entry(&None);
-    let line = |(name, (workloads, counts))| TenantLine {
-        name,
-        workloads,
-        counts: operator.alive.then_some(counts),
-    };
+    let line =
+        |(name, (workloads, counts))| TenantLine { name, workloads, counts: trusted.then_some(counts) };
     lines.into_iter().chain(nobodys).map(line).collect()
 }
 
+/// The workloads of the namespace that is looked at, whosever it is.
+fn own_namespace(world: &World, trusted: bool, now: Timestamp) -> Option<TenantLine> {
+    let name = world.namespace.clone().filter(|_| world.tenants.seen().is_none());
+    name.map(|name| {
+        let mut counts = Counts::default();
+        world.workloads.iter().for_each(|workload| count(workload, &mut counts, now));
+        let counts = trusted.then_some(counts);
+        TenantLine { name: Some(name), workloads: world.workloads.len(), counts }
+    })
+}
+
 fn count(workload: &Workload, counts: &mut Counts, now: Timestamp) {
-    let is = |kind: &str| seen(current(&workload.observed, kind), true) == Seen::True;
+    let is = |kind: &str| seen(workload.observed.current(kind), true) == Seen::True;
     counts.placed += usize::from(is(condition::PLACED));
     counts.pending += usize::from(is(condition::MOVE_PENDING));
     counts.stalled += usize::from(is(condition::STALLED));
+    counts.suspended += usize::from(workload.observed.is_suspended());
     let expired = workload.compliant_until.is_some_and(|until| until <= now);
-    match seen(current(&workload.observed, condition::COMPLIANT), true) {
+    match seen(workload.observed.current(condition::COMPLIANT), true) {
         Seen::True if !expired => counts.compliant += 1,
         Seen::False => counts.not_compliant += 1,
         Seen::True | Seen::Unknown => counts.unknown += 1,
-    }
-}
-
-fn stuck(world: &World, now: Timestamp) -> Vec<Stuck> {
-    let mut all = Vec::new();
-    let of = |status: Option<&FactStatus>| status.map(|status| status.conditions.clone());
-    let mut facts: Vec<Observed> = world.others.clone();
-    facts.extend(world.sites.iter().map(|site| Observed::of(site, of(site.status.as_ref()))));
-    facts.extend(world.tenants.iter().map(|tenant| Observed::of(tenant, of(tenant.status.as_ref()))));
-    facts.extend(world.installation.iter().map(|x| Observed::of(x, of(x.status.as_ref()))));
-    facts.extend(world.clusters.iter().map(|cluster| {
-        Observed::of(cluster, cluster.status.as_ref().map(|status| status.conditions.clone()))
-    }));
-    for fact in &facts {
-        let stalled = condition_of(&fact.conditions, condition::STALLED).filter(|c| c.status == "True");
-        all.extend(stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now)));
-    }
-    for workload in &world.workloads {
-        let conditions = &workload.observed.conditions;
-        if let Some(stalled) = condition_of(conditions, condition::STALLED).filter(|c| c.status == "True") {
-            all.push(entry(&workload.observed, stalled, now));
-            continue;
-        }
-        let ready = condition_of(conditions, condition::READY).filter(|c| c.status != "True");
-        if let (Some(problem), Some(ready)) = (workload.problems.first(), ready) {
-            all.push(Stuck {
-                object: shown(&workload.observed),
-                reason: problem.reason.clone(),
-                message: format!("{} on {}: {}", problem.object, problem.cluster, problem.message),
-                since_seconds: Some(seconds_since(ready.last_transition_time.0, now)),
-            });
-        }
-    }
-    all
-}
-
-/// A fact that isn't Ready isn't used, and a member of which nobody knows is no better.
-fn unready(fact: &Observed, now: Timestamp) -> Option<Stuck> {
-    // A campaign or a move isn't Ready as long as it runs.
-    if fact.kind == "Relocation" || fact.kind == "Migration" || is_as_written(fact) {
-        return None;
-    }
-    let Some(ready) = condition_of(&fact.conditions, condition::READY) else {
-        let age = seconds_since(fact.created.filter(|_| fact.kind == "MemberCluster")?, now);
-        return (age >= UNKNOWN_SECONDS).then(|| Stuck {
-            object: shown(fact),
-            reason: "NotObserved".to_owned(),
-            message: "the operator has said nothing of it yet: see that it runs, and what it logs".to_owned(),
-            since_seconds: Some(age),
-        });
-    };
-    let unknown = seconds_since(ready.last_transition_time.0, now) >= UNKNOWN_SECONDS;
-    (ready.status == "False" || ready.status != "True" && unknown).then(|| entry(fact, ready, now))
-}
-
-/// A site that isn't in use because somebody wrote so: it may be planned for a year, and nobody must act on that.
-fn is_as_written(fact: &Observed) -> bool {
-    let reason = condition_of(&fact.conditions, condition::READY).map_or("", |ready| ready.reason.as_str());
-    fact.kind == "Site" && ["Planned", "NotYetOnline", "Closing", "Offline"].contains(&reason)
-}
-
-fn entry(observed: &Observed, condition: &Condition, now: Timestamp) -> Stuck {
-    Stuck {
-        object: shown(observed),
-        reason: condition.reason.clone(),
-        message: condition.message.clone(),
-        since_seconds: Some(seconds_since(condition.last_transition_time.0, now)),
-    }
-}
-
-fn shown(observed: &Observed) -> String {
-    let Observed { kind, namespace, name, .. } = observed;
-    match namespace {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Objects in, text out.
 
-use domicile_crds::yaml;
+use domicile_crds::{Assignment, yaml};
 use serde_json::{Value, from_value, json};
 
 use super::*;
@@ -71,20 +71,19 @@ fn world() -> World {
     let mut expired = workload("expired", 2, &FINE);
     expired.compliant_until = Some(now());
     World {
-        lease: Some(lease("2026-11-24T11:59:57.000000Z")),
-        installation: None,
-        clusters: vec![
+        lease: Sight::Seen(Some(lease("2026-11-24T11:59:57.000000Z"))),
+        clusters: Sight::Seen(vec![
             cluster("nl-ams-1", "nl-ams", "True", "Reachable", ""),
             cluster("de-fra-1", "de-fra", "False", "Unreachable", "connection refused: see that it runs"),
-        ],
+        ]),
         sites: vec![
             from_value(json!({"metadata": {"name": "nl-ams"}, "spec": {"operatedBy": "schelde", "ownedBy": "schelde", "country": "NL"}})).unwrap(),
         ],
-        tenants: ["shop", "quiet"]
+        tenants: Sight::Seen(["shop", "quiet"]
             .map(|name| {
                 from_value(json!({"metadata": {"name": name}, "spec": {"namespaces": [name], "residency": {}}})).unwrap()
             })
-            .to_vec(),
+            .to_vec()),
         workloads: vec![workload("fine", 2, &FINE), workload("changed", 3, &FINE), held, failing, expired],
         others: vec![Observed {
             kind: "Relocation".to_owned(),
@@ -94,6 +93,7 @@ fn world() -> World {
             generation: Some(1),
             conditions: from_value(conditions(&[("Ready", "False", "Moving", "2 to go")])).unwrap(),
         }],
+        ..World::default()
     }
 }
 
@@ -112,18 +112,18 @@ fn while_nobody_keeps_watch_nothing_is_known() {
     for lease in
         [Some(lease("2026-11-24T11:59:44.000000Z")), Some(lease("2026-11-20T11:59:44.000000Z")), None]
     {
-        let mut world = World { lease, ..world() };
+        let mut world = World { lease: Sight::Seen(lease), ..world() };
         let report = report(&world, "domicile-system", now());
-        assert!(!report.operator.alive);
-        assert!(report.clusters.iter().all(|line| line.ready == Seen::Unknown));
-        assert!(report.tenants.iter().all(|line| line.counts.is_none()));
+        assert!(!report.operator.as_ref().unwrap().alive);
+        assert!(report.clusters.iter().flatten().all(|line| line.ready == Seen::Unknown));
+        assert!(report.tenants.iter().flatten().all(|line| line.counts.is_none()));
         assert_eq!(report.stuck[0].reason, "OperatorSilent");
         let json = serde_json::to_string(&report).unwrap();
         assert!(!json.contains("compliant") && !json.contains("\"True\""), "{json}");
         world.workloads.clear();
         assert!(!text(&report, true, Paint::plain()).contains("True"));
     }
-    insta::assert_snapshot!(shown(&World { lease: None, ..world() }));
+    insta::assert_snapshot!(shown(&World { lease: Sight::Seen(None), ..world() }));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_site_that_is_as_somebody_wrote_it_needs_nobody() {
     let as_written =
         ["Planned", "NotYetOnline", "Closing", "Offline"].map(|reason| site("as-written", reason));
     let world = World {
-        lease: Some(lease("2026-11-24T12:00:00.000000Z")),
+        lease: Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z"))),
         sites: [&as_written[..], &[site("wrong", "ProviderMissing")]].concat(),
         ..World::default()
     };
@@ -150,16 +150,16 @@ fn a_site_that_is_as_somebody_wrote_it_needs_nobody() {
 
 #[test]
 fn a_clock_ahead_of_ours_is_no_reason_for_alarm() {
-    let world = World { lease: Some(lease("2026-11-24T12:00:07.000000Z")), ..world() };
-    assert_eq!(report(&world, "n", now()).operator.age_seconds, Some(0));
+    let world = World { lease: Sight::Seen(Some(lease("2026-11-24T12:00:07.000000Z"))), ..world() };
+    assert_eq!(report(&world, "n", now()).operator.unwrap().age_seconds, Some(0));
 }
 
 #[test]
 fn a_lease_from_the_future_tells_nothing() {
-    let world = World { lease: Some(lease("2026-11-24T13:00:00.000000Z")), ..world() };
+    let world = World { lease: Sight::Seen(Some(lease("2026-11-24T13:00:00.000000Z"))), ..world() };
     let report = report(&world, "n", now());
-    assert!(!report.operator.alive);
-    assert_eq!(report.clusters[1].ready, Seen::Unknown);
+    assert!(!report.operator.as_ref().unwrap().alive);
+    assert_eq!(report.clusters.as_ref().unwrap()[1].ready, Seen::Unknown);
     assert_eq!(report.stuck[0].since_seconds, None);
     assert_eq!(
         report.stuck[0].message,
@@ -198,8 +198,8 @@ fn a_member_of_which_nobody_knows_is_stuck() {
         (member(before, long_ago, None), Some("NotObserved")),
         (member(lately, long_ago, None), None),
     ] {
-        let lease = Some(lease("2026-11-24T12:00:00.000000Z"));
-        let world = World { lease, clusters: vec![member], ..World::default() };
+        let lease = Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z")));
+        let world = World { lease, clusters: Sight::Seen(vec![member]), ..World::default() };
         let stuck = report(&world, "n", now()).stuck;
         assert_eq!(stuck.first().map(|stuck| stuck.reason.as_str()), wanted, "{world:?}");
     }
@@ -208,7 +208,7 @@ fn a_member_of_which_nobody_knows_is_stuck() {
 #[test]
 fn what_was_said_of_an_older_generation_does_not_count() {
     let world = World { workloads: vec![workload("changed", 3, &FINE)], ..world() };
-    let counts = report(&world, "n", now()).tenants[1].counts.unwrap();
+    let counts = report(&world, "n", now()).tenants.unwrap()[1].counts.unwrap();
     assert_eq!((counts.placed, counts.compliant, counts.unknown), (0, 0, 1));
 }
 
@@ -217,8 +217,8 @@ fn a_pause_is_told_and_nothing_stuck_is_said() {
     let installation =
         from_value(json!({"metadata": {"name": "default"}, "spec": {"paused": true}})).unwrap();
     let world = World {
-        lease: Some(lease("2026-11-24T12:00:00.000000Z")),
-        installation: Some(installation),
+        lease: Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z"))),
+        installation: Sight::Seen(Some(installation)),
         ..World::default()
     };
     insta::assert_snapshot!(shown(&world));
@@ -231,4 +231,130 @@ fn the_report_is_the_same_as_json_and_yaml() {
     let yaml_text = render(output::Format::Yaml, &report, |_| String::new()).unwrap();
     assert_eq!(yaml::documents(&yaml_text).unwrap(), [serde_json::from_str::<Value>(&json).unwrap()]);
     insta::assert_snapshot!(yaml_text);
+}
+
+/// A tenant may see three kinds of its own namespace, and nothing of the fleet.
+fn own(workloads: Vec<Workload>) -> World {
+    let hidden = [&["memberclusters", "tenants"][..], &text::FACTS].concat();
+    World {
+        namespace: Some("shop".to_owned()),
+        lease: Sight::Hidden,
+        installation: Sight::Hidden,
+        clusters: Sight::Hidden,
+        tenants: Sight::Hidden,
+        workloads,
+        hidden: hidden.into_iter().map(str::to_owned).collect(),
+        ..World::default()
+    }
+}
+
+#[test]
+fn what_is_forbidden_is_not_absent() {
+    insta::assert_snapshot!(shown(&own(vec![workload("fine", 2, &FINE)])));
+    let report = report(&own(vec![workload("fine", 2, &FINE)]), "n", now());
+    assert_eq!(report.stuck, []);
+    let json = serde_json::to_value(&report).unwrap();
+    for hidden in ["operator", "paused", "clusters", "tenants"] {
+        assert_eq!(json[hidden], Value::Null, "{hidden}");
+    }
+    assert_eq!((&json["namespace"]["name"], &json["namespace"]["compliant"]), (&json!("shop"), &json!(1)));
+    assert_eq!(json["left"], json!([]));
+    assert_eq!(json["hidden"][0], "memberclusters");
+}
+
+#[test]
+fn a_tenants_own_trouble_is_told() {
+    let stalled = ("Stalled", "True", "NoLawfulPlace", "nothing fits");
+    let report = report(&own(vec![workload("held", 2, &[FINE[1], stalled])]), "n", now());
+    assert_eq!(report.stuck.iter().map(|stuck| stuck.reason.as_str()).collect::<Vec<_>>(), ["NoLawfulPlace"]);
+}
+
+#[test]
+fn of_one_namespace_only_its_tenant_is_counted() {
+    let world = World { namespace: Some("shop".to_owned()), ..world() };
+    let tenants = report(&world, "n", now()).tenants.unwrap();
+    assert_eq!(tenants.iter().map(|line| line.name.as_deref()).collect::<Vec<_>>(), [Some("shop")]);
+}
+
+fn record(name: &str, deleted: Option<&str>, clusters: &[&str]) -> Record {
+    let seats: Vec<_> = clusters
+        .iter()
+        .enumerate()
+        .map(|(ordinal, at)| json!({"ordinal": ordinal, "cluster": at, "epoch": 1, "generation": 1}))
+        .collect();
+    let owner = json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload", "name": name, "uid": "first"});
+    let assignment: Assignment = from_value(json!({
+        "metadata": {"name": name, "namespace": "shop", "deletionTimestamp": deleted, "ownerReferences": [owner]},
+        "spec": {"tenant": "shop", "seats": seats},
+    }))
+    .unwrap();
+    assignment.into()
+}
+
+#[test]
+fn what_a_deleted_workload_has_left_is_told() {
+    let later = Workload { uid: Some("second".to_owned()), ..workload("again", 2, &FINE) };
+    let world = World {
+        lease: Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z"))),
+        workloads: vec![workload("fine", 2, &FINE), later],
+        unreadable: [("shop".to_owned(), "odd".to_owned())].into(),
+        records: Sight::Seen(vec![
+            record("fine", None, &["nl-ams-1"]),
+            record("odd", None, &["nl-ams-1"]),
+            record("lost", Some("2026-11-24T11:00:00Z"), &["nl-ams-1"]),
+            record("both", Some("2026-11-24T11:00:00Z"), &["nl-ams-1", "de-fra-1"]),
+            record("again", Some("2026-11-24T11:00:00Z"), &["nl-ams-1"]),
+            record("going", Some("2026-11-24T11:59:50Z"), &["nl-ams-1"]),
+            record("orphan", None, &["de-fra-1"]),
+        ]),
+        ..World::default()
+    };
+    insta::assert_snapshot!(shown(&world));
+    let unseen = World { records: Sight::Hidden, ..world };
+    assert_eq!(report(&unseen, "n", now()).left, None);
+}
+
+#[test]
+fn what_is_held_and_what_is_not_lawful_is_told() {
+    let because = |reason| ("Compliant", "False", reason, "nl-ams-1: a Decision is against it");
+    let ready = |reason, message| ("Ready", "False", reason, message);
+    let all = [
+        (
+            "suspended",
+            vec![ready("Suspended", "it is scaled to zero"), FINE[1], because("ApprovalSuspended")],
+        ),
+        ("stopping", vec![ready("Suspending", "its pods haven't all ended"), FINE[1], FINE[2]]),
+        (
+            "held",
+            vec![ready("UpdateHeld", "the last change isn't applied"), FINE[1], because("ApprovalFrozen")],
+        ),
+        ("silent", vec![ready("MemberUnreachable", "it may still run"), FINE[1], FINE[2]]),
+        ("frozen", vec![FINE[0], FINE[1], because("ApprovalFrozen")]),
+        (
+            "doubtful",
+            vec![FINE[0], FINE[1], ("Compliant", "Unknown", "ObservationStale", "nl-ams-1 is silent")],
+        ),
+        ("starting", vec![ready("Progressing", "0 of 1 copies are ready"), FINE[1], FINE[2]]),
+    ];
+    let world = World {
+        lease: Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z"))),
+        workloads: all.iter().map(|(name, conditions)| workload(name, 2, conditions)).collect(),
+        ..world()
+    };
+    let world = World { clusters: Sight::default(), others: Vec::new(), ..world };
+    insta::assert_snapshot!(shown(&world));
+}
+
+#[test]
+fn tables_fit_into_80_columns() {
+    let tenants = ["a-tenant-1"].map(|name| {
+        from_value(json!({"metadata": {"name": name}, "spec": {"namespaces": ["shop"], "residency": {}}}))
+            .unwrap()
+    });
+    for lease in [Some(lease("2026-11-24T12:00:00.000000Z")), None] {
+        let lease = Sight::Seen(lease);
+        let world = World { lease, tenants: Sight::Seen(tenants.to_vec()), ..world() };
+        let text = text(&report(&world, "n", now()), false, Paint::plain());
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
 }

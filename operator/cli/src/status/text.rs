@@ -2,25 +2,29 @@
 
 use domicile_crds::Scheduling;
 
-use super::{ClusterLine, Operator, Report, Seen, TenantLine};
+use super::{ClusterLine, Left, Operator, Report, Seen, TenantLine};
 use crate::output::{Paint, State};
 use crate::table::{Cell, Table};
+
+/// What people call the kinds that say who may host whom.
+pub(super) const FACTS: [&str; 6] =
+    ["countrysets", "decisions", "hostingproviders", "installations", "relocations", "sites"];
 
 /// The whole report.
 #[must_use]
 pub fn text(report: &Report, wide: bool, paint: Paint) -> String {
-    let paused = if report.paused {
-        let paused = paint.state("paused", State::Unknown);
-        format!("{}      {paused}; go on with: kubectl domicile resume\n", paint.state("MOVES", State::Title))
-    } else {
-        String::new()
-    };
-    let mut parts = vec![operator(&report.operator, paint) + &paused];
-    if !report.clusters.is_empty() {
-        parts.push(clusters(&report.clusters, wide).render(paint));
+    let mut parts = vec![head(report, paint)];
+    if let Some(lines) = report.clusters.as_ref().filter(|lines| !lines.is_empty()) {
+        parts.push(clusters(lines, wide).render(paint));
     }
-    if !report.tenants.is_empty() {
-        parts.push(tenants(&report.tenants).render(paint));
+    if let Some(lines) = report.tenants.as_ref().filter(|lines| !lines.is_empty()) {
+        parts.push(tenants("TENANT", lines).render(paint));
+    }
+    if let Some(line) = &report.namespace {
+        parts.push(tenants("NAMESPACE", std::slice::from_ref(line)).render(paint));
+    }
+    if let Some(lines) = report.left.as_ref().filter(|lines| !lines.is_empty()) {
+        parts.push(left(lines).render(paint));
     }
     match report.stuck.len() {
         0 => {}
@@ -33,19 +37,74 @@ pub fn text(report: &Report, wide: bool, paint: Paint) -> String {
 /// Only what a person must act on.
 #[must_use]
 pub fn stuck_text(report: &Report, paint: Paint) -> String {
-    let mut parts = vec![operator(&report.operator, paint)];
+    let mut parts = vec![operator(report.operator.as_ref(), paint) + &hidden(report, paint)];
     for stuck in &report.stuck {
         let since = stuck.since_seconds.map(|seconds| format!(", for {}", age(seconds))).unwrap_or_default();
         let reason = paint.state(&stuck.reason, State::Bad);
         parts.push(format!("{}: {reason}{since}\n  {}\n", stuck.object, stuck.message));
     }
-    if report.stuck.is_empty() {
+    if report.stuck.is_empty() && report.operator.is_some() && report.hidden.is_empty() {
         parts.push("nothing needs a person\n".to_owned());
+    } else if report.stuck.is_empty() {
+        parts.push("nothing that you may see needs a person\n".to_owned());
     }
     parts.join("\n")
 }
 
-fn operator(operator: &Operator, paint: Paint) -> String {
+fn head(report: &Report, paint: Paint) -> String {
+    let paused = if report.paused == Some(true) {
+        let paused = paint.state("paused", State::Unknown);
+        format!("{}      {paused}; go on with: kubectl domicile resume\n", paint.state("MOVES", State::Title))
+    } else {
+        String::new()
+    };
+    operator(report.operator.as_ref(), paint) + &paused + &hidden(report, paint)
+}
+
+/// What is missing in the report, since it may not be seen.
+fn hidden(report: &Report, paint: Paint) -> String {
+    let may_not = |kind: &str| report.hidden.iter().any(|hidden| hidden == kind);
+    let line = |heading: &str, which: &str| {
+        let blanks = 11_usize.saturating_sub(heading.len());
+        format!("{}{:blanks$}you may not see{which}\n", paint.state(heading, State::Title), "")
+    };
+    let mut lines: Vec<_> = [
+        ("MEMBERS", "memberclusters"),
+        ("TENANTS", "tenants"),
+        ("MOVES", "migrations"),
+        ("RECORDS", "assignments"),
+    ]
+    .into_iter()
+    .filter(|(_, kind)| may_not(kind))
+    .map(|(heading, _)| line(heading, ""))
+    .collect();
+    let facts: Vec<&str> = FACTS.into_iter().filter(|fact| may_not(fact)).collect();
+    match facts.len() {
+        0 => {}
+        all if all == FACTS.len() => lines.push(line("FACTS", "")),
+        _ => lines.push(line("FACTS", &format!(": {}", facts.join(", ")))),
+    }
+    lines.concat()
+}
+
+/// What deleted workloads have left.
+fn left(lines: &[Left]) -> Table {
+    let mut table = Table::new(&["DELETED", "LEFT-ON", "SINCE"]);
+    for line in lines {
+        table.row(vec![
+            format!("{}/{}", line.namespace, line.name).into(),
+            line.clusters.join(",").into(),
+            line.since_seconds.map(age).unwrap_or_default().into(),
+        ]);
+    }
+    table
+}
+
+fn operator(operator: Option<&Operator>, paint: Paint) -> String {
+    let title = paint.state("OPERATOR", State::Title);
+    let Some(operator) = operator else {
+        return format!("{title}   you may not see; what it said last is shown as it stands\n");
+    };
     let heard = operator.holder.as_deref().zip(operator.age_seconds.map(age));
     let said = match (operator.alive, heard) {
         (true, Some((holder, ago))) => format!("{holder}, heard of {ago} ago"),
@@ -68,7 +127,7 @@ fn operator(operator: &Operator, paint: Paint) -> String {
             format!("{unknown}: nobody holds its lease; what was seen may no longer hold")
         }
     };
-    format!("{}   {said}\n", paint.state("OPERATOR", State::Title))
+    format!("{title}   {said}\n")
 }
 
 fn clusters(lines: &[ClusterLine], wide: bool) -> Table {
@@ -101,17 +160,10 @@ fn clusters(lines: &[ClusterLine], wide: bool) -> Table {
     table
 }
 
-fn tenants(lines: &[TenantLine]) -> Table {
-    let mut table = Table::new(&[
-        "TENANT",
-        "WORKLOADS",
-        "PLACED",
-        "COMPLIANT",
-        "NOT-COMPLIANT",
-        "UNKNOWN",
-        "PENDING",
-        "STALLED",
-    ]);
+/// Headings are short: with a name of ten letters it fits into 80 columns.
+fn tenants(whose: &str, lines: &[TenantLine]) -> Table {
+    let mut table =
+        Table::new(&[whose, "ALL", "PLACED", "LAWFUL", "NOT", "UNKNOWN", "MOVES", "STALLED", "SUSPENDED"]);
     for line in lines {
         let mut cells: Vec<Cell> =
             vec![line.name.clone().unwrap_or_else(|| "(nobody's)".to_owned()).into(), line.workloads.into()];
@@ -130,8 +182,9 @@ fn tenants(lines: &[TenantLine]) -> Table {
                 cells.push(bad(counts.unknown, State::Unknown));
                 cells.push(counts.pending.into());
                 cells.push(bad(counts.stalled, State::Bad));
+                cells.push(bad(counts.suspended, State::Unknown));
             }
-            None => cells.extend((0..6).map(|_| Cell::new("UNKNOWN", State::Unknown))),
+            None => cells.extend((0..7).map(|_| Cell::new("?", State::Unknown))),
         }
         table.row(cells);
     }

@@ -169,7 +169,10 @@ fn allowed(kind: &str, object: &Object) -> Result<(), (String, String)> {
         Some(wanted) => {
             Err((format!("its apiVersion {found} is not taken"), format!("write it as {wanted}")))
         }
-        None => Err(instead_of(kind)),
+        None => {
+            let (why, todo) = instead_of(kind);
+            Err((why, todo.replace("--skip", &format!("--skip {kind}"))))
+        }
     }
 }
 
@@ -192,9 +195,7 @@ fn instead_of(kind: &str) -> (String, String) {
         | "MutatingAdmissionPolicyBinding" => {
             ("it changes what a whole cluster admits", "leave it out with --skip")
         }
-        "Namespace" => {
-            ("Domicile makes the tenant's namespaces on each member", "leave it out with --skip Namespace")
-        }
+        "Namespace" => ("Domicile makes the tenant's namespaces on each member", "leave it out with --skip"),
         "ResourceQuota" | "LimitRange" => (
             "the Tenant sets what its namespaces may use",
             "leave it out with --skip, or have the Tenant's quota changed",
@@ -242,7 +243,7 @@ fn examine(name: &str, object: &Object, options: &Options, refuse: &mut dyn FnMu
     }
     let spec = object.get("spec");
     match object.get("kind").and_then(Value::as_str).unwrap_or_default() {
-        "Secret" => examine_secret(object, refuse),
+        "Secret" => examine_secret(name, object, refuse),
         "NetworkPolicy" => {
             let egress =
                 pods::list(spec.and_then(|spec| spec.get("policyTypes"))).any(|policy| policy == "Egress");
@@ -287,14 +288,17 @@ fn takes_volumes_along(spec: Option<&Value>) -> bool {
     })
 }
 
-fn examine_secret(object: &Object, refuse: &mut dyn FnMut(String, String)) {
+fn examine_secret(name: &str, object: &Object, refuse: &mut dyn FnMut(String, String)) {
     match object.get("type").and_then(Value::as_str) {
         Some("kubernetes.io/service-account-token") => refuse(
             "it asks one cluster for a token of its own".to_owned(),
-            "leave it out with --skip, and mount a projected token instead".to_owned(),
+            format!("leave it out with --skip Secret/{name}, and mount a projected token instead"),
         ),
         Some("helm.sh/release.v1") => {
-            refuse("it is Helm's record of a release".to_owned(), "leave it out with --skip".to_owned());
+            refuse(
+                "it is Helm's record of a release".to_owned(),
+                format!("leave it out with --skip Secret/{name}"),
+            );
         }
         _ => {}
     }

@@ -94,7 +94,8 @@ impl Wrapped {
             1 => ", and a Secret beside it, whose value is in the output".to_owned(),
             n => format!(", and {n} Secrets beside it, whose values are in the output"),
         };
-        format!("wrapped {manifests} manifests{and}; apply with: kubectl apply --server-side -f -")
+        let wrapped = if manifests == 1 { "1 manifest".to_owned() } else { format!("{manifests} manifests") };
+        format!("wrapped {wrapped}{and}; apply with: kubectl apply --server-side -f -")
     }
 }
 

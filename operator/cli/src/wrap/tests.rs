@@ -180,3 +180,21 @@ proptest! {
         let _ = wrap(&stdin(&text), &options());
     }
 }
+
+#[test]
+fn one_manifest_is_not_several() {
+    let summary = wrapped(&config_map("a", "").to_string(), &options()).summary();
+    assert!(summary.starts_with("wrapped 1 manifest; apply with"), "{summary}");
+}
+
+/// What is said can be typed.
+#[test]
+fn what_to_skip_is_named() {
+    for kind in ["Role", "CustomResourceDefinition", "Namespace", "LimitRange", "PriorityClass", "Widget"] {
+        let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}}).to_string();
+        let said = refused(&object, &options());
+        assert!(said.contains(&format!("leave it out with --skip {kind}")), "{said}");
+    }
+    let token = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "type": "kubernetes.io/service-account-token"});
+    assert!(refused(&token.to_string(), &options()).contains("--skip Secret/x, and"));
+}
