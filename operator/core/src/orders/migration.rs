@@ -74,10 +74,19 @@ pub(super) fn migration_orders(
     };
     desk.memory.counts(copy.key, &migration.name, !out.waits.iter().any(away));
     let has_not_begun = || desk.memory.begun(copy.key, &migration.name).is_none();
-    // What stands by at the target was never let run, so that its source may run again at once.
-    if goes_back || (matches!(verdict.wish, Wish::Move { .. }) && has_not_begun()) {
+    let may_run = goes_back && stands_by(desk, copy, &migration.spec.to);
+    if may_run || (matches!(verdict.wish, Wish::Move { .. }) && has_not_begun()) {
         look_after(desk, copy, verdict, (record, out));
     }
+}
+
+/// Whether nothing at the target of a move runs that must never run twice, so that its source may run again at once. It was
+/// never let run, unless the hub was restored from before the switch.
+fn stands_by(desk: &Desk<'_>, copy: &Copy<'_>, to: &ClusterName) -> bool {
+    let target = Seat { cluster: to.clone(), ..copy.seat.clone() };
+    let there = Copy { seat: &target, ..*copy };
+    let is_seen = !desk.view(copy.key, &target).is_empty() || desk.observed.is_known(to, &copy.key.namespace);
+    is_seen && desk.to_stop(&there).is_empty() && desk.is_idle(&there)
 }
 
 /// The next step of a move, forth or back.

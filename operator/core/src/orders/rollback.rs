@@ -3,7 +3,7 @@
 use domicile_crds::{MigrationStep, Seat};
 
 use super::{Copy, Desk, Order, Outlook, Removal, Remove, departure::is_abandoned, inventory, kept_at};
-use crate::{facts::MigrationFact, moves::Wait};
+use crate::{facts::MigrationFact, moves::Wait, render::Mode};
 
 /// Why a move goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +72,9 @@ pub(super) fn roll_back(
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
     let target = Seat { cluster: spec.to.clone(), ..copy.seat.clone() };
+    if is_needed(desk, copy, &target) && why != Why::NotReady {
+        return out.waits.push((spec.seat, Wait::NotReady(spec.from.clone())));
+    }
     out.orders.push(Order::Remove(Remove {
         cluster: spec.to.clone(),
         ordinal: spec.seat,
@@ -79,4 +82,13 @@ pub(super) fn roll_back(
         retain_claims: true,
         because: Removal::RolledBack,
     }));
+}
+
+/// Whether what is at the target serves and its source doesn't: it stays until that does. The source was never touched, unless the
+/// hub was restored from before the move.
+fn is_needed(desk: &Desk<'_>, copy: &Copy<'_>, target: &Seat) -> bool {
+    let view = desk.view(copy.key, target);
+    let serves = !view.is_empty() && view.values().all(|seen| seen.ready && !seen.terminating);
+    let may_wait = !copy.workload.breaks_before_make() && desk.is_lawful(copy.key, &target.cluster);
+    serves && may_wait && !desk.is_ready(copy, copy.seat, Mode::Running)
 }

@@ -1,6 +1,6 @@
 //! What is held, aborted or cut off in the middle of a move: it goes on, goes back, or says why it can't.
 
-use domicile_core::{Change, observed::ObjectView};
+use domicile_core::{Change, observed::ObjectView, render::Mode};
 use domicile_crds::keys::ABANDON_ANNOTATION;
 use serde_json::{Value, json};
 
@@ -117,6 +117,35 @@ fn what_was_stopped_starts_again_when_its_move_is_aborted_and_the_target_is_away
     yard.end_pods("web", "ams-1").calm();
     yard.later(86_400).calm();
     assert_eq!(yard.runs("web"), "ams-1", "aborted, lawful where it is, and nothing ever ran in Brussels");
+}
+
+#[test]
+fn a_source_does_not_start_while_something_runs_at_the_target_of_a_restored_move() {
+    // Recorded: in Amsterdam, on its way to Brussels. In truth it has arrived there, and what called for it is forgotten.
+    let mut fleet = Fleet::placed();
+    fleet.tenant(allowed(&["NL", "BE"])).workload(json!({"overlap": "Forbid"}));
+    fleet.apply(migration("m", "ams-1", "bru-1", 2, None));
+    let mut scene = Scene::of(fleet);
+    scene.sees("bru-1", the("Deployment", "x"), ObjectView { epoch: 2, ..RUNS });
+    assert_eq!(scene.orders(), "remove Deployment from bru-1");
+    scene.sees("bru-1", the("Deployment", "x"), ObjectView { epoch: 2, stopped: true, ..RUNS });
+    assert_eq!(scene.orders(), "remove Deployment from bru-1", "its pods haven't ended");
+    scene.sees("bru-1", the("Deployment", "x"), ObjectView { epoch: 2, stopped: true, idle: true, ..RUNS });
+    assert_eq!(scene.orders(), "remove Deployment from bru-1; apply Deployment on ams-1, Placed");
+}
+
+#[test]
+fn the_only_copy_is_not_removed_since_its_move_was_restored_and_its_cause_is_gone() {
+    let mut fleet = Fleet::placed();
+    fleet.tenant(allowed(&["NL", "BE"]));
+    fleet.apply(migration("m", "ams-1", "bru-1", 2, None));
+    let mut scene = Scene::of(fleet);
+    scene.sees("bru-1", the("Deployment", "x"), ObjectView { epoch: 2, ..RUNS });
+    assert_eq!(scene.orders(), "apply Deployment on ams-1, Placed");
+    let object = the("Deployment", "x");
+    let applied = ObjectView { digest: scene.digest(&object, (1, Mode::Running)), ..RUNS };
+    scene.sees("ams-1", object, applied);
+    assert_eq!(scene.orders(), "remove Deployment from bru-1");
 }
 
 #[test]
