@@ -362,7 +362,10 @@ async fn what_is_suspended_is_told(stage: &Stage) -> anyhow::Result<()> {
     assert_eq!(stuck.code, Some(3));
     says(
         &stuck.out,
-        &["TenantWorkload acme/web: Suspended, for ", "a Decision keeps it scaled to zero; not compliant: "],
+        &[
+            "TenantWorkload acme/web: Suspended, for ",
+            "it is kept scaled to zero: nl-ams-1: TenantWorkload/acme/web is suspended by Decision/stop",
+        ],
     )?;
     let map = done(stage, "map")?;
     says(

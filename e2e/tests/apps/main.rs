@@ -173,7 +173,7 @@ fn what_no_tenant_may_have_is_named_at_once() -> anyhow::Result<()> {
     let refused = wrap("openedx", "campus", &[], &[], &campus()?)?;
     assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
     let wanted = "error: 2 problems keep this from being wrapped:\n  \
-        Issuer/letsencrypt: tenants may not use this kind; leave it out with --skip, and ask whoever runs the \
+        Issuer/letsencrypt: tenants may not use this kind; leave it out with --skip Issuer, and ask whoever runs the \
         members if the application needs it\n  \
         Namespace/campus: Domicile makes the tenant's namespaces on each member; leave it out with --skip Namespace\n";
     assert_eq!(refused.err, wanted);
@@ -189,8 +189,10 @@ fn what_no_tenant_may_have_is_named_at_once() -> anyhow::Result<()> {
         "it names another namespace, ragleap-core; render it for search (helm template -n search, kustomize edit \
          set namespace search), or wrap it with -n ragleap-core\n",
         "  Namespace/ragleap-core: Domicile makes the tenant's namespaces",
-        "  Role/ragleap-neo4j-backup-role, RoleBinding/ragleap-neo4j-backup-binding: a tenant grants no rights on \
-         members; leave it out with --skip, and check that the application runs without access to the Kubernetes API",
+        "  Role/ragleap-neo4j-backup-role: a tenant grants no rights on members; leave it out with --skip Role, and \
+         check that the application runs without access to the Kubernetes API",
+        "  RoleBinding/ragleap-neo4j-backup-binding: a tenant grants no rights on members; leave it out with --skip \
+         RoleBinding, and ",
     ] {
         ensure!(refused.err.contains(part), "{part:?} is missing in {}", refused.err);
     }

@@ -88,7 +88,7 @@ fn held(workload: &Workload, now: Timestamp) -> Option<Stuck> {
     let Some(unlawful) = unlawful(observed, now) else { return found };
     let Some(found) = found else { return Some(entry(observed, unlawful, now)) };
     let message = match unlawful.status.as_str() {
-        _ if unlawful.message.is_empty() => found.message,
+        _ if found.message.contains(&unlawful.message) => found.message,
         "False" => format!("{}; not compliant: {}", found.message, unlawful.message),
         _ => format!("{}; nobody knows whether it is compliant: {}", found.message, unlawful.message),
     };
