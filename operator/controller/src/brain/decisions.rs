@@ -24,17 +24,23 @@ impl Strictest {
     fn than(&mut self, world: &World, fact: &DecisionFact, now: Timestamp) -> Option<&DecisionName> {
         let subject = &fact.spec.subject;
         let strictest = self.0.entry(subject.clone()).or_insert_with(|| {
-            let mut horizon = Horizon::new(now);
-            let in_force = |other: &&DecisionFact| {
-                let effect = world.decisions.effect(other, &mut horizon);
-                matches!(effect, Effect::InForce | Effect::SupersededInPart(_))
-            };
-            let strictest = world.decisions.about(subject).iter().filter(in_force);
-            let strictest = strictest.max_by_key(|other| other.spec.decision)?;
+            let strictest = counting(world, subject, now);
+            let strictest = strictest.iter().max_by_key(|other| other.spec.decision)?;
             Some((strictest.spec.decision, strictest.name.clone()))
         });
         strictest.as_ref().filter(|(verdict, _)| *verdict > fact.spec.decision).map(|(_, name)| name)
     }
+}
+
+/// The decisions about a subject that count at present, wherever they are in scope.
+pub(super) fn counting<'a>(world: &'a World, subject: &Subject, now: Timestamp) -> Vec<&'a DecisionFact> {
+    let mut horizon = Horizon::new(now);
+    let counts = |decision: &&DecisionFact| {
+        let effect = world.decisions.effect(decision, &mut horizon);
+        let void = decision.spec.decision == Verdict::Approved && effect == Effect::PredecessorMissing;
+        !void && !matches!(effect, Effect::NotYet | Effect::Expired | Effect::Superseded(_))
+    };
+    world.decisions.about(subject).iter().filter(counts).collect()
 }
 
 pub(super) fn decision(
@@ -67,7 +73,8 @@ pub(super) fn decision(
     if counts == "True"
         && let Some(stricter) = strictest.than(world, &fact, now)
     {
-        message = format!("{message}, but Decision/{stricter} is stricter, and holds");
+        message =
+            format!("{message}, but Decision/{stricter} is stricter, and holds wherever it is in scope");
     }
     let missing = (reason == "DecisionMissing").then(|| ("DecisionMissing", message.clone()));
     let ready = match missing.or_else(|| in_vain(world, &fact)) {
@@ -108,7 +115,9 @@ fn in_vain(world: &World, fact: &DecisionFact) -> Option<(&'static str, String)>
             WorkloadKey::new(namespace, name).is_ok_and(|key| world.workloads.contains_key(&key))
         }
     };
-    let message = || format!("there is no {:?}/{name}: it counts for nothing until there is", subject.kind);
+    let message = || {
+        format!("no {:?}/{name} is known: create it, or decide about the name that was meant", subject.kind)
+    };
     (!exists).then(|| ("SubjectMissing", message()))
 }
 
@@ -143,7 +152,9 @@ mod tests {
     fn a_decision_that_does_nothing_says_so() {
         let now = Timestamp::UNIX_EPOCH;
         let mut engine = Engine::default();
-        engine.apply(Change::Provider("runs".parse().unwrap(), true), now);
+        for provider in ["runs", "owns"] {
+            engine.apply(Change::Provider(provider.parse().unwrap(), true), now);
+        }
         let decision_of = |name: &str,
                            authority: &str,
                            (subject, verdict): (&str, &str),
@@ -161,6 +172,8 @@ mod tests {
             decision_of("lifted", "board", ("runs", "Approved"), &["frozen"]),
             decision_of("typo", "board", ("rnus", "Revoked"), &[]),
             decision_of("other", "ministry", ("rnus", "Approved"), &["frozen"]),
+            decision_of("suspended", "board", ("owns", "Suspended"), &["nothing"]),
+            decision_of("trusted", "board", ("owns", "Approved"), &[]),
         ];
         for object in &all {
             let name = object.metadata.name.clone().unwrap().parse().unwrap();
@@ -175,7 +188,7 @@ mod tests {
                 format!("{}: {}; {}", conditions[0].reason, conditions[0].message, conditions[1].message)
             })
             .collect();
-        let stricter = "it counts, but Decision/frozen is stricter, and holds";
+        let stricter = "it counts, but Decision/frozen is stricter, and holds wherever it is in scope";
         assert_eq!(
             said,
             [
@@ -184,9 +197,15 @@ mod tests {
                 format!(
                     "NotEntitled: Decision/frozen stays in force: it is of ministry, and its spec.liftableBy doesn't name board; {stricter}"
                 ),
-                "SubjectMissing: there is no HostingProvider/rnus: it counts for nothing until there is; it counts".to_owned(),
+                "SubjectMissing: no HostingProvider/rnus is known: create it, or decide about the name that was meant; it counts".to_owned(),
                 "OtherSubject: spec.supersedes names Decision/frozen, which is about HostingProvider/runs and stays in force; \
-                 it counts, but Decision/typo is stricter, and holds"
+                 it counts, but Decision/typo is stricter, and holds wherever it is in scope"
+                    .to_owned(),
+                "DecisionMissing: spec.supersedes names Decision/nothing, which doesn't exist; \
+                 spec.supersedes names Decision/nothing, which doesn't exist"
+                    .to_owned(),
+                "Used: it counts, but Decision/suspended is stricter, and holds wherever it is in scope; \
+                 it counts, but Decision/suspended is stricter, and holds wherever it is in scope"
                     .to_owned(),
             ]
         );

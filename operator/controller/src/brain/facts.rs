@@ -7,12 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use domicile_core::{
-    Horizon, World,
-    countries::set_contains,
-    decisions::{DecisionFact, Effect},
-    world::Homeless,
-};
+use domicile_core::{Horizon, World, countries::set_contains, world::Homeless};
 use domicile_crds::{
     COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, FactStatus, Guarded, HostingProvider,
     Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict, keys::condition,
@@ -25,7 +20,7 @@ use tokio::sync::mpsc;
 use super::{
     Brain, Done, Hands, Input,
     claim::Claim,
-    decisions::{Strictest, decision, unreadable},
+    decisions::{Strictest, counting, decision, unreadable},
 };
 use crate::hub::{HubKind, write::apply_status};
 
@@ -141,14 +136,7 @@ fn country_set(world: &World, object: &CountrySet, now: Timestamp) -> Vec<Claim>
 
 fn provider(world: &World, object: &HostingProvider, now: Timestamp) -> Vec<Claim> {
     let subject = Subject { kind: SubjectKind::HostingProvider, name: object.name_any() };
-    let mut horizon = Horizon::new(now);
-    let about = world.decisions.about(&subject);
-    let counts = |decision: &&DecisionFact| {
-        let effect = world.decisions.effect(decision, &mut horizon);
-        let void = decision.spec.decision == Verdict::Approved && effect == Effect::PredecessorMissing;
-        !void && !matches!(effect, Effect::NotYet | Effect::Expired | Effect::Superseded(_))
-    };
-    let counting: Vec<&DecisionFact> = about.iter().filter(counts).collect();
+    let counting = counting(world, &subject, now);
     let strictest = counting.iter().max_by_key(|decision| decision.spec.decision);
     let approved = match strictest {
         None => Claim::new(condition::APPROVED, "False", "NotApproved", "no Decision approves it at present"),
