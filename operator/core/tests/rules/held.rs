@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Stopped to move to Brussels by preference; at 12:30 its source may only be held.
-fn held(policy: Value) -> Yard {
+pub(crate) fn held(policy: Value) -> Yard {
     let mut yard = wanderer("Approval", policy);
     let until = json!({"validUntil": "2026-06-01T12:30:00Z"});
     yard.fleet.provider("solo").decide("solo-1", "solo", "Approved", until);
@@ -22,6 +22,18 @@ fn held(policy: Value) -> Yard {
     yard.busy.insert("ams-1");
     yard.answer("Approved").rest();
     assert_eq!(yard.halted("web", "ams-1"), "Deployment/x");
+    yard
+}
+
+/// It must leave Amsterdam, and has arrived in Brussels, where it isn't ready.
+fn arriving() -> Yard {
+    let mut yard = wanderer("Manual", json!({"preferences": [{"country": "BE"}]}));
+    yard.calm().revoke("nl-ams");
+    for _ in 0..4 {
+        yard.round();
+        yard.unready("web", "bru-1");
+    }
+    assert_eq!(yard.there("web"), "ams-1,bru-1");
     yard
 }
 
@@ -88,13 +100,7 @@ fn what_was_stopped_goes_on_through_a_pause_or_says_that_it_is_down() {
 
 #[test]
 fn a_suspension_is_no_failure_of_the_target() {
-    let mut yard = wanderer("Manual", json!({"preferences": [{"country": "BE"}]}));
-    yard.calm().revoke("nl-ams");
-    for _ in 0..4 {
-        yard.round();
-        yard.unready("web", "bru-1");
-    }
-    assert_eq!(yard.there("web"), "ams-1,bru-1");
+    let mut yard = arriving();
     yard.fleet.decide("s", "Tenant/shop", "Suspended", json!({}));
     yard.rest().later(3600).rest();
     yard.fleet.decide("lift", "Tenant/shop", "Approved", json!({"supersedes": ["s"]}));
@@ -165,13 +171,7 @@ fn other_targets_come_before_a_failed_one_also_for_a_recorded_move() {
 
 #[test]
 fn a_person_may_let_go_of_a_target_that_is_gone_for_good() {
-    let mut yard = wanderer("Manual", json!({"preferences": [{"country": "BE"}]}));
-    yard.calm().revoke("nl-ams");
-    for _ in 0..4 {
-        yard.round();
-        yard.unready("web", "bru-1");
-    }
-    assert_eq!(yard.there("web"), "ams-1,bru-1");
+    let mut yard = arriving();
     yard.lose("bru-1");
     yard.mark("web", |meta| {
         meta.annotations = Some([(ABANDON_ANNOTATION.to_owned(), "bru-1".to_owned())].into());

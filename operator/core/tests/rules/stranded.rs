@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     fixture::{Fleet, NOON, claim, deployment, key, name, read},
+    held::held,
     outdated::said,
     relocating::{allowed, exclusive, pause},
     stopping::{RUNS, Scene, the},
@@ -46,14 +47,7 @@ fn stopping(policy: serde_json::Value) -> Yard {
 
 #[test]
 fn what_was_stopped_goes_on_when_its_source_may_only_be_held() {
-    let mut yard = wanderer("Approval", json!({}));
-    let until = json!({"validUntil": "2026-06-01T12:30:00Z"});
-    yard.fleet.provider("solo").decide("solo-1", "solo", "Approved", until);
-    yard.fleet.site("nl-ams", "NL", json!({"operatedBy": "solo", "ownedBy": "solo"}));
-    let mut yard = exclusive(yard);
-    yard.busy.insert("ams-1");
-    yard.answer("Approved").rest();
-    assert_eq!(yard.halted("web", "ams-1"), "Deployment/x");
+    let mut yard = held(json!({}));
     yard.later(3600).busy.clear();
     yard.end_pods("web", "ams-1").calm();
     assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("bru-1", "bru-1"));
