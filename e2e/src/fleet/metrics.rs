@@ -7,7 +7,7 @@ use serde::Serialize;
 
 const METRIC: &str = "apiserver_request_total{";
 
-/// Verbs that change something. `LIST`, `WATCH` and `GET` are not kept.
+/// Verbs that change something.
 const WRITES: [&str; 6] = ["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"];
 
 /// Writes that happen without anybody wanting something, or that store nothing: leases and node
@@ -27,7 +27,7 @@ const BACKGROUND: [&str; 9] = [
 /// What was asked, and the answer's code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RequestKey {
-    /// `POST`, `PUT`, `PATCH`, `APPLY`, `DELETE` or `DELETECOLLECTION`.
+    /// As the API server names it, such as `GET`, `LIST`, `APPLY` or `DELETECOLLECTION`.
     pub verb: String,
     /// API group, empty for the core group.
     pub group: String,
@@ -41,7 +41,7 @@ pub struct RequestKey {
     pub dry_run: bool,
 }
 
-/// Numbers of write requests since the API server started.
+/// Numbers of requests for resources since the API server started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestCounts(BTreeMap<RequestKey, u64>);
 
@@ -52,8 +52,9 @@ impl RequestCounts {
         for line in text.lines() {
             let Some(rest) = line.strip_prefix(METRIC) else { continue };
             let (labels, value) = rest.rsplit_once("} ").with_context(|| format!("no value in: {line}"))?;
-            if let Some(key) = key(labels).with_context(|| format!("labels missing in: {line}"))? {
-                let value: f64 = value.parse().with_context(|| format!("no number in: {line}"))?;
+            let key = key(labels).with_context(|| format!("labels missing in: {line}"))?;
+            let value: f64 = value.parse().with_context(|| format!("no number in: {line}"))?;
+            if !key.resource.is_empty() {
                 *counts.entry(key).or_default() += whole(value);
             }
         }
@@ -70,13 +71,22 @@ impl RequestCounts {
         Self(counts.collect())
     }
 
-    /// Without leases, node heartbeats, events, reviews, token requests and dry runs: what is left
-    /// was wanted by somebody and stored.
+    /// What changes something, without leases, node heartbeats, events, reviews, token requests and dry
+    /// runs: what is left was wanted by somebody and stored.
     #[must_use]
     pub fn writes(&self) -> Self {
         self.filter(|key| {
-            !key.dry_run && key.subresource != "token" && !BACKGROUND.contains(&key.resource.as_str())
+            WRITES.contains(&key.verb.as_str())
+                && !key.dry_run
+                && key.subresource != "token"
+                && !BACKGROUND.contains(&key.resource.as_str())
         })
+    }
+
+    /// Objects and lists that were asked for; watches aside.
+    #[must_use]
+    pub fn reads(&self) -> Self {
+        self.filter(|key| key.verb == "GET" || key.verb == "LIST")
     }
 
     /// Only those that `keep` says.
@@ -97,8 +107,7 @@ impl RequestCounts {
     }
 }
 
-/// `None` for a verb that writes nothing.
-fn key(labels: &str) -> anyhow::Result<Option<RequestKey>> {
+fn key(labels: &str) -> anyhow::Result<RequestKey> {
     // No label of this metric holds a quotation mark or a comma: verbs, resources and codes don't.
     let labels: BTreeMap<_, _> = labels
         .split(',')
@@ -106,17 +115,14 @@ fn key(labels: &str) -> anyhow::Result<Option<RequestKey>> {
         .map(|(name, value)| (name, value.trim_matches('"')))
         .collect();
     let get = |name: &str| labels.get(name).copied().with_context(|| format!("no label {name}"));
-    if !WRITES.contains(&get("verb")?) {
-        return Ok(None);
-    }
-    Ok(Some(RequestKey {
+    Ok(RequestKey {
         verb: get("verb")?.to_owned(),
         group: get("group")?.to_owned(),
         resource: get("resource")?.to_owned(),
         subresource: get("subresource")?.to_owned(),
         code: get("code")?.parse()?,
         dry_run: !get("dry_run")?.is_empty(),
-    }))
+    })
 }
 
 /// Prometheus writes every number as a float; a count is exact up to 2^53, which nobody reaches.
@@ -143,7 +149,8 @@ apiserver_request_total{code="200",component="apiserver",dry_run="",group="coord
     #[test]
     fn counts_what_was_wanted_and_stored() {
         let counts = RequestCounts::parse(TEXT).unwrap();
-        assert_eq!(counts.total(), 155);
+        assert_eq!(counts.total(), 159);
+        assert_eq!(counts.reads().total(), 4);
         let writes = counts.writes();
         assert_eq!(writes.total(), 3);
         assert_eq!(writes.iter().map(|(key, _)| key.resource.as_str()).collect::<Vec<_>>(), ["deployments"]);

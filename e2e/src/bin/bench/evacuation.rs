@@ -10,7 +10,7 @@ use crate::{
     ground::{Ground, MEMBERS, decision},
     load::Pace,
     machine,
-    measure::{Cpu, Write, total, writes},
+    measure::{Cpu, Requests, reads, total, writes},
     peer,
     placing::{patience, place, verify_placed},
     report::{Figure, Section, per, progress},
@@ -18,7 +18,7 @@ use crate::{
 
 /// Workloads that don't become Ready elsewhere until all others have left, so that nobody can have left too early
 /// unnoticed: an order of two events on two API servers is otherwise only as good as this program is fast.
-const SLOW: usize = 3;
+pub(crate) const SLOW: usize = 3;
 
 /// (e): revokes the provider that hosts all, and watches until nothing is left there.
 pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) -> anyhow::Result<Section> {
@@ -64,17 +64,26 @@ pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) ->
     let moved = timed.iter().filter_map(|sight| target(sight, source)?.ready).max();
     let gone = timed.iter().filter_map(|sight| sight.copies.get(source)?.left()).max();
     let seconds = |at: Option<Instant>| at.map(|at| (at - begin).as_secs_f64()).unwrap_or_default();
-    let writes = writes(&before, &after);
+    let (writes, reads) = (writes(&before, &after), reads(&before, &after));
     let figures =
         figures(count, (seconds(moved), seconds(gone)), &writes, per(cpu.counted() * 1000.0, count));
     let complaints = ground.complaints().split_off(complaints);
-    Ok(Section { title, workloads: count + SLOW, load_before, figures, cpu: Some(cpu), writes, complaints })
+    Ok(Section {
+        title,
+        workloads: count + SLOW,
+        load_before,
+        figures,
+        cpu: Some(cpu),
+        writes,
+        reads,
+        complaints,
+    })
 }
 
-fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Write], cpu: f64) -> Vec<Figure> {
+fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Requests], cpu: f64) -> Vec<Figure> {
     // The decision itself, what is said of the facts that it is about, and the campaign.
     let cause = ["decisions", "hostingproviders", "relocations"];
-    let is_cause = |write: &&Write| cause.iter().any(|kind| write.request.contains(kind));
+    let is_cause = |write: &&Requests| cause.iter().any(|kind| write.request.contains(kind));
     let causes: u64 = writes.iter().filter(is_cause).map(|write| write.count).sum();
     #[expect(clippy::cast_precision_loss, reason = "there are some thousands")]
     let (hub, members) = (

@@ -22,19 +22,19 @@ use crate::{
     report::{Figure, Section, per, progress},
 };
 
-const DOMICILE: &str = "/apis/domicile.dev/v1alpha1/namespaces/bench";
+pub(crate) const DOMICILE: &str = "/apis/domicile.dev/v1alpha1/namespaces/bench";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/bench/configmaps";
 const SERVICES: &str = "/api/v1/namespaces/bench/services";
-const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/bench/deployments";
+pub(crate) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/bench/deployments";
 
 /// What is written for one workload, as it was for another, with its name to be replaced.
 #[derive(Debug)]
-struct Template {
+pub(crate) struct Template {
     name: String,
     uid: String,
     assignment: String,
-    status: String,
-    objects: [(&'static str, String); 3],
+    pub(crate) status: String,
+    pub(crate) objects: [(&'static str, String); 3],
 }
 
 /// Sends what was written for `model` again for `count` others.
@@ -81,24 +81,22 @@ pub(crate) async fn measure(ground: &mut Ground, model: &str, count: usize) -> a
         figures,
         cpu: Some(cpu),
         writes,
+        reads: Vec::new(),
         complaints: Vec::new(),
     })
 }
 
 impl Template {
-    async fn of(ground: &Ground, model: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn of(ground: &Ground, model: &str) -> anyhow::Result<Self> {
         let hub = ground.hub()?.client();
-        let get = async |client: &Client, uri: String| -> anyhow::Result<Value> {
-            Ok(serde_json::from_str(&client.request_text(Request::get(uri).body(Vec::new())?).await?)?)
-        };
-        let placed = get(&hub, format!("{DOMICILE}/tenantworkloads/{model}")).await?;
-        let mut assignment = get(&hub, format!("{DOMICILE}/assignments/{model}")).await?;
+        let placed = get(&hub, &format!("{DOMICILE}/tenantworkloads/{model}")).await?;
+        let mut assignment = get(&hub, &format!("{DOMICILE}/assignments/{model}")).await?;
         let cluster =
             assignment.pointer("/spec/seats/0/cluster").and_then(Value::as_str).context("no seat")?;
         let member = ground.stage.fleet.member(cluster)?.client();
         let mut objects = Vec::new();
         for (index, path) in [CONFIG_MAPS, SERVICES, DEPLOYMENTS].into_iter().enumerate() {
-            let there = get(&member, format!("{path}/{model}")).await?;
+            let there = get(&member, &format!("{path}/{model}")).await?;
             let wanted = workload(model);
             let mut object =
                 wanted.pointer(&format!("/spec/manifests/{index}")).cloned().context("no manifest")?;
@@ -119,18 +117,23 @@ impl Template {
         Ok(Self { name: model.to_owned(), uid, assignment, status, objects })
     }
 
+    /// The same for another workload.
+    pub(crate) fn rename(&self, text: &str, name: &str) -> String {
+        text.replace(&format!("\"{}\"", self.name), &format!("\"{name}\""))
+    }
+
     async fn send(&self, hub: &Client, member: &Client, name: &str) -> anyhow::Result<()> {
-        let rename = |text: &str| text.replace(&format!("\"{}\"", self.name), &format!("\"{name}\""));
         let made = post(hub, &format!("{DOMICILE}/tenantworkloads"), workload(name).to_string()).await?;
         let uid = made.pointer("/metadata/uid").and_then(Value::as_str).context("no uid")?;
         // A record of another owner would be collected as garbage.
-        let assignment = rename(&self.assignment).replace(&self.uid, uid);
+        let assignment = self.rename(&self.assignment, name).replace(&self.uid, uid);
         post(hub, &format!("{DOMICILE}/assignments"), assignment).await?;
         for (path, object) in &self.objects {
-            apply(member, &format!("{path}/{name}"), rename(object)).await?;
+            apply(member, &format!("{path}/{name}"), self.rename(object, name)).await?;
         }
         crate::eyes::write_ready(member, name, 1).await?;
-        apply(hub, &format!("{DOMICILE}/tenantworkloads/{name}/status"), rename(&self.status)).await
+        apply(hub, &format!("{DOMICILE}/tenantworkloads/{name}/status"), self.rename(&self.status, name))
+            .await
     }
 }
 
@@ -143,13 +146,17 @@ fn copy(from: &Value, to: &mut Value, place: &str, fields: &[&str]) {
     }
 }
 
-async fn post(client: &Client, uri: &str, body: String) -> anyhow::Result<Value> {
+pub(crate) async fn get(client: &Client, uri: &str) -> anyhow::Result<Value> {
+    Ok(serde_json::from_str(&client.request_text(Request::get(uri).body(Vec::new())?).await?)?)
+}
+
+pub(crate) async fn post(client: &Client, uri: &str, body: String) -> anyhow::Result<Value> {
     let uri = format!("{uri}?fieldManager=domicile");
     let request = Request::post(uri).header("content-type", "application/json").body(body.into_bytes())?;
     Ok(client.request(request).await?)
 }
 
-async fn apply(client: &Client, uri: &str, body: String) -> anyhow::Result<()> {
+pub(crate) async fn apply(client: &Client, uri: &str, body: String) -> anyhow::Result<()> {
     let uri = format!("{uri}?fieldManager=domicile&fieldValidation=Strict");
     let request =
         Request::patch(uri).header("content-type", "application/apply-patch+yaml").body(body.into_bytes())?;

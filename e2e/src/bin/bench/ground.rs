@@ -153,10 +153,10 @@ impl Ground {
         Ok(all)
     }
 
-    /// Write requests so far, of the hub and of each member.
+    /// Requests so far, of the hub and of each member.
     pub(crate) async fn counts(&self) -> anyhow::Result<BTreeMap<String, RequestCounts>> {
         let all = self.stage.fleet.clusters().map(|cluster| async {
-            Ok::<_, anyhow::Error>((cluster.name().to_owned(), cluster.metrics().await?.writes()))
+            Ok::<_, anyhow::Error>((cluster.name().to_owned(), cluster.metrics().await?))
         });
         Ok(futures::future::try_join_all(all).await?.into_iter().collect())
     }
@@ -174,9 +174,13 @@ impl Ground {
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
             let next = self.counts().await?;
-            if next != last {
-                (last, since) = (next, tokio::time::Instant::now());
+            if next
+                .iter()
+                .any(|(name, counts)| last.get(name).map(RequestCounts::writes) != Some(counts.writes()))
+            {
+                since = tokio::time::Instant::now();
             }
+            last = next;
         }
         Ok((since - begin, last))
     }

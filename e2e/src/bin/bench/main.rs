@@ -4,6 +4,7 @@
 //! that was removed before its replacement was Ready. `docs/benchmarks.md` explains the figures.
 #![allow(clippy::format_push_string, reason = "a handful of objects, once a run")]
 
+mod by_hand;
 mod evacuation;
 mod eyes;
 mod floor;
@@ -73,6 +74,8 @@ enum Scenario {
     Floor,
     /// The provider that hosts everything revoked.
     Evacuate,
+    /// The writes of those moves without an operator; implies `evacuate`.
+    MoveFloor,
 }
 
 impl Cli {
@@ -121,7 +124,7 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         if cli.wants(Scenario::Create64) {
             bench.rush(count).await?;
         }
-        if cli.wants(Scenario::Evacuate) {
+        if cli.wants(Scenario::Evacuate) || cli.wants(Scenario::MoveFloor) {
             bench.exodus(count).await?;
         }
     }
@@ -178,10 +181,15 @@ impl Bench<'_> {
     /// All in one place, and then elsewhere.
     async fn exodus(&mut self, count: usize) -> anyhow::Result<()> {
         let [(_, _, provider, _), ..] = MEMBERS;
-        let ground = self.ground(Some(provider)).await?;
+        let mut ground = self.ground(Some(provider)).await?;
         let open = Eyes::open(&ground)?;
         self.add(evacuation::evacuate(&ground, &open.eyes, count).await?)?;
-        check(&open.eyes)
+        check(&open.eyes)?;
+        drop(open);
+        if self.cli.wants(Scenario::MoveFloor) {
+            self.add(by_hand::move_back(&mut ground, count).await?)?;
+        }
+        Ok(())
     }
 
     async fn ground(&mut self, preferred: Option<&'static str>) -> anyhow::Result<Ground> {

@@ -79,9 +79,9 @@ fn busy_seconds() -> anyhow::Result<f64> {
     Ok(busy / ticks_per_second()?)
 }
 
-/// Write requests of one kind.
+/// Requests of one kind.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Write {
+pub(crate) struct Requests {
     /// Who wrote it, and where: `hub`, `members` for all members together, `namespace` for what sets a namespace up
     /// on a member once, and `itself` for what a member's API server does by itself.
     pub(crate) cluster: &'static str,
@@ -95,12 +95,28 @@ pub(crate) struct Write {
 pub(crate) fn writes(
     before: &BTreeMap<String, RequestCounts>,
     after: &BTreeMap<String, RequestCounts>,
-) -> Vec<Write> {
+) -> Vec<Requests> {
+    requests(before, after, RequestCounts::writes)
+}
+
+/// What was asked for in between, watches aside. Includes what controllers and API servers ask themselves.
+pub(crate) fn reads(
+    before: &BTreeMap<String, RequestCounts>,
+    after: &BTreeMap<String, RequestCounts>,
+) -> Vec<Requests> {
+    requests(before, after, RequestCounts::reads)
+}
+
+fn requests(
+    before: &BTreeMap<String, RequestCounts>,
+    after: &BTreeMap<String, RequestCounts>,
+    of: fn(&RequestCounts) -> RequestCounts,
+) -> Vec<Requests> {
     let mut sums: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
     for (name, counts) in after {
         let cluster = if name == "hub" { "hub" } else { "members" };
         let earlier = before.get(name).cloned().unwrap_or_default();
-        for (key, count) in counts.since(&earlier).iter() {
+        for (key, count) in of(&counts.since(&earlier)).iter() {
             let mut request = format!("{} {}", key.verb, key.resource);
             if !key.subresource.is_empty() {
                 request = format!("{request}/{}", key.subresource);
@@ -117,7 +133,7 @@ pub(crate) fn writes(
             }
         }
     }
-    sums.into_iter().map(|((cluster, request), count)| Write { cluster, request, count }).collect()
+    sums.into_iter().map(|((cluster, request), count)| Requests { cluster, request, count }).collect()
 }
 
 fn on_member(resource: &str) -> &'static str {
@@ -132,7 +148,7 @@ fn on_member(resource: &str) -> &'static str {
 }
 
 /// Their sum in one place.
-pub(crate) fn total(writes: &[Write], cluster: &str) -> u64 {
+pub(crate) fn total(writes: &[Requests], cluster: &str) -> u64 {
     writes.iter().filter(|write| write.cluster == cluster).map(|write| write.count).sum()
 }
 

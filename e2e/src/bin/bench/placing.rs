@@ -114,5 +114,14 @@ pub(crate) async fn measure(
         Figure::less("member writes for the namespace, once", setup, "in all"),
     ]);
     let complaints = ground.complaints().split_off(complaints);
-    Ok(Section { title, workloads: count, load_before, figures, cpu: Some(cpu), writes, complaints })
+    Ok(Section {
+        title,
+        workloads: count,
+        load_before,
+        figures,
+        cpu: Some(cpu),
+        writes,
+        reads: Vec::new(),
+        complaints,
+    })
 }

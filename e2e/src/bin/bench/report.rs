@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     machine::Machine,
-    measure::{CpuSpent, Write},
+    measure::{CpuSpent, Requests},
 };
 
 /// Everything of one run.
@@ -33,7 +33,10 @@ pub(crate) struct Section {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu: Option<CpuSpent>,
     /// What was written.
-    pub(crate) writes: Vec<Write>,
+    pub(crate) writes: Vec<Requests>,
+    /// What was read, where that was counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reads: Vec<Requests>,
     /// What the operator complained of.
     pub(crate) complaints: Vec<String>,
 }
@@ -148,13 +151,16 @@ pub(crate) fn print(section: &Section) -> io::Result<()> {
             writeln!(out, "    {name:<50} {:>10}", number(per(spent * 1000.0, section.workloads)))?;
         }
     }
-    if !section.writes.is_empty() {
-        writeln!(out, "  writes {:<45} {:>10} {:>10}", "", "in all", "each")?;
-        for write in &section.writes {
+    for (what, requests) in [("writes", &section.writes), ("reads ", &section.reads)] {
+        if requests.is_empty() {
+            continue;
+        }
+        writeln!(out, "  {what} {:<45} {:>10} {:>10}", "", "in all", "each")?;
+        for some in requests {
             #[expect(clippy::cast_precision_loss, reason = "there are some thousands")]
-            let each = per(write.count as f64, section.workloads);
-            let name = format!("{}: {}", write.cluster, write.request);
-            writeln!(out, "    {name:<50} {:>10} {:>10}", write.count, number(each))?;
+            let each = per(some.count as f64, section.workloads);
+            let name = format!("{}: {}", some.cluster, some.request);
+            writeln!(out, "    {name:<50} {:>10} {:>10}", some.count, number(each))?;
         }
     }
     if !section.complaints.is_empty() {

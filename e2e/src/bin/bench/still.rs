@@ -10,7 +10,7 @@ use crate::{
     ground::Ground,
     load::Pace,
     machine,
-    measure::{Cpu, Write, total, writes},
+    measure::{Cpu, Requests, total, writes},
     peer,
     placing::{place, verify_placed},
     report::{Figure, Section, progress},
@@ -34,7 +34,16 @@ pub(crate) async fn idle(ground: &Ground, count: usize, lasting: Duration) -> an
         Figure::less("operator's CPU", operator / cpu.seconds * 100.0, "% of a core"),
     ];
     let complaints = ground.complaints().split_off(complaints);
-    Ok(Section { title, workloads: count, load_before, figures, cpu: None, writes, complaints })
+    Ok(Section {
+        title,
+        workloads: count,
+        load_before,
+        figures,
+        cpu: None,
+        writes,
+        reads: Vec::new(),
+        complaints,
+    })
 }
 
 /// (d): the operator is restarted although nothing has changed, twice: once left alone, once with a new workload.
@@ -84,7 +93,16 @@ pub(crate) async fn restart(
             .peer(peer::RESTART_FIRST),
     ];
     let complaints = ground.complaints().split_off(complaints);
-    Ok(Section { title, workloads: placed.len(), load_before, figures, cpu: None, writes, complaints })
+    Ok(Section {
+        title,
+        workloads: placed.len(),
+        load_before,
+        figures,
+        cpu: None,
+        writes,
+        reads: Vec::new(),
+        complaints,
+    })
 }
 
 /// (f): the most memory that the operator has had.
@@ -109,11 +127,12 @@ pub(crate) fn memory(ground: &Ground, count: usize) -> anyhow::Result<Section> {
         figures,
         cpu: None,
         writes: Vec::new(),
+        reads: Vec::new(),
         complaints: Vec::new(),
     })
 }
 
-fn deletes(writes: &[Write]) -> u64 {
+fn deletes(writes: &[Requests]) -> u64 {
     writes.iter().filter(|write| write.request.starts_with("DELETE")).map(|write| write.count).sum()
 }
 
