@@ -48,7 +48,8 @@ pub struct HostingProviderSpec {
     /// Country from which it is really led. Absent: not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headquartered_in: Option<CountryCode>,
-    /// Who owns or controls it, as far as known.
+    /// Who owns or controls it, as far as known: capital and votes apart. What isn't accounted for may be anybody's, and
+    /// bars it from tenants who ask for independence or for a home country.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), extend("x-kubernetes-list-type" = "atomic"))]
     pub ownership: Vec<Ownership>,
@@ -56,14 +57,16 @@ pub struct HostingProviderSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
     pub certifications: Vec<Certification>,
-    /// Laws that can compel it to act or to disclose.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Laws that can compel it to act or to disclose. Empty: there are none. Absent: nobody has looked, which bars it from
+    /// tenants who exclude laws.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
-    pub subject_to: Vec<Obligation>,
-    /// Countries from which its machines are administered remotely.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subject_to: Option<Vec<Obligation>>,
+    /// Countries from which its machines are administered remotely. Empty: none. Absent: not known, which bars it from tenants
+    /// who exclude all laws of a country.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
-    pub operated_from: Vec<CountryCode>,
+    pub operated_from: Option<Vec<CountryCode>>,
 }
 
 /// An identifier in a public register.
@@ -133,7 +136,8 @@ pub struct Holder {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub id: Option<String>,
-    /// The HostingProvider that describes this holder, if there is one.
+    /// The HostingProvider that describes this holder, if it is an `Entity` and there is one (it needs no approval). Who
+    /// stands behind an entity that isn't described isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderName>,
     /// Country of the holder. Absent: not known.
@@ -163,7 +167,7 @@ pub enum Interest {
     Capital,
     /// Share of the voting rights.
     Votes,
-    /// Control by other means.
+    /// Control by other means, such as a contract or a right to appoint. Its share says nothing.
     Control,
 }
 

@@ -52,7 +52,8 @@ pub struct TenantSpec {
     pub subjects: Vec<TenantSubject>,
     /// Where its data may live.
     pub residency: Residency,
-    /// On whose machines. Not judged yet, but for the decisions about providers: see docs/rules.md.
+    /// On whose machines, beyond an approval in force. Judged for who operates the site and for who owns it: see
+    /// docs/rules.md, "Ownership, control and law".
     #[serde(default)]
     pub providers: ProviderPolicy,
     /// Places that are preferred among the lawful ones, best first. What matches none comes last.
@@ -112,7 +113,8 @@ pub enum TenantSubjectKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderPolicy {
-    /// Entities, by HostingProvider name, LEI or registered name, that may have no control over a host, nor a host over them.
+    /// Entities, by HostingProvider name, LEI or registered name, that may have no say in a host, nor a host in them. Each
+    /// must be described by a HostingProvider, which needs no approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub independent_of: Vec<String>,
