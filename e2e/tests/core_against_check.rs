@@ -22,8 +22,8 @@ use domicile_core::{
     world::ClusterId,
 };
 use domicile_crds::{
-    Assignment, Cause, CauseKind, ClusterName, CountrySet, Decision, HostingProvider, HostingProviderSpec,
-    MemberCluster, Seat, SeatPhase, Site, Tenant, TenantWorkload, WorkloadKey,
+    Assignment, Cause, CauseKind, ClusterName, CountrySet, Decision, HostingProvider, MemberCluster, Seat,
+    SeatPhase, Site, Tenant, TenantWorkload, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -70,8 +70,10 @@ impl Both {
                 facts.country_set(Arc::new(CountrySet::new(name.as_str(), spec)));
             }
             Change::CountrySet(name, None) => facts.remove_country_set(name.as_str()),
-            Change::Provider(name, true) => facts.provider(Arc::new(provider(name.as_str()))),
-            Change::Provider(name, false) => facts.remove_provider(name.as_str()),
+            Change::Provider(name, Some(spec)) => {
+                facts.provider(Arc::new(HostingProvider::new(name.as_str(), (*spec).clone())));
+            }
+            Change::Provider(name, None) => facts.remove_provider(name.as_str()),
             Change::Site(name, Some(spec)) => facts.site(Arc::new(Site::new(name.as_str(), spec))),
             Change::Site(name, None) => facts.remove_site(name.as_str()),
             Change::Cluster(_, Some(object)) => facts.member(Arc::<MemberCluster>::from(object)),
@@ -189,20 +191,6 @@ impl Both {
         let (_, migration) = proposal.record(self.engine.world()).unwrap();
         self.objections(key, to, self.assignment(key).as_ref(), What::PlanMove { migration: &migration })
     }
-}
-
-fn provider(name: &str) -> HostingProvider {
-    let spec = HostingProviderSpec {
-        legal_name: name.to_owned(),
-        identifiers: vec![],
-        registered_in: domicile_crds::CountryCode::new("NL").unwrap(),
-        headquartered_in: None,
-        ownership: vec![],
-        certifications: vec![],
-        subject_to: vec![],
-        operated_from: vec![],
-    };
-    HostingProvider::new(name, spec)
 }
 
 /// What the second opinion has against doing as the verdict says, for one copy.

@@ -154,8 +154,11 @@ impl Sim {
         );
         self.facts.country_set(Arc::new(set));
         for name in world::PROVIDERS {
-            self.engine.apply(Change::Provider(ProviderName::new(name).unwrap(), true), now);
-            self.facts.provider(Arc::new(world::provider(name)));
+            let provider = world::provider(name);
+            let change =
+                Change::Provider(ProviderName::new(name).unwrap(), Some(Arc::new(provider.spec.clone())));
+            self.engine.apply(change, now);
+            self.facts.provider(Arc::new(provider));
         }
         for name in world::TENANTS {
             let namespace = NamespaceName::new(name).unwrap();

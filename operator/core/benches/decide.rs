@@ -103,7 +103,10 @@ impl Fleet {
         self.apply(Change::CountrySet(name("most"), Some(read(json!({"members": members})))));
         for provider in 0..PROVIDERS {
             let provider = format!("p{provider}");
-            self.apply(Change::Provider(name(&provider), true));
+            self.apply(Change::Provider(
+                name(&provider),
+                Some(read(json!({"legalName": provider, "registeredIn": "NL"}))),
+            ));
             self.decide(&format!("{provider}-1"), &provider, "Approved");
         }
         // Room for twice the load, were it spread evenly.

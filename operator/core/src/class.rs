@@ -8,14 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use domicile_crds::{CountrySetName, NamespaceName, PlaceRef, Residency, TenantName, WorkloadKey};
+use domicile_crds::{
+    CountrySetName, NamespaceName, PlaceRef, ProviderPolicy, Residency, TenantName, WorkloadKey,
+};
 use jiff::Timestamp;
 
 use crate::{
     World,
-    eligibility::{Cell, judge},
+    eligibility::{Cell, Suits, judge},
     facts::WorkloadFact,
     manifests::ClassUse,
+    providers::asked,
     world::ClusterId,
 };
 
@@ -30,6 +33,8 @@ pub struct PolicyClass {
     pub tenant_residency: Arc<Residency>,
     /// The workload's own.
     pub residency: Residency,
+    /// What the tenant asks of providers.
+    pub providers: Arc<ProviderPolicy>,
     /// The preferences in force, best first.
     pub preferences: Arc<[PlaceRef]>,
     /// Kinds used, one bit each.
@@ -52,6 +57,7 @@ impl PolicyClass {
             namespace: key.namespace.clone(),
             tenant_residency: fact.residency.clone(),
             residency: workload.residency.clone(),
+            providers: fact.providers.clone(),
             preferences: preferences.clone(),
             kinds: manifests.kinds,
             classes: manifests.classes.clone(),
@@ -67,6 +73,13 @@ impl PolicyClass {
         let mut entries = residencies.into_iter().flat_map(|r| r.allowed.iter().chain(&r.denied));
         entries.any(|entry| entry.country_set.as_ref() == Some(set))
             || self.preferences.iter().any(|place| place.country_set.as_ref() == Some(set))
+            || self.providers.home_country_set.as_ref() == Some(set)
+    }
+
+    /// Whether the tenant asks anything of providers but decisions.
+    #[must_use]
+    pub fn asks_of_providers(&self) -> bool {
+        !asked(&self.providers).is_empty()
     }
 }
 
@@ -215,17 +228,20 @@ impl ClassRow {
         now: Timestamp,
     ) -> Vec<(ClusterId, Cell)> {
         let mut changed = Vec::new();
+        // Many clusters are of few providers.
+        let mut suits = Suits::default();
+        let mut judge = |row: &mut Self, id| row.judge(world, (id, now), &mut suits, &mut changed);
         if self.judged {
-            clusters.for_each(|id| self.judge(world, id, now, &mut changed));
+            clusters.for_each(|id| judge(self, id));
             if self.next.is_some_and(|next| next <= now) {
                 let due = |id: &&ClusterId| self.cell(**id).next.is_some_and(|next| next <= now);
                 let due: Vec<ClusterId> = world.clusters_by_name().iter().filter(due).copied().collect();
                 for id in due {
-                    self.judge(world, id, now, &mut changed);
+                    judge(self, id);
                 }
             }
         } else {
-            world.clusters_by_name().iter().for_each(|id| self.judge(world, *id, now, &mut changed));
+            world.clusters_by_name().iter().for_each(|id| judge(self, *id));
             self.judged = true;
         }
         if changed.len() < MANY {
@@ -242,12 +258,18 @@ impl ClassRow {
     }
 
     /// Judges one cluster; notes the cell as it was if it changed.
-    fn judge(&mut self, world: &World, id: ClusterId, now: Timestamp, changed: &mut Vec<(ClusterId, Cell)>) {
+    fn judge(
+        &mut self,
+        world: &World,
+        (id, now): (ClusterId, Timestamp),
+        suits: &mut Suits,
+        changed: &mut Vec<(ClusterId, Cell)>,
+    ) {
         if self.cells.len() <= id.index() {
             self.cells.resize(id.index() + 1, Cell::UNJUDGED);
         }
         let Some(cell) = self.cells.get_mut(id.index()) else { return };
-        let old = std::mem::replace(cell, judge(world, &self.class, id, now));
+        let old = std::mem::replace(cell, judge(world, &self.class, (id, now), suits));
         if old != *cell {
             changed.push((id, old));
         }

@@ -2,6 +2,8 @@
 //!
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
+use std::collections::HashMap;
+
 use domicile_crds::{
     PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
 };
@@ -14,6 +16,7 @@ use crate::{
     decisions::{DecisionFact, Standing, Viewpoint},
     facts::{ClusterFact, SiteFact},
     manifests::{ClassUse, Kind},
+    providers::{Suit, asked},
     world::{ClusterId, ClusterRow},
 };
 
@@ -103,13 +106,34 @@ impl Cell {
     }
 }
 
-/// Judges a cluster for a class: all rules but those that need the workload itself (its own decisions and its size).
+/// What one class's policy says of providers at one instant, once it was asked.
+#[derive(Debug, Default)]
+pub struct Suits(HashMap<ProviderName, Suit>);
+
+impl Suits {
+    fn of(&mut self, world: &World, class: &PolicyClass, provider: &ProviderName, now: Timestamp) -> Suit {
+        if let Some(suit) = self.0.get(provider) {
+            return *suit;
+        }
+        let suit = Suit::of(&world.providers, &world.sets, &class.providers, provider, now);
+        self.0.insert(provider.clone(), suit);
+        suit
+    }
+}
+
+/// Judges a cluster for a class: all rules but those that need the workload itself (its own decisions and its size). What
+/// was found of providers is kept in `suits`, which are of this class and this instant.
 #[must_use]
-pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) -> Cell {
+pub fn judge(
+    world: &World,
+    class: &PolicyClass,
+    (id, now): (ClusterId, Timestamp),
+    suits: &mut Suits,
+) -> Cell {
     let Some(scene) = Scene::of(world, &class.tenant, id) else { return Cell::UNJUDGED };
     let mut cell = Cell { unknown: RuleSet::EMPTY, ..Cell::UNJUDGED };
     let mut horizon = Horizon::new(now);
-    scene.examine(class, &mut horizon, &mut |rule, certain, object| {
+    let mut out = |rule, certain: bool, object| {
         if !certain {
             return cell.unknown.insert(rule);
         }
@@ -119,7 +143,8 @@ pub fn judge(world: &World, class: &PolicyClass, id: ClusterId, now: Timestamp) 
             cell.culprit = object;
         }
         cell.failing.insert(rule);
-    });
+    };
+    scene.examine(class, (&mut horizon, suits), &mut out);
     let draining = scene.fact().is_some_and(|fact| fact.scheduling == Scheduling::Draining);
     let closing = scene.site.is_some_and(|site| site.state == SiteState::Closing);
     cell.evacuating = draining || closing;
@@ -157,11 +182,12 @@ impl<'a> Scene<'a> {
         self.row.fact.as_ref()
     }
 
-    fn examine(&self, class: &PolicyClass, horizon: &mut Horizon, out: &mut Sink<'_>) {
+    fn examine(&self, class: &PolicyClass, (horizon, suits): (&mut Horizon, &mut Suits), out: &mut Sink<'_>) {
         if let Some(site) = self.site {
             self.examine_site(class, site, horizon, out);
+            self.examine_suits(class, site, (horizon, suits), out);
         } else {
-            for rule in NEEDS_SITE {
+            for rule in NEEDS_SITE.into_iter().chain(asked(&class.providers).iter()) {
                 out(rule, false, Object::Site);
             }
         }
@@ -190,6 +216,28 @@ impl<'a> Scene<'a> {
         let begun = horizon.has_begun(site.online_from);
         if site.state != SiteState::Online || !begun {
             out(Rule::SiteNotOnline, true, Object::Site);
+        }
+    }
+
+    /// What the tenant asks of providers.
+    fn examine_suits(
+        &self,
+        class: &PolicyClass,
+        site: &SiteFact,
+        (horizon, suits): (&mut Horizon, &mut Suits),
+        out: &mut Sink<'_>,
+    ) {
+        if !class.asks_of_providers() {
+            return;
+        }
+        let owner = Some((&site.owned_by, Object::Owner)).filter(|_| site.owned_by != site.operated_by);
+        for (provider, object) in [(&site.operated_by, Object::Operator)].into_iter().chain(owner) {
+            let suit = suits.of(self.world, class, provider, horizon.now());
+            suit.failing.iter().for_each(|rule| out(rule, true, object));
+            suit.unknown.iter().for_each(|rule| out(rule, false, object));
+            if let Some(next) = suit.next {
+                horizon.note(next);
+            }
         }
     }
 
@@ -271,6 +319,9 @@ impl<'a> Scene<'a> {
         };
         if !class.classes.iter().all(served) {
             out(Rule::ClassNotServed, true, object);
+        }
+        if fact.contradicted {
+            out(Rule::LocationContradicted, true, object);
         }
         if fact.scheduling != Scheduling::Open {
             out(Rule::Cordoned, true, object);

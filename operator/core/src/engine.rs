@@ -6,9 +6,9 @@ use std::{
 };
 
 use domicile_crds::{
-    Assignment, ClusterName, CountrySetName, CountrySetSpec, DecisionName, DecisionSpec, InstallationSpec,
-    MemberCluster, Migration, NamespaceName, ProviderName, Relocation, RelocationName, SiteName, SiteSpec,
-    TenantName, TenantSpec, TenantWorkload, WorkloadKey,
+    Assignment, ClusterName, CountrySetName, CountrySetSpec, DecisionName, DecisionSpec, HostingProviderSpec,
+    InstallationSpec, MemberCluster, Migration, NamespaceName, ProviderName, Relocation, RelocationName,
+    SiteName, SiteSpec, TenantName, TenantSpec, TenantWorkload, WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ pub enum Change {
     /// A country set.
     CountrySet(CountrySetName, Option<CountrySetSpec>),
     /// A provider.
-    Provider(ProviderName, bool),
+    Provider(ProviderName, Option<Arc<HostingProviderSpec>>),
     /// A site.
     Site(SiteName, Option<SiteSpec>),
     /// A member cluster.
@@ -90,6 +90,8 @@ struct Touched {
     sets: BTreeSet<CountrySetName>,
     /// To be judged again at every cluster, for their classes.
     tenants: BTreeSet<TenantName>,
+    /// A provider is another: whoever asks for something of providers may have it in the graph of any host.
+    providers: bool,
     /// May be chosen now for another reason than their answer.
     reopened: BTreeSet<ClusterId>,
     /// What concerns those that are pending.
@@ -101,6 +103,7 @@ impl Touched {
         self.clusters.is_empty()
             && self.sets.is_empty()
             && self.tenants.is_empty()
+            && !self.providers
             && self.reopened.is_empty()
             && self.news.is_empty()
     }

@@ -7,9 +7,9 @@ use std::{
 
 use domicile_crds::{
     AssignmentSpec, Clusters, CountryCode, MemberCluster, MigrationPolicy, MigrationSpec, MigrationStep,
-    NamespaceName, OnApprovalExpired, OnDelete, Overlap, PlaceRef, ProviderName, RelocationSpec, Residency,
-    Scheduling, SiteName, SiteSpec, SiteState, TenantName, TenantSpec, TenantWorkload, WorkloadKey,
-    condition_of, keys::condition,
+    NamespaceName, OnApprovalExpired, OnDelete, Overlap, PlaceRef, ProviderName, ProviderPolicy,
+    RelocationSpec, Residency, Scheduling, SiteName, SiteSpec, SiteState, TenantName, TenantSpec,
+    TenantWorkload, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -68,6 +68,8 @@ pub struct ClusterFact {
     pub storage_classes: BTreeMap<String, String>,
     /// Ingress classes that tenants may use, and what they are called there.
     pub ingress_classes: BTreeMap<String, String>,
+    /// What its nodes say contradicts where it is recorded to be.
+    pub contradicted: bool,
     /// How much it can take.
     pub limit: Limit,
     /// It is being deleted: nothing new goes there, and what it says doesn't hold any more.
@@ -96,6 +98,7 @@ impl From<&MemberCluster> for ClusterFact {
             kinds_not_served: not_served,
             storage_classes: object.spec.classes.storage.clone(),
             ingress_classes: object.spec.classes.ingress.clone(),
+            contradicted: status.is_some_and(|s| !s.contradictions.is_empty()),
             limit: Limit::of(object.spec.capacity.as_ref(), observed.and_then(|s| s.allocatable.as_ref())),
             leaving,
         }
@@ -115,6 +118,8 @@ pub struct TenantFact {
     pub namespaces: Vec<NamespaceName>,
     /// Where its data may live.
     pub residency: Arc<Residency>,
+    /// What it asks of providers.
+    pub providers: Arc<ProviderPolicy>,
     /// What it prefers, best first.
     pub preferences: Arc<[PlaceRef]>,
     /// How moves by preference are made.
@@ -128,6 +133,7 @@ impl From<&TenantSpec> for TenantFact {
         Self {
             namespaces: spec.namespaces.clone(),
             residency: Arc::new(spec.residency.clone()),
+            providers: Arc::new(spec.providers.clone()),
             preferences: spec.preferences.clone().into(),
             migration: spec.migration.clone(),
             on_approval_expired: spec.on_approval_expired,

@@ -16,6 +16,7 @@ pub mod manifests;
 pub mod moves;
 pub mod observed;
 pub mod orders;
+pub mod providers;
 pub mod quantity;
 pub mod render;
 pub mod report;

@@ -11,15 +11,15 @@ pub enum Rule {
     CountryDenied,
     /// The tenant or the workload doesn't allow the country.
     CountryNotAllowed,
-    /// Reserved for the rules on ownership.
+    /// Somebody of whom the tenant wants to be independent has a say in the provider, or it in them.
     ProviderNotIndependent,
-    /// Reserved for the rules on ownership.
+    /// Holders from abroad have more of the provider than the tenant allows.
     ForeignControl,
-    /// Reserved for the rules on ownership.
+    /// Too much of the provider may be anybody's.
     OwnershipUnknown,
-    /// Reserved for the rules on laws.
+    /// A law that the tenant excludes binds the provider.
     CompelledDisclosure,
-    /// Reserved for the rules on certificates.
+    /// The provider lacks a certificate that the tenant asks for.
     CertificationMissing,
     /// No approval of the provider has ever been in force.
     NotApproved,
@@ -33,7 +33,7 @@ pub enum Rule {
     ApprovalFrozen,
     /// The provider's approval has ended by its date.
     ApprovalExpired,
-    /// Reserved for what members say of themselves.
+    /// What the member says of itself contradicts where it is recorded to be.
     LocationContradicted,
     /// The site isn't online.
     SiteNotOnline,

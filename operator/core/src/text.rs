@@ -19,7 +19,10 @@ impl fmt::Display for Finding {
             let verb = match self.rule {
                 Rule::ApprovalRevoked => "revoked",
                 Rule::ApprovalSuspended => "suspended",
-                _ => "frozen",
+                Rule::ApprovalFrozen => "frozen",
+                // What is judged of providers says all that there is to say.
+                rule if self.certain => return write!(f, "{} fails {rule}: {because}", self.object),
+                rule => return write!(f, "{rule} of {}: {because}", self.object),
             };
             return write!(f, "{} is {verb} by {because}", self.object);
         }
@@ -62,8 +65,10 @@ impl fmt::Display for Finding {
             | Rule::ForeignControl
             | Rule::OwnershipUnknown
             | Rule::CompelledDisclosure
-            | Rule::CertificationMissing
-            | Rule::LocationContradicted => write!(f, "{object} fails {}", self.rule),
+            | Rule::CertificationMissing => write!(f, "{object} fails {}", self.rule),
+            Rule::LocationContradicted => {
+                write!(f, "nodes of {object} say that they are elsewhere: see its status.contradictions")
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use domicile_crds::{
-    ClusterName, NamespaceName, ProviderName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
+    ClusterName, NamespaceName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +17,7 @@ use crate::{
         AssignmentFact, Brakes, ClusterFact, MigrationFact, RelocationFact, SiteFact, TenantFact,
         WorkloadFact,
     },
+    providers::Providers,
     quantity::Resources,
 };
 
@@ -61,7 +62,7 @@ pub struct World {
     /// Country sets.
     pub sets: CountrySets,
     /// Providers that exist.
-    pub providers: HashSet<ProviderName>,
+    pub providers: Providers,
     /// Sites.
     pub sites: HashMap<SiteName, SiteFact>,
     /// Decisions.

@@ -153,7 +153,9 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let mut engine = Engine::default();
         for provider in ["runs", "owns"] {
-            engine.apply(Change::Provider(provider.parse().unwrap(), true), now);
+            let spec = json!({"legalName": provider, "registeredIn": "NL"});
+            let spec = serde_json::from_value(spec).unwrap();
+            engine.apply(Change::Provider(provider.parse().unwrap(), Some(spec)), now);
         }
         let decision_of = |name: &str,
                            authority: &str,

@@ -54,8 +54,8 @@ impl Brain {
                 change
             }
             HubObject::Provider(object) => {
-                let change =
-                    name(&object.metadata, ProviderName::new).map(|name| Change::Provider(name, true));
+                let change = name(&object.metadata, ProviderName::new)
+                    .map(|name| Change::Provider(name, Some(Arc::new(object.spec.clone()))));
                 self.fact_objects.providers.insert(object.name_any(), object.clone());
                 self.facts.provider(object);
                 change
@@ -165,7 +165,7 @@ impl Brain {
             HubKind::Provider => {
                 self.fact_objects.providers.remove(name);
                 self.facts.remove_provider(name);
-                ProviderName::new(name).ok().map(|name| Change::Provider(name, false))
+                ProviderName::new(name).ok().map(|name| Change::Provider(name, None))
             }
             HubKind::Site => {
                 self.fact_objects.sites.remove(name);

@@ -3,8 +3,10 @@
 use domicile_crds::{CountryRef, CountrySetName, Subject, SubjectKind, TenantName, Verdict, WorkloadKey};
 use jiff::Timestamp;
 
-use super::{Object, Scene, judge_workload};
-use crate::{Horizon, Rule, World, class::PolicyClass, decisions::DecisionFact, world::ClusterId};
+use super::{Object, Scene, Suits, judge_workload};
+use crate::{
+    Horizon, Rule, World, class::PolicyClass, decisions::DecisionFact, providers::examine, world::ClusterId,
+};
 
 /// One rule that doesn't pass, with the object that a person would have to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +41,14 @@ pub fn explain(
     };
     let mut horizon = Horizon::new(now);
     let mut found = Vec::new();
-    scene.examine(class, &mut horizon, &mut |rule, certain, object| found.push((rule, certain, object)));
+    let mut push = |rule, certain, object| found.push((rule, certain, object));
+    scene.examine(class, (&mut horizon, &mut Suits::default()), &mut push);
     let finding = |(rule, certain, object): (Rule, bool, Object)| {
         let missing = if certain { None } else { scene.missing_set(class, rule) };
         let object_name = missing.unwrap_or_else(|| object.name(world, &class.tenant, id));
         let subject = scene.subject(object, &class.tenant);
-        let because = subject.and_then(|subject| scene.because(rule, &subject, now));
+        let decided = subject.as_ref().and_then(|subject| scene.because(rule, subject, now));
+        let because = decided.or_else(|| scene.because_of_provider((rule, certain), class, object, now));
         Finding { rule, certain, object: object_name, because }
     };
     let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
@@ -72,6 +76,29 @@ impl Scene<'_> {
             _ => None,
         };
         set.map(|set| format!("CountrySet/{set}"))
+    }
+
+    /// Why a provider isn't one that the tenant asks for.
+    fn because_of_provider(
+        &self,
+        wanted: (Rule, bool),
+        class: &PolicyClass,
+        object: Object,
+        now: Timestamp,
+    ) -> Option<String> {
+        let provider = match object {
+            Object::Operator => &self.site?.operated_by,
+            Object::Owner => &self.site?.owned_by,
+            _ => return None,
+        };
+        let facts = (&self.world.providers, &self.world.sets);
+        let mut because = None;
+        examine(facts, &class.providers, provider, &mut Horizon::new(now), &mut |rule, certain, why| {
+            if (rule, certain) == wanted {
+                because.get_or_insert_with(why);
+            }
+        });
+        because
     }
 
     /// Whom decisions are about that bar something by `object`.

@@ -27,13 +27,10 @@ impl Engine {
                 set(&mut self.world.sets, name.clone(), spec);
                 self.touched.sets.insert(name);
             }
-            Change::Provider(name, exists) => {
-                if exists {
-                    self.world.providers.insert(name.clone());
-                } else {
-                    self.world.providers.remove(&name);
-                }
+            Change::Provider(name, spec) => {
                 self.touch_provider(name.as_str());
+                self.touched.providers = true;
+                self.world.providers.set(name, spec);
             }
             Change::Site(name, spec) => self.apply_site(name, spec.as_ref()),
             Change::Decision(name, spec) => self.apply_decision(name, spec),

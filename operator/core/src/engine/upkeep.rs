@@ -104,11 +104,14 @@ impl Engine {
         let sets = std::mem::take(&mut self.touched.sets);
         let tenants = std::mem::take(&mut self.touched.tenants);
         let reopened = std::mem::take(&mut self.touched.reopened);
+        let providers = std::mem::take(&mut self.touched.providers);
         let mut changed: HashMap<ClusterId, Vec<ClassId>> = HashMap::new();
         for class in self.classes.ids() {
             let Some(row) = self.classes.row(class) else { continue };
             let is_new = !row.is_judged();
-            let all = tenants.contains(&row.class.tenant) || sets.iter().any(|set| row.class.names(set));
+            let all = tenants.contains(&row.class.tenant)
+                || sets.iter().any(|set| row.class.names(set))
+                || (providers && row.class.asks_of_providers());
             let cells = if all {
                 let every = self.world.clusters_by_name().iter().copied();
                 self.classes.refresh(&self.world, class, every, now)

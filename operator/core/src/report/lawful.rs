@@ -7,7 +7,7 @@ use super::{Claim, Situation};
 use crate::{
     Rule, RuleSet,
     class::ClassRow,
-    eligibility::{Finding, explain, judge},
+    eligibility::{Finding, Suits, explain, judge},
 };
 
 impl Situation<'_> {
@@ -80,7 +80,7 @@ impl Situation<'_> {
                     return None;
                 }
                 let next = cell.next?;
-                cell = judge(self.world, &row.class, id, next);
+                cell = judge(self.world, &row.class, (id, next), &mut Suits::default());
                 if !lawful(&cell) {
                     return Some(next);
                 }

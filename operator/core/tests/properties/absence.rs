@@ -99,7 +99,10 @@ fn open(follower: &Follower) -> Vec<(WorkloadKey, String)> {
 
 /// Another provider, approved, with a site and a member that takes anybody.
 fn add_a_place(follower: &mut Follower, country: &str) {
-    let provider = Change::Provider(name("p9"), true);
+    let provider = Change::Provider(
+        name("p9"),
+        Some(crate::worlds::read(json!({"legalName": "p9", "registeredIn": "NL"}))),
+    );
     let mut approval = approval(9);
     approval.name = "p9".to_owned();
     let decision = Fact::Decision(90, Some(approval)).change(follower.now);

@@ -192,7 +192,10 @@ impl Fact {
                 let members = members.map(|all| all.iter().map(Member::json).collect::<Vec<_>>());
                 Change::CountrySet(name(SETS[at]), members.map(|all| read(json!({"members": all}))))
             }
-            Self::Provider(at, exists) => Change::Provider(name(format!("p{at}")), exists),
+            Self::Provider(at, exists) => {
+                let spec = exists.then(|| read(json!({"legalName": format!("p{at}"), "registeredIn": "NL"})));
+                Change::Provider(name(format!("p{at}")), spec)
+            }
             Self::Site(at, site) => Change::Site(name(format!("s{at}")), site.map(|s| read(s.json()))),
             Self::Cluster(at, cluster) => {
                 let object = cluster.map(|c| Box::new(read(c.json(at))));

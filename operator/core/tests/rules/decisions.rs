@@ -250,7 +250,7 @@ fn an_approval_in_force_for_others_is_out_of_scope() {
 #[test]
 fn a_provider_that_doesnt_exist_is_not_known_to_be_approved() {
     let mut fleet = Fleet::lawful();
-    fleet.apply(Change::Provider(name("runs"), false));
+    fleet.apply(Change::Provider(name("runs"), None));
     assert_eq!(fleet.bars("ams-1"), "NotApproved?");
     fleet.decide("runs-2", "runs", "Frozen", json!({}));
     assert_eq!(fleet.bars("ams-1"), "NotApproved? ApprovalFrozen", "what restricts it counts all the same");

@@ -119,12 +119,18 @@ impl Fleet {
         self.set_of(set, vec![merged(member, &patch)])
     }
 
-    fn set_of(&mut self, set: &str, members: Vec<Value>) -> &mut Self {
+    pub(crate) fn set_of(&mut self, set: &str, members: Vec<Value>) -> &mut Self {
         self.apply(Change::CountrySet(name(set), Some(read(json!({"members": members})))))
     }
 
     pub(crate) fn provider(&mut self, provider: &str) -> &mut Self {
-        self.apply(Change::Provider(name(provider), true))
+        self.provider_with(provider, json!({}))
+    }
+
+    /// A provider of which more is said than its name and that it is Dutch.
+    pub(crate) fn provider_with(&mut self, provider: &str, patch: Value) -> &mut Self {
+        let spec = json!({"legalName": provider, "registeredIn": "NL", "headquarteredIn": "NL"});
+        self.apply(Change::Provider(name(provider), Some(read(merged(spec, &patch)))))
     }
 
     /// A decision by the authority `compliance`, about a provider if no kind is given.

@@ -24,6 +24,8 @@ mod outdated;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod reactions;
 #[cfg(test)]
 mod relocating;

@@ -199,7 +199,7 @@ fn a_source_that_isnt_seen_any_more_can_be_left() {
 fn no_fact_that_is_missing_makes_anything_move() {
     let gone: [(&str, Change); 7] = [
         ("site", Change::Site(name("nl-ams"), None)),
-        ("provider", Change::Provider(name("runs"), false)),
+        ("provider", Change::Provider(name("runs"), None)),
         ("set", Change::CountrySet(name("benelux"), None)),
         ("cluster", Change::Cluster(name("ams-1"), None)),
         ("approval", Change::Decision(name("runs-1"), None)),
@@ -221,7 +221,7 @@ fn a_missing_site_lifts_no_freeze() {
         for (change, what) in [
             (Change::Site(name("nl-ams"), None), "site"),
             (Change::Cluster(name("ams-1"), None), "cluster"),
-            (Change::Provider(name("runs"), false), "provider"),
+            (Change::Provider(name("runs"), None), "provider"),
         ] {
             let found = after(|fleet| fleet.decide("f", "Tenant/shop", verdict, json!({})).apply(change));
             assert_eq!(found, wish, "{what}");
