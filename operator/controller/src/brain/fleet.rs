@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use kube::Api;
 use tokio::task::AbortHandle;
 
-use super::{Brain, Done, Input, claim::merged, identity};
+use super::{Brain, Done, Input, claim::merged, identity, whereabouts::contradictions};
 use crate::{
     hub::write::apply_status,
     member::{Agent, Fault, Member, MemberEvent, Probe, SeenObject},
@@ -266,7 +266,12 @@ impl Brain {
         let Some((status, reason, message)) = &state.ready else { return };
         let old = state.object.status.clone().unwrap_or_default();
         let generation = state.object.metadata.generation;
-        let next = member_status(&old, state.latest.as_deref(), (status, reason, message), (generation, now));
+        let mut next =
+            member_status(&old, state.latest.as_deref(), (status, reason, message), (generation, now));
+        // Without its site, what was said of it stays.
+        if let Some(site) = self.engine.world().sites.get(&state.object.spec.site) {
+            next.contradictions = contradictions(&next.node_regions, site.country);
+        }
         if next == old || state.writing {
             return;
         }

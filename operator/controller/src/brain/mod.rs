@@ -21,6 +21,7 @@ mod status;
 mod timers;
 mod unreadable;
 mod waiters;
+mod whereabouts;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
