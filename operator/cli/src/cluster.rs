@@ -254,6 +254,34 @@ impl Cluster {
         Ok(found.into_iter().filter_map(|read| read.inspect_err(tell_left_out).ok()).collect())
     }
 
+    /// All objects of a kind, as they are.
+    ///
+    /// # Errors
+    ///
+    /// If a page can't be read.
+    pub async fn values(&self, kind: &str) -> Result<Vec<Value>, ClusterError> {
+        let api_version = if kind == "Namespace" { "v1" } else { "domicile.dev/v1alpha1" };
+        let sample = serde_json::json!({"apiVersion": api_version, "kind": kind});
+        let resource = resource(&sample).ok_or_else(|| ClusterError::Unknown(kind.to_owned()))?;
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let (mut values, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
+        loop {
+            let page = api.list(&params).await.map_err(self.failed(format!("list {}", resource.plural)))?;
+            for item in page.items {
+                let mut value = serde_json::to_value(item).unwrap_or_default();
+                if let Value::Object(fields) = &mut value {
+                    fields.insert("apiVersion".to_owned(), api_version.into());
+                    fields.insert("kind".to_owned(), kind.into());
+                }
+                values.push(value);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(values),
+            }
+        }
+    }
+
     /// All objects of a kind, those included that can't be read.
     ///
     /// # Errors

@@ -12,39 +12,45 @@ use domicile_crds::{Scheduling, yaml};
 
 use crate::args::{Cli, Command, FileFormat, WrapArgs};
 use crate::wrap::{self, Input};
-use crate::{admit, answer, completion, join, leave, map, output, status, switch};
+use crate::{admit, answer, completion, explain, join, leave, map, output, plan, status, switch};
 
 /// The exit code of an error.
 const FAILED: u8 = 1;
 /// The exit code of a wrong command line.
 const USAGE: u8 = 2;
+/// The exit code of `plan` when something would happen.
+pub const CHANGES: u8 = 2;
 /// The exit code of `status --stuck` when something is.
-const STUCK: u8 = 3;
+pub const STUCK: u8 = 3;
 
 /// What a command has to say, and whether it is good.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// For stdout.
     pub text: String,
-    /// Whether a person must act.
-    pub stuck: bool,
+    /// The exit code.
+    pub code: u8,
 }
 
 impl From<String> for Outcome {
     fn from(text: String) -> Self {
-        Self { text, stuck: false }
+        Self { text, code: 0 }
     }
 }
 
 /// Runs the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let is_plan = args.iter().any(|arg| arg == "plan");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout, errors to stderr; if neither can be written, nobody reads.
             let _ = error.print();
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            // A program that asks `plan` must not take its own slip for an answer.
+            let usage = if is_plan { FAILED } else { USAGE };
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(usage) };
         }
     };
     // Only fails if a provider was chosen already, and there is no other in this program.
@@ -54,10 +60,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .build()
         .map_err(Box::from)
         .and_then(|runtime| runtime.block_on(dispatch(cli)))
-        .and_then(|outcome| Ok((output::result(&outcome.text)?, outcome.stuck)));
+        .and_then(|outcome| output::result(&outcome.text).map(|()| outcome.code).map_err(Box::from));
     match done {
-        Ok(((), false)) => ExitCode::SUCCESS,
-        Ok(((), true)) => ExitCode::from(STUCK),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::error(&*error);
             ExitCode::from(FAILED)
@@ -80,6 +85,8 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         Command::Resume(args) => switch::pause(args.relocation.as_ref(), false, hub).await?,
         Command::Status(args) => return Ok(status::run(&args, hub).await?),
         Command::Map(args) => map::run(&args, hub).await?,
+        Command::Explain(args) => explain::run(&args, hub).await?,
+        Command::Plan(args) => return Ok(plan::run(&args, hub).await?),
         Command::Completion(args) => completion::script(args.shell),
         Command::Complete(args) => completion::candidates(&args.words),
     };

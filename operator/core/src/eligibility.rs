@@ -22,7 +22,7 @@ use crate::{
 
 mod explain;
 
-pub use explain::{Finding, explain};
+pub use explain::{Finding, explain, explain_place};
 
 /// An object that a rule looks at, as it stands to a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ pub mod quantity;
 pub mod render;
 pub mod report;
 mod rule;
+pub mod snapshot;
 pub mod text;
 mod tri;
 pub mod world;

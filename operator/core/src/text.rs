@@ -21,8 +21,7 @@ impl fmt::Display for Finding {
                 Rule::ApprovalSuspended => "suspended",
                 Rule::ApprovalFrozen => "frozen",
                 // What is judged of providers says all that there is to say.
-                rule if self.certain => return write!(f, "{} fails {rule}: {because}", self.object),
-                rule => return write!(f, "{rule} of {}: {because}", self.object),
+                _ => return write!(f, "{}: {because}", self.object),
             };
             return write!(f, "{} is {verb} by {because}", self.object);
         }
@@ -70,6 +69,47 @@ impl fmt::Display for Finding {
                 write!(f, "nodes of {object} say that they are elsewhere: see its status.contradictions")
             }
         }
+    }
+}
+
+/// What a person would have to change so that a rule passes, and who that person is.
+#[must_use]
+pub fn remedy(rule: Rule) -> &'static str {
+    match rule {
+        Rule::CountryDenied | Rule::CountryNotAllowed => {
+            "the tenant's spec.residency (or the workload's, which only narrows it), or a site in another country"
+        }
+        Rule::ProviderNotIndependent => "another provider, or the tenant's spec.providers.independentOf",
+        Rule::ForeignControl => {
+            "another provider, other owners, or the tenant's spec.providers.homeCountrySet and maxForeignShare"
+        }
+        Rule::OwnershipUnknown => {
+            "record who owns and controls the provider (spec.ownership, headquarteredIn; `kubectl domicile import`)"
+        }
+        Rule::CompelledDisclosure => {
+            "another provider, or the tenant's spec.providers.notSubjectTo; if it can't be told: record spec.subjectTo and operatedFrom"
+        }
+        Rule::CertificationMissing => {
+            "record the certificate in the provider's spec.certifications, or get one"
+        }
+        Rule::NotApproved => "`kubectl domicile approve` the provider",
+        Rule::ApprovalOutOfScope => {
+            "`kubectl domicile approve` the provider for this place, country or tenant"
+        }
+        Rule::ApprovalRevoked | Rule::ApprovalSuspended | Rule::ApprovalFrozen => {
+            "`kubectl domicile reinstate` what is revoked, suspended or frozen, by the same authority or one in its liftableBy"
+        }
+        Rule::ApprovalExpired => "`kubectl domicile approve` the provider anew",
+        Rule::LocationContradicted => "the Site's country, or the nodes' label topology.kubernetes.io/region",
+        Rule::SiteNotOnline => "the Site's spec.state and spec.onlineFrom",
+        Rule::TenantNotAdmitted => "`kubectl domicile admit` the tenant on the member",
+        Rule::NamespaceTaken => "the tenant's spec.namespaces, or the namespace's label domicile.dev/tenant",
+        Rule::KindNotServed => "the member's API server, or the workload's manifests",
+        Rule::ClassNotServed => "the member's spec.classes, or the class that the manifests name",
+        Rule::Cordoned => "`kubectl domicile uncordon` the member",
+        Rule::CapacityExceeded => "a larger member, its spec.capacity, or what the workload asks for",
+        Rule::ClusterNotReady => "see the MemberCluster's condition Ready",
+        Rule::ObservationStale => "see that the operator runs and reaches the member",
     }
 }
 

@@ -4,19 +4,21 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domicile_crds::{MigrationName, NamespaceName, WorkloadName};
+pub use facts::{ExplainArgs, FactsArgs, PlanArgs};
 pub use fleet::{AdmitArgs, ClusterArgs, JoinArgs, LeaveArgs, MemberArgs, PauseArgs};
 
 use crate::cluster::Target;
 use crate::output::Format;
 use crate::wrap::Skip;
 
+mod facts;
 mod fleet;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  an error; stderr says what was wanted, what was found and what to do
-  2  the command line is wrong
+  2  the command line is wrong; or `plan` found that something would happen (its wrong command line is 1)
   3  `status --stuck` found something that a person must act on
 
 Results go to stdout, everything else to stderr. Colours are shown on a terminal only; NO_COLOR turns them off.";
@@ -93,6 +95,10 @@ pub enum Command {
     Status(StatusArgs),
     #[command(about = "Show where everything runs, by country and provider")]
     Map(MapArgs),
+    #[command(about = "Say why a workload is where it is, and why not elsewhere")]
+    Explain(ExplainArgs),
+    #[command(about = "Say what would happen if something changed")]
+    Plan(PlanArgs),
     #[command(about = "Print a completion script for a shell")]
     Completion(CompletionArgs),
     #[command(about = "Print what can be typed next, for kubectl")]

@@ -25,11 +25,11 @@ pub use report::{ClusterLine, Counts, Operator, Report, Seen, TenantLine, alive,
 pub use stuck::Stuck;
 pub use text::{stuck_text, text};
 
-use crate::Outcome;
 use crate::args::{HubArgs, StatusArgs};
 use crate::cluster::{Cluster, ClusterError};
 use crate::output::{self, Paint, render};
 use crate::sight::{Eyes, Sight, SightError};
+use crate::{Outcome, STUCK};
 
 /// The operator's lease.
 pub const LEASE: &str = "domicile-operator";
@@ -189,7 +189,7 @@ pub async fn run(args: &StatusArgs, options: &HubArgs) -> Result<Outcome, Status
     } else {
         render(args.output, &report, |wide| text::text(&report, wide, paint))?
     };
-    Ok(Outcome { text, stuck: args.stuck && !report.stuck.is_empty() })
+    Ok(Outcome { text, code: if args.stuck && !report.stuck.is_empty() { STUCK } else { 0 } })
 }
 
 /// Says that what was asked about isn't there, as far as that is known.

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::{Object, Scene, Suits, judge_workload};
 use crate::{
-    Horizon, Rule, World, class::PolicyClass, decisions::DecisionFact, providers::examine, world::ClusterId,
+    Horizon, Rule, World, class::PolicyClass, decide::Overlay, decisions::DecisionFact, providers::examine,
+    world::ClusterId,
 };
 
 /// One rule that doesn't pass, with the object that a person would have to look at.
@@ -58,6 +59,30 @@ pub fn explain(
         findings.push(Finding { rule, certain: true, object: format!("TenantWorkload/{key}"), because });
     }
     findings.sort_by_key(|f| f.rule);
+    findings
+}
+
+/// Everything that keeps a workload from a cluster where it has no copy: what [`explain`] tells, and also whether there is room
+/// and the cluster was seen lately.
+#[must_use]
+pub fn explain_place(
+    world: &World,
+    (class, key): (&PolicyClass, &WorkloadKey),
+    id: ClusterId,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = explain(world, (class, key), id, now);
+    let name = world.name_of(id).map(|name| format!("MemberCluster/{name}")).unwrap_or_default();
+    let workload = world.workloads.get(key).and_then(|workload| workload.manifests.as_ref().ok());
+    let has_copy = world.clusters_used_by(key).iter().any(|used| world.find_cluster(used) == Some(id));
+    let has_room = |demand| has_copy || Overlay::default().has_room(world, id, demand);
+    if workload.is_some_and(|manifests| !has_room(manifests.demand)) {
+        findings.push(Finding::bare(Rule::CapacityExceeded, true, name.clone()));
+    }
+    if world.is_stale(id, now) {
+        findings.push(Finding::bare(Rule::ObservationStale, true, name));
+    }
+    findings.sort_by_key(|finding| finding.rule);
     findings
 }
 

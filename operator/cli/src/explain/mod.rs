@@ -1,0 +1,167 @@
+//! `kubectl domicile explain`.
+
+use domicile_core::{
+    Engine, Rule,
+    eligibility::{Finding, explain_place},
+    report::place,
+    text::remedy,
+};
+use domicile_crds::{ClusterName, NamespaceName, Place, WorkloadKey};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::args::{ExplainArgs, HubArgs};
+use crate::cluster::{Cluster, ClusterError};
+use crate::facts::{Facts, FactsError};
+use crate::output;
+
+#[cfg(test)]
+mod tests;
+mod text;
+
+/// A workload can't be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The facts can't be had.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The kubeconfig names a namespace that can't be one, or there is none.
+    #[error("name the workload's namespace with -n")]
+    Namespace(#[from] domicile_crds::NameError),
+    /// There is no such workload.
+    #[error("there is no TenantWorkload {key}; {}", if .there.is_empty() { "there is none in that namespace".to_owned() } else { format!("there are {}", .there) })]
+    Missing {
+        /// Which one.
+        key: WorkloadKey,
+        /// Those that there are.
+        there: String,
+    },
+    /// There is no such member.
+    #[error("there is no MemberCluster {0}")]
+    NoCluster(ClusterName),
+    /// It can't be made JSON.
+    #[error("can't be written")]
+    Write(#[from] serde_json::Error),
+}
+
+/// Why a workload is where it is, and why not elsewhere.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// As namespace/name.
+    workload: String,
+    /// Whose it is, if that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    /// The time that was looked at.
+    at: Timestamp,
+    /// Why nothing can be done for it at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<String>,
+    /// Every member cluster.
+    candidates: Vec<Candidate>,
+}
+
+/// A member cluster, held against every rule.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate {
+    #[serde(flatten)]
+    place: Place,
+    /// Whether a copy is there.
+    has_copy: bool,
+    /// Whether nothing bars a new copy.
+    eligible: bool,
+    /// The preference that it meets, from 1; one more than there are if it meets none.
+    preference: u16,
+    rules: Vec<Answer>,
+}
+
+/// What a rule says of a candidate.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    rule: &'static str,
+    /// `passes`, `fails` or `unknown`.
+    result: &'static str,
+    /// The objects to look at and why, where it doesn't pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    because: Vec<String>,
+    /// What would have to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+}
+
+/// Runs the command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If the facts can't be had, or there is no such workload.
+pub async fn run(args: &ExplainArgs, options: &HubArgs) -> Result<String, ExplainError> {
+    let namespace = match &args.namespace {
+        Some(namespace) => namespace.clone(),
+        None if args.facts.from.is_some() => NamespaceName::new("")?,
+        None => NamespaceName::new(&Cluster::hub(&options.target()).await?.config.default_namespace)?,
+    };
+    let facts = Facts::read(&args.facts, options).await?;
+    let key = WorkloadKey { namespace, name: args.workload.clone() };
+    let explanation = explanation(&facts, &key, args)?;
+    let text = |wide| text::text(&explanation, wide, output::Paint::for_stdout());
+    Ok(output::render(args.output, &explanation, text)?)
+}
+
+fn explanation(facts: &Facts, key: &WorkloadKey, args: &ExplainArgs) -> Result<Explanation, ExplainError> {
+    let now = args.facts.at.unwrap_or(facts.now);
+    let mut engine = facts.snapshot.engine(now).map_err(FactsError::from)?;
+    if !engine.world().workloads.contains_key(key) {
+        let there = engine.world().workloads.keys().filter(|other| other.namespace == key.namespace);
+        let mut there: Vec<String> = there.map(|other| other.name.to_string()).collect();
+        there.sort();
+        return Err(ExplainError::Missing { key: key.clone(), there: crate::hub::listed(&there) });
+    }
+    let verdicts = engine.decide(&[key.clone()].into(), now);
+    let blocked = verdicts.into_iter().find_map(|verdict| verdict.blocked).map(|blocked| blocked.to_string());
+    let mut candidates = candidates(&engine, key, now);
+    if let Some(cluster) = &args.cluster {
+        candidates.retain(|candidate| candidate.place.cluster == *cluster);
+        if candidates.is_empty() {
+            return Err(ExplainError::NoCluster(cluster.clone()));
+        }
+    }
+    let tenant = engine.world().tenant_of(&key.namespace).ok().map(ToString::to_string);
+    Ok(Explanation { workload: key.to_string(), tenant, at: now, blocked, candidates })
+}
+
+fn candidates(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Vec<Candidate> {
+    let (world, Some(row)) = (engine.world(), engine.classes().of(key)) else { return Vec::new() };
+    let seats = world.active_seats(key);
+    let known =
+        |id: &&domicile_core::world::ClusterId| world.cluster(**id).is_some_and(|row| row.fact.is_some());
+    let candidate = |id: &domicile_core::world::ClusterId| {
+        let name = &world.cluster(*id)?.name;
+        let findings = explain_place(world, (&row.class, key), *id, now);
+        Some(Candidate {
+            place: place(world, name),
+            has_copy: seats.iter().any(|seat| seat.cluster == *name),
+            eligible: findings.is_empty(),
+            preference: row.cell(*id).tier.saturating_add(1),
+            rules: Rule::ALL.into_iter().map(|rule| answer(rule, &findings)).collect(),
+        })
+    };
+    world.clusters_by_name().iter().filter(known).filter_map(candidate).collect()
+}
+
+fn answer(rule: Rule, findings: &[Finding]) -> Answer {
+    let of_rule: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == rule).collect();
+    let result = match of_rule.as_slice() {
+        [] => "passes",
+        all if all.iter().any(|finding| finding.certain) => "fails",
+        _ => "unknown",
+    };
+    let remedy = (!of_rule.is_empty()).then(|| remedy(rule));
+    let because = of_rule.into_iter().map(ToString::to_string).collect();
+    Answer { rule: rule.name(), result, because, remedy }
+}

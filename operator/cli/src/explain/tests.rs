@@ -1,0 +1,106 @@
+use domicile_core::snapshot::Snapshot;
+use serde_json::json;
+
+use super::*;
+use crate::output::Paint;
+
+fn object(kind: &str, namespace: &str, name: &str, spec: serde_json::Value) -> serde_json::Value {
+    let metadata = if namespace.is_empty() {
+        json!({"name": name})
+    } else {
+        json!({"namespace": namespace, "name": name})
+    };
+    json!({"apiVersion": "domicile.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+/// Three members: a lawful one, one whose provider a Russian controls through a parent, and one in Switzerland.
+fn facts() -> Facts {
+    let mut snapshot = Snapshot::default();
+    let person = |name: &str, country: &str, share: u32| {
+        ["Capital", "Votes"].map(|what| {
+            json!({"holder": {"name": name, "country": country, "kind": "Person"}, "interest": what, "share": {"min": share, "max": share}})
+        })
+    };
+    let parent = ["Capital", "Votes"].map(|what| {
+        json!({"holder": {"name": "B", "provider": "b", "kind": "Entity"}, "interest": what, "share": {"min": 80, "max": 80}})
+    });
+    let members: Vec<_> =
+        ["NL", "DE"].map(|c| json!({"country": c, "basis": "Membership", "source": "treaty"})).into();
+    snapshot.put(object("CountrySet", "", "home", json!({"members": members})));
+    let provider = |ownership: Vec<serde_json::Value>| json!({"legalName": "x", "registeredIn": "NL", "headquarteredIn": "NL", "ownership": ownership});
+    snapshot.put(object("HostingProvider", "", "good", provider(person("Jansen", "NL", 100).into())));
+    snapshot.put(object(
+        "HostingProvider",
+        "",
+        "bad",
+        provider([parent.to_vec(), person("Jansen", "NL", 20).to_vec()].concat()),
+    ));
+    snapshot.put(object(
+        "HostingProvider",
+        "",
+        "b",
+        provider([person("Holder A", "RU", 51), person("Jansen", "NL", 49)].concat()),
+    ));
+    for (at, name, country) in [("good", "ams-1", "NL"), ("bad", "fra-1", "DE"), ("good", "zrh-1", "CH")] {
+        let site = json!({"operatedBy": at, "ownedBy": at, "country": country, "state": "Online"});
+        snapshot.put(object("Site", "", &format!("site-{name}"), site));
+        snapshot.put(object(
+            "MemberCluster",
+            "",
+            name,
+            json!({"site": format!("site-{name}"), "connection": {"kubeconfigSecret": "x"}}),
+        ));
+    }
+    for provider in ["good", "bad"] {
+        let spec = json!({
+            "subject": {"kind": "HostingProvider", "name": provider}, "decision": "Approved", "basis": "Contract", "authority": "x",
+            "decidedBy": "x", "reason": "audited",
+        });
+        snapshot.put(object("Decision", "", &format!("{provider}-1"), spec));
+    }
+    let tenant = json!({
+        "namespaces": ["shop"], "residency": {"allowed": [{"countrySet": "home"}]},
+        "providers": {"homeCountrySet": "home"}, "preferences": [{"country": "DE"}],
+    });
+    snapshot.put(object("Tenant", "", "shop", tenant));
+    let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {}});
+    snapshot.put(object("TenantWorkload", "shop", "web", json!({"manifests": [manifest]})));
+    snapshot.assume();
+    Facts { snapshot, now: "2026-11-29T12:00:00Z".parse().unwrap() }
+}
+
+fn told(words: &[&str], wide: bool) -> Result<String, ExplainError> {
+    use clap::Parser as _;
+    let cli = crate::args::Cli::parse_from(
+        ["kubectl-domicile", "explain", "web", "-n", "shop"].iter().chain(words),
+    );
+    let crate::args::Command::Explain(args) = cli.command else { panic!("another command") };
+    let key = WorkloadKey::new("shop", args.workload.as_str()).unwrap();
+    let explanation = explanation(&facts(), &key, &args)?;
+    Ok(text::text(&explanation, wide, Paint::plain()))
+}
+
+#[test]
+fn every_candidate_is_held_against_every_rule() {
+    insta::assert_snapshot!(told(&[], false).unwrap());
+}
+
+#[test]
+fn the_rules_that_pass_are_named_if_wanted() {
+    let text = told(&["--cluster", "zrh-1"], true).unwrap();
+    assert!(text.contains("passes: CountryDenied, ProviderNotIndependent"), "{text}");
+    let passes = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("passes: "))
+        .flat_map(|line| line.split(", "))
+        .count();
+    assert_eq!(passes + text.matches("to change: ").count(), Rule::ALL.len());
+}
+
+#[test]
+fn what_isnt_there_is_named() {
+    assert_eq!(
+        told(&["--cluster", "gone"], false).unwrap_err().to_string(),
+        "there is no MemberCluster gone"
+    );
+}

@@ -1,0 +1,95 @@
+//! An explanation for people. Clusters that are barred alike are told of once, so that it can be read with ten thousand.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Answer, Candidate, Explanation};
+use crate::output::{Paint, State};
+
+/// How many clusters of a group are named.
+const NAMED: usize = 8;
+
+/// As text.
+pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> String {
+    let Explanation { workload, tenant, at, blocked, candidates } = explanation;
+    let whose = tenant.as_ref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
+    let mut out = paint.state(&format!("{workload}{whose}, at {at}\n"), State::Title);
+    if let Some(blocked) = blocked {
+        let _ = writeln!(out, "\nNothing can be done for it anywhere: {blocked}");
+    }
+    let (eligible, barred): (Vec<_>, Vec<_>) = candidates.iter().partition(|it| it.eligible);
+    let mut tiers: BTreeMap<u16, Vec<&Candidate>> = BTreeMap::new();
+    for candidate in eligible {
+        tiers.entry(candidate.preference).or_default().push(candidate);
+    }
+    for (tier, group) in tiers {
+        let _ = writeln!(
+            out,
+            "\n{} (preference {tier}): {}",
+            paint.state("lawful", State::Good),
+            names(&group, wide)
+        );
+        passing(&mut out, &group, wide);
+    }
+    let mut groups: BTreeMap<(Vec<_>, Option<String>), Vec<&Candidate>> = BTreeMap::new();
+    for candidate in barred {
+        let rules = failing(candidate).map(|answer| (answer.rule, answer.result)).collect();
+        let provider = candidate.place.provider.as_ref().map(ToString::to_string);
+        groups.entry((rules, provider)).or_default().push(candidate);
+    }
+    for group in groups.into_values() {
+        let _ = writeln!(out, "\n{}: {}", paint.state("barred", State::Bad), names(&group, wide));
+        let alike = if group.len() > 1 { "for example, " } else { "" };
+        for answer in group.first().into_iter().flat_map(|first| failing(first)) {
+            let result = if answer.result == "unknown" { " can't be told" } else { "" };
+            for why in &answer.because {
+                let rule = paint.state(answer.rule, State::Unknown);
+                let _ = writeln!(out, "  {rule}{result}: {alike}{}", strip(answer.rule, why));
+            }
+            let _ = writeln!(out, "    to change: {}", answer.remedy.unwrap_or_default());
+        }
+        passing(&mut out, &group, wide);
+    }
+    if candidates.is_empty() && blocked.is_none() {
+        out.push_str("\nThere is no member cluster.\n");
+    }
+    out
+}
+
+/// The rules that bar a candidate.
+fn failing(candidate: &Candidate) -> impl Iterator<Item = &Answer> {
+    candidate.rules.iter().filter(|answer| answer.result != "passes")
+}
+
+/// What a sentence says beyond the rule's name.
+fn strip<'a>(rule: &str, why: &'a str) -> &'a str {
+    why.strip_prefix(rule).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(why)
+}
+
+fn names(group: &[&Candidate], all: bool) -> String {
+    let name = |candidate: &&Candidate| {
+        let place = &candidate.place;
+        let country = place.country.map(|country| country.to_string());
+        let of: Vec<String> =
+            country.into_iter().chain(place.provider.as_ref().map(ToString::to_string)).collect();
+        let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+        format!("{}{of}{}", place.cluster, if candidate.has_copy { ", which has a copy" } else { "" })
+    };
+    let shown = if all { group.len() } else { NAMED };
+    let mut text: Vec<String> = group.iter().take(shown).map(name).collect();
+    if group.len() > shown {
+        text.push(format!("and {} more", group.len() - shown));
+    }
+    text.join("; ")
+}
+
+/// The rules that the first of a group passes; the others pass the same.
+fn passing(out: &mut String, group: &[&Candidate], wide: bool) {
+    let passes = |answer: &&Answer| answer.result == "passes";
+    let rules =
+        group.first().map(|candidate| candidate.rules.iter().filter(passes).map(|answer| answer.rule));
+    let rules: Vec<_> = rules.into_iter().flatten().collect();
+    if wide && !rules.is_empty() {
+        let _ = writeln!(out, "  passes: {}", rules.join(", "));
+    }
+}

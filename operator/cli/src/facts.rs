@@ -1,0 +1,112 @@
+//! What a hub holds, or would hold: from the hub itself or from files, with changes laid over it.
+
+use std::path::{Path, PathBuf};
+
+use domicile_core::snapshot::{KINDS, Snapshot, Unreadable};
+use domicile_crds::yaml::{self, YamlError};
+use jiff::Timestamp;
+
+use crate::args::{FactsArgs, HubArgs};
+use crate::cluster::{Cluster, ClusterError};
+use crate::output;
+
+/// The facts can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A file can't be read.
+    #[error("can't read {0}")]
+    File(String, #[source] std::io::Error),
+    /// A file isn't YAML or JSON.
+    #[error("{0} is neither YAML nor JSON")]
+    Yaml(String, #[source] YamlError),
+    /// There is nothing in it.
+    #[error("{0} holds none of Domicile's objects: is it the right one?")]
+    Empty(String),
+    /// An object that isn't of the form that it should have.
+    #[error("nobody can say what an object means that can't be read: correct it")]
+    Unreadable(#[from] Unreadable),
+}
+
+/// Facts and the time at which they are looked at.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The objects.
+    pub snapshot: Snapshot,
+    /// What time it is: on the hub's clock, or on ours for files.
+    pub now: Timestamp,
+}
+
+impl Facts {
+    /// Reads all that matters.
+    ///
+    /// # Errors
+    ///
+    /// If the hub or a file can't be read.
+    pub async fn read(args: &FactsArgs, options: &HubArgs) -> Result<Self, FactsError> {
+        let mut snapshot = Snapshot::default();
+        if let Some(folder) = &args.from {
+            lay_over(&mut snapshot, folder)?;
+            let assumed = snapshot.assume();
+            if !assumed.is_empty() {
+                output::note(format!(
+                    "note: nothing in {} says how {} is: taken for ready, and open to all tenants",
+                    folder.display(),
+                    assumed.join(", ")
+                ));
+            }
+            // Files have no clock of their own.
+            return Ok(Self { snapshot, now: Timestamp::now() });
+        }
+        let hub = Cluster::hub(&options.target()).await?;
+        for kind in KINDS {
+            for object in hub.values(kind).await? {
+                snapshot.put(object);
+            }
+        }
+        Ok(Self { snapshot, now: hub.now().await? })
+    }
+}
+
+/// Lays the objects of a file, or of all YAML and JSON files in a folder and those below, over what is there.
+///
+/// # Errors
+///
+/// If one can't be read, or there is nothing in it.
+pub fn lay_over(snapshot: &mut Snapshot, path: &Path) -> Result<(), FactsError> {
+    let mut taken = 0;
+    for file in files(path)? {
+        let name = file.display().to_string();
+        let text = if file == Path::new("-") {
+            std::io::read_to_string(std::io::stdin().lock())
+        } else {
+            std::fs::read_to_string(&file)
+        };
+        let text = text.map_err(|error| FactsError::File(name.clone(), error))?;
+        let documents = yaml::documents(&text).map_err(|error| FactsError::Yaml(name.clone(), error))?;
+        taken += documents.into_iter().map(|document| snapshot.put(document)).sum::<usize>();
+    }
+    if taken == 0 { Err(FactsError::Empty(path.display().to_string())) } else { Ok(()) }
+}
+
+/// The file, or the files in the folder in the order of their names, as `kubectl apply -R -f` takes them.
+fn files(path: &Path) -> Result<Vec<PathBuf>, FactsError> {
+    let failed = |error| FactsError::File(path.display().to_string(), error);
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?.path();
+        let kept = entry.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|it| end == *it));
+        if entry.is_dir() {
+            found.extend(files(&entry)?);
+        } else if kept {
+            found.push(entry);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

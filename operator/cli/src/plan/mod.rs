@@ -1,0 +1,175 @@
+//! `kubectl domicile plan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domicile_core::snapshot::Snapshot;
+use domicile_crds::{ProviderName, SiteName, TenantName};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::args::{HubArgs, PlanArgs};
+use crate::facts::{Facts, FactsError, lay_over};
+use crate::{CHANGES, Outcome, output};
+
+mod steps;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use steps::{Step, What};
+
+/// Nothing can be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The facts can't be had.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// What is to change isn't there.
+    #[error("there is no {kind} {name}; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
+    Missing {
+        /// The kind.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names that there are.
+        there: String,
+    },
+    /// It can't be made JSON.
+    #[error("can't be written")]
+    Write(#[from] serde_json::Error),
+}
+
+/// What would happen.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// What was asked, in words; empty if nothing was to change.
+    pub asked: Vec<String>,
+    /// The time that was looked at.
+    pub at: Timestamp,
+    /// What differs, by workload and copy.
+    pub steps: Vec<Step>,
+    /// In how many rounds each tenant's moves would be made, by its `maxConcurrent`.
+    pub waves: BTreeMap<TenantName, usize>,
+    /// How many copies stay as they are.
+    pub unchanged: usize,
+}
+
+/// Runs the command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If the facts can't be had, or what is to change isn't there.
+pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanError> {
+    let facts = Facts::read(&args.facts, options).await?;
+    let plan = plan(&facts, args)?;
+    let text = |wide| text::text(&plan, wide, output::Paint::for_stdout());
+    let text = output::render(args.output, &plan, text)?;
+    Ok(Outcome { text, code: if plan.steps.is_empty() { 0 } else { CHANGES } })
+}
+
+/// Decides with the facts as they are, and again as they would be.
+///
+/// # Errors
+///
+/// If what is to change isn't there, or can't be read.
+pub fn plan(facts: &Facts, args: &PlanArgs) -> Result<Plan, PlanError> {
+    let mut asked = Vec::new();
+    let mut snapshot = facts.snapshot.clone();
+    for file in &args.files {
+        lay_over(&mut snapshot, file)?;
+        asked.push(format!("{} were applied", file.display()));
+    }
+    change(&mut snapshot, args, &mut asked)?;
+    let at = args.facts.at.unwrap_or(facts.now);
+    if at != facts.now {
+        asked.push(format!("it were {at}"));
+    }
+    let after = steps::steps(&snapshot, at).map_err(FactsError::from)?;
+    let before = match asked.as_slice() {
+        [] => BTreeMap::new(),
+        _ => steps::steps(&facts.snapshot, facts.now).map_err(FactsError::from)?,
+    };
+    let all: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let mut steps = Vec::new();
+    for place in &all {
+        let (old, new) = (before.get(*place), after.get(*place));
+        let Some(new) = new else { continue };
+        let same = old.map_or(new.what == What::Stay, |old| old.is_like(new));
+        if !same {
+            steps.push(new.clone());
+        }
+    }
+    let unchanged = after.len() - steps.len();
+    let waves = steps::waves(&snapshot, &steps);
+    Ok(Plan { asked, at, steps, waves, unchanged })
+}
+
+fn change(snapshot: &mut Snapshot, args: &PlanArgs, asked: &mut Vec<String>) -> Result<(), PlanError> {
+    for provider in &args.revoke {
+        decide(snapshot, provider, "Revoked")?;
+        asked.push(format!("{provider} were revoked"));
+    }
+    for provider in &args.freeze {
+        decide(snapshot, provider, "Frozen")?;
+        asked.push(format!("{provider} were frozen"));
+    }
+    for provider in &args.approve {
+        lift(snapshot, provider);
+        decide(snapshot, provider, "Approved")?;
+        asked.push(format!("{provider} were approved and nothing else decided about it"));
+    }
+    for (sites, state) in [(&args.online, "Online"), (&args.close, "Closing")] {
+        for site in sites {
+            set_state(snapshot, site, state)?;
+            asked.push(format!("{site} were {}", state.to_lowercase()));
+        }
+    }
+    Ok(())
+}
+
+/// A decision about a provider, by an authority of which nobody else may be.
+fn decide(snapshot: &mut Snapshot, provider: &ProviderName, verdict: &str) -> Result<(), PlanError> {
+    need(snapshot, "HostingProvider", provider.as_str())?;
+    snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision",
+        "metadata": {"name": format!("plan-{}-{provider}", verdict.to_lowercase())},
+        "spec": {
+            "subject": {"kind": "HostingProvider", "name": provider}, "decision": verdict,
+            "basis": "Request", "authority": "plan", "decidedBy": "plan", "reason": "what if",
+        },
+    }));
+    Ok(())
+}
+
+/// Takes away what restricts a provider.
+fn lift(snapshot: &mut Snapshot, provider: &ProviderName) {
+    let restricts = |object: &Value| {
+        let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+        text("/spec/subject/kind") == Some("HostingProvider")
+            && text("/spec/subject/name") == Some(provider.as_str())
+            && text("/spec/decision") != Some("Approved")
+    };
+    let all = snapshot.of_kind("Decision").filter(|(_, object)| restricts(object));
+    for key in all.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        snapshot.remove(&key);
+    }
+}
+
+fn set_state(snapshot: &mut Snapshot, site: &SiteName, state: &str) -> Result<(), PlanError> {
+    let mut object = need(snapshot, "Site", site.as_str())?;
+    if let Some(Value::Object(spec)) = object.get_mut("spec") {
+        spec.insert("state".to_owned(), state.into());
+        spec.remove("onlineFrom");
+    }
+    snapshot.put(object);
+    Ok(())
+}
+
+fn need(snapshot: &Snapshot, kind: &'static str, name: &str) -> Result<Value, PlanError> {
+    snapshot.get(kind, "", name).cloned().ok_or_else(|| {
+        let there: Vec<String> = snapshot.of_kind(kind).map(|((_, _, name), _)| name.clone()).collect();
+        PlanError::Missing { kind, name: name.to_owned(), there: crate::hub::listed(&there) }
+    })
+}

@@ -1,0 +1,169 @@
+//! What the operator would do with each copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domicile_core::{
+    Engine, RuleSet,
+    decide::{SeatVerdict, Verdict, Wish},
+    eligibility::explain,
+    snapshot::{Snapshot, Unreadable},
+};
+use domicile_crds::{ClusterName, MigrationMode, Tenant, TenantName, WorkloadKey};
+use jiff::Timestamp;
+use serde::{Deserialize as _, Serialize};
+
+/// What would become of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum What {
+    /// It has no place, and no cluster may have it.
+    Wait,
+    /// It must leave and has nowhere to go: nothing is deleted.
+    Stuck,
+    /// It is scaled to zero; its data stays.
+    Suspend,
+    /// Nothing in, out or deleted; what runs keeps running.
+    Freeze,
+    /// It is left as it is, without what is new.
+    Hold,
+    /// It moves, whatever the tenant's mode and windows say.
+    MustMove,
+    /// It moves to a place that is preferred.
+    Move,
+    /// The tenant is asked whether it moves to a place that is preferred.
+    Ask,
+    /// It is placed.
+    Place,
+    /// It is removed, because fewer are asked for.
+    Leave,
+    /// Nothing can be done for the workload at all.
+    Blocked,
+    /// It stays.
+    Stay,
+}
+
+/// What would become of a copy, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// As namespace/name.
+    pub workload: String,
+    /// Which copy.
+    pub copy: i32,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantName>,
+    /// What would become of it.
+    pub what: What,
+    /// Where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<ClusterName>,
+    /// Where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<ClusterName>,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+impl Step {
+    /// Whether it comes to the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.what, &self.from, &self.to) == (other.what, &other.from, &other.to)
+    }
+}
+
+/// What the operator would do at `now`, by workload and copy.
+pub(super) fn steps(
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<BTreeMap<(WorkloadKey, i32), Step>, Unreadable> {
+    let mut engine = snapshot.engine(now)?;
+    let keys: BTreeSet<WorkloadKey> = engine.world().workloads.keys().cloned().collect();
+    let verdicts = engine.decide(&keys, now);
+    let mut steps = BTreeMap::new();
+    for verdict in &verdicts {
+        for seat in &verdict.seats {
+            steps.insert((verdict.key.clone(), seat.ordinal), step(&engine, verdict, seat, now));
+        }
+        if let (Some(blocked), []) = (&verdict.blocked, verdict.seats.as_slice()) {
+            let step = Step { why: blocked.to_string(), ..bare(&engine, &verdict.key, 0, What::Blocked) };
+            steps.insert((verdict.key.clone(), 0), step);
+        }
+    }
+    Ok(steps)
+}
+
+fn bare(engine: &Engine, key: &WorkloadKey, copy: i32, what: What) -> Step {
+    let tenant = engine.world().tenant_of(&key.namespace).ok().cloned();
+    Step { workload: key.to_string(), copy, tenant, what, from: None, to: None, why: String::new() }
+}
+
+fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) -> Step {
+    let key = &verdict.key;
+    let mut step = bare(engine, key, seat.ordinal, What::Stay);
+    step.from.clone_from(&seat.at);
+    let why = |rules: RuleSet| finding(engine, key, seat, rules, now);
+    match &seat.wish {
+        Wish::Place(to) => (step.what, step.to) = (What::Place, Some(to.clone())),
+        Wish::Wait => step.what = What::Wait,
+        Wish::Stay => {}
+        Wish::Hold => {
+            let all = seat.failing.union(seat.unknown);
+            step.what = if all.is_empty() { What::Stay } else { What::Hold };
+            step.why = why(all);
+        }
+        Wish::Suspend => (step.what, step.why) = (What::Suspend, why(seat.failing)),
+        Wish::Freeze => {
+            (step.what, step.why) = (What::Freeze, why(seat.failing.intersection(RuleSet::FREEZING)));
+        }
+        Wish::Move { to, cause, compulsory } => {
+            let asks = |tenant| {
+                let tenant = engine.world().tenants.get(tenant);
+                tenant.is_some_and(|tenant| tenant.migration.mode == MigrationMode::Approval)
+            };
+            step.what = match compulsory {
+                true => What::MustMove,
+                false if step.tenant.as_ref().is_some_and(asks) => What::Ask,
+                false => What::Move,
+            };
+            (step.to, step.why) = (Some(to.clone()), cause.to_string());
+        }
+        Wish::Stuck { cause, obstacle } => {
+            (step.what, step.why) = (What::Stuck, format!("{cause}, but {obstacle}"));
+        }
+        Wish::Leave => step.what = What::Leave,
+    }
+    if let Some(blocked) = &verdict.blocked {
+        step.why = blocked.to_string();
+    }
+    step
+}
+
+/// The first of the rules that doesn't pass where a copy is, in words.
+fn finding(engine: &Engine, key: &WorkloadKey, seat: &SeatVerdict, rules: RuleSet, now: Timestamp) -> String {
+    let row = engine.classes().of(key);
+    let id = seat.at.as_ref().and_then(|at| engine.world().find_cluster(at));
+    let Some((row, id)) = row.zip(id) else { return String::new() };
+    let found = explain(engine.world(), (&row.class, key), id, now).into_iter();
+    found
+        .filter(|finding| rules.contains(finding.rule))
+        .map(|finding| finding.to_string())
+        .next()
+        .unwrap_or_default()
+}
+
+/// In how many rounds each tenant's moves are made.
+pub(super) fn waves(snapshot: &Snapshot, steps: &[Step]) -> BTreeMap<TenantName, usize> {
+    let mut moves: BTreeMap<TenantName, usize> = BTreeMap::new();
+    let moving = steps.iter().filter(|step| matches!(step.what, What::MustMove | What::Move | What::Ask));
+    for tenant in moving.filter_map(|step| step.tenant.clone()) {
+        *moves.entry(tenant).or_default() += 1;
+    }
+    for (tenant, count) in &mut moves {
+        let object = snapshot.get("Tenant", "", tenant.as_str());
+        let policy = object.and_then(|it| Tenant::deserialize(it).ok()).map(|it| it.spec.migration);
+        let at_once = usize::try_from(policy.unwrap_or_default().max_concurrent).unwrap_or(1).max(1);
+        *count = count.div_ceil(at_once);
+    }
+    moves
+}

@@ -1,0 +1,117 @@
+use std::path::Path;
+
+use domicile_core::snapshot::Snapshot;
+use serde_json::json;
+
+use super::*;
+use crate::output::Paint;
+
+/// The examples as they are before the vendor is barred, with everything where it was placed.
+fn benelux() -> Facts {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut snapshot = Snapshot::default();
+    let files =
+        ["01-providers", "02-sites", "03-clusters", "10-vendor-approved", "11-tenants", "12-workloads"];
+    for file in files {
+        lay_over(&mut snapshot, &root.join(format!("examples/benelux/{file}.yaml"))).unwrap();
+    }
+    lay_over(&mut snapshot, &root.join("charts/domicile/countrysets")).unwrap();
+    snapshot.assume();
+    let mut facts = Facts { snapshot, now: "2026-11-29T12:00:00Z".parse().unwrap() };
+    settle(&mut facts);
+    facts
+}
+
+/// What is to be placed or moved is where it was to go.
+fn settle(facts: &mut Facts) {
+    for step in plan(facts, &PlanArgs::default()).unwrap().steps {
+        let Some(to) = step.to else { continue };
+        let (namespace, name) = step.workload.split_once('/').unwrap();
+        let seat =
+            json!({"ordinal": step.copy, "cluster": to, "epoch": 1, "generation": 1, "phase": "Active"});
+        facts.snapshot.put(json!({
+            "apiVersion": "domicile.dev/v1alpha1", "kind": "Assignment",
+            "metadata": {"namespace": namespace, "name": name}, "spec": {"tenant": step.tenant, "seats": [seat]},
+        }));
+    }
+}
+
+fn args(words: &[&str]) -> PlanArgs {
+    use clap::Parser as _;
+    let cli = crate::args::Cli::parse_from(["kubectl-domicile", "plan"].iter().chain(words));
+    match cli.command {
+        crate::args::Command::Plan(args) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn told(facts: &Facts, words: &[&str]) -> String {
+    text::text(&plan(facts, &args(words)).unwrap(), false, Paint::plain())
+}
+
+#[test]
+fn with_nothing_to_do_it_says_so() {
+    let facts = benelux();
+    let text =
+        "At 2026-11-29T12:00:00Z, what is yet to do:\n\nNothing would happen; 8 copies stay as they are.\n";
+    assert_eq!(told(&facts, &[]), text);
+}
+
+#[test]
+fn a_freeze_moves_nothing() {
+    let text = told(&benelux(), &["--freeze", "meridian-cloud"]);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_revocation_says_what_has_nowhere_to_go() {
+    insta::assert_snapshot!(told(&benelux(), &["--revoke", "meridian-cloud", "--approve", "schelde-maas"]));
+}
+
+#[test]
+fn a_site_that_comes_online_draws_whom_it_may() {
+    insta::assert_snapshot!(told(&benelux(), &["--online", "ch-zrh", "--approve", "limmat"]));
+}
+
+#[test]
+fn time_alone_changes_something() {
+    let mut facts = benelux();
+    facts.snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "from-march"},
+        "spec": {
+            "subject": {"kind": "Tenant", "name": "hospital"}, "decision": "Suspended", "basis": "Request", "authority": "x",
+            "decidedBy": "x", "reason": "ends", "validFrom": "2027-03-01T00:00:00Z",
+        },
+    }));
+    assert_eq!(plan(&facts, &args(&["--at", "2027-02-28"])).unwrap().steps, []);
+    let steps = plan(&facts, &args(&["--at", "2027-03-01"])).unwrap().steps;
+    assert!(!steps.is_empty() && steps.iter().all(|step| step.what == What::Suspend), "{steps:?}");
+}
+
+#[test]
+fn what_isnt_there_is_named_with_what_is() {
+    let error = plan(&benelux(), &args(&["--revoke", "nobody"])).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no HostingProvider nobody; there are limmat, meridian-cloud, rhein-main, schelde-maas"
+    );
+}
+
+#[test]
+fn thousands_of_workloads_are_one_line() {
+    let mut facts = benelux();
+    let model = facts.snapshot.get("TenantWorkload", "webshop", "shop").cloned();
+    let model = model.unwrap_or_else(|| {
+        facts.snapshot.of_kind("TenantWorkload").find(|((_, ns, _), _)| ns == "webshop").unwrap().1.clone()
+    });
+    for at in 0..3_000 {
+        let mut object = model.clone();
+        object["metadata"]["name"] = json!(format!("w-{at}"));
+        facts.snapshot.put(object);
+    }
+    settle(&mut facts);
+    let text = told(&facts, &["--revoke", "meridian-cloud", "--approve", "schelde-maas"]);
+    assert!(text.lines().count() < 20, "{text}");
+    assert!(text.contains("waves, by its spec.migration.maxConcurrent"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+}

@@ -1,0 +1,105 @@
+//! A plan for people: what happens alike is told of once, so that it can be read with ten thousand workloads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Plan, Step, What};
+use crate::output::{Paint, State};
+
+/// How many workloads of a group are named.
+const NAMED: usize = 3;
+
+/// As text.
+pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
+    let title = match plan.asked.as_slice() {
+        [] => format!("At {}, what is yet to do:\n", plan.at),
+        asked => format!("At {}, if\n- {}\n", plan.at, asked.join("\n- ")),
+    };
+    let mut out = paint.state(&title, State::Title) + "\n";
+    if plan.steps.is_empty() {
+        let _ = writeln!(
+            out,
+            "Nothing would happen; {}.",
+            copies(plan.unchanged, "stays as it is", "stay as they are")
+        );
+        return out;
+    }
+    let mut groups: BTreeMap<(What, _, _, &str), Vec<&Step>> = BTreeMap::new();
+    for step in &plan.steps {
+        let why = if step.what == What::Blocked { "" } else { step.why.as_str() };
+        groups.entry((step.what, &step.from, &step.to, why)).or_default().push(step);
+    }
+    for ((what, from, to, why), group) in &groups {
+        let (word, state) = word(*what);
+        let places = match (from, to) {
+            (Some(from), Some(to)) => format!(" from {from} to {to}"),
+            (Some(at), None) => format!(" at {at}"),
+            (None, Some(to)) => format!(" on {to}"),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(out, "{}{places}: {}", paint.state(word, state), names(group, wide));
+        let why = if why.is_empty() { group.first().map_or("", |step| step.why.as_str()) } else { why };
+        if !why.is_empty() {
+            let _ = writeln!(out, "  {why}");
+        }
+    }
+    out.push('\n');
+    out.push_str(&summary(plan));
+    out
+}
+
+fn names(group: &[&Step], all: bool) -> String {
+    let shown = if all { group.len() } else { NAMED };
+    let names: Vec<&str> = group.iter().take(shown).map(|step| step.workload.as_str()).collect();
+    match group.len().saturating_sub(shown) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+fn word(what: What) -> (&'static str, State) {
+    match what {
+        What::Wait => ("no place", State::Bad),
+        What::Stuck => ("stuck", State::Bad),
+        What::Suspend => ("suspended", State::Bad),
+        What::Freeze => ("frozen", State::Bad),
+        What::Hold => ("held", State::Unknown),
+        What::MustMove => ("must move", State::Unknown),
+        What::Move => ("moves", State::Plain),
+        What::Ask => ("asks", State::Plain),
+        What::Place => ("placed", State::Good),
+        What::Leave => ("removed", State::Plain),
+        What::Blocked => ("blocked", State::Bad),
+        What::Stay => ("stays", State::Good),
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = |all: &[What]| plan.steps.iter().filter(|step| all.contains(&step.what)).count();
+    let mut parts = Vec::new();
+    let mut tell = |count: usize, one: &str, many: &str| {
+        if count > 0 {
+            parts.push(copies(count, one, many));
+        }
+    };
+    tell(count(&[What::MustMove, What::Move]), "moves", "move");
+    tell(count(&[What::Ask]), "moves if its tenant approves", "move if their tenants approve");
+    tell(count(&[What::Place]), "is placed", "are placed");
+    tell(count(&[What::Freeze]), "is frozen", "are frozen");
+    tell(count(&[What::Suspend]), "is suspended", "are suspended");
+    tell(count(&[What::Stuck, What::Wait]), "has no lawful place", "have no lawful place");
+    tell(plan.unchanged, "stays as it is", "stay as they are");
+    let mut out = parts.join("; ") + ".\n";
+    for (tenant, waves) in plan.waves.iter().filter(|(_, waves)| **waves > 1) {
+        let _ = writeln!(out, "Tenant {tenant} moves in {waves} waves, by its spec.migration.maxConcurrent.");
+    }
+    let data = count(&[What::Stuck]) > 0;
+    if data {
+        out.push_str("What has nowhere to go stays where it is, and says so; nothing is deleted.\n");
+    }
+    out
+}
+
+fn copies(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 copy {one}") } else { format!("{count} copies {many}") }
+}
