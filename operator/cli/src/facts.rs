@@ -46,8 +46,8 @@ impl Facts {
     ///
     /// If the hub or a file can't be read.
     pub async fn read(args: &FactsArgs, options: &HubArgs) -> Result<Self, FactsError> {
-        let mut snapshot = Snapshot::default();
         if let Some(folder) = &args.from {
+            let mut snapshot = Snapshot::default();
             lay_over(&mut snapshot, folder)?;
             let assumed = snapshot.assume();
             if !assumed.is_empty() {
@@ -60,7 +60,16 @@ impl Facts {
             // Files have no clock of their own.
             return Ok(Self { snapshot, now: Timestamp::now() });
         }
-        let hub = Cluster::hub(&options.target()).await?;
+        Self::of_hub(&Cluster::hub(&options.target()).await?).await
+    }
+
+    /// Reads all that matters from the hub.
+    ///
+    /// # Errors
+    ///
+    /// If the hub refuses or doesn't answer.
+    pub async fn of_hub(hub: &Cluster) -> Result<Self, FactsError> {
+        let mut snapshot = Snapshot::default();
         for kind in KINDS {
             for object in hub.values(kind).await? {
                 snapshot.put(object);

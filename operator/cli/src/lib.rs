@@ -8,6 +8,7 @@ pub mod answer;
 pub mod args;
 pub mod cluster;
 pub mod completion;
+pub mod decide;
 pub mod explain;
 pub mod facts;
 pub mod hub;

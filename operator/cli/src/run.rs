@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use domicile_crds::{Scheduling, yaml};
+use domicile_crds::{Scheduling, Verdict, yaml};
 
 use crate::args::{Cli, Command, FileFormat, WrapArgs};
+use crate::decide::{self, Act};
 use crate::wrap::{self, Input};
 use crate::{admit, answer, completion, explain, join, leave, map, output, plan, status, switch};
 
@@ -78,6 +79,11 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         Command::Leave(args) => leave::run(&args, hub).await?,
         Command::Admit(args) => admit::run(&args, hub).await?,
         Command::Answer(args) => answer::run(&args, hub).await?,
+        Command::Approve(args) => decide::run(&args, Act::Verdict(Verdict::Approved), hub).await?,
+        Command::Freeze(args) => decide::run(&args, Act::Verdict(Verdict::Frozen), hub).await?,
+        Command::Suspend(args) => decide::run(&args, Act::Verdict(Verdict::Suspended), hub).await?,
+        Command::Revoke(args) => decide::run(&args, Act::Verdict(Verdict::Revoked), hub).await?,
+        Command::Reinstate(args) => decide::run(&args, Act::Reinstate, hub).await?,
         Command::Cordon(args) => switch::schedule(&args.name, Scheduling::Cordoned, hub).await?,
         Command::Uncordon(args) => switch::schedule(&args.name, Scheduling::Open, hub).await?,
         Command::Drain(args) => switch::schedule(&args.name, Scheduling::Draining, hub).await?,

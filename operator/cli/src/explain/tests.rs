@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::output::Paint;
 
-fn object(kind: &str, namespace: &str, name: &str, spec: serde_json::Value) -> serde_json::Value {
+fn object(kind: &str, namespace: &str, name: &str, spec: &serde_json::Value) -> serde_json::Value {
     let metadata = if namespace.is_empty() {
         json!({"name": name})
     } else {
@@ -26,29 +26,29 @@ fn facts() -> Facts {
     });
     let members: Vec<_> =
         ["NL", "DE"].map(|c| json!({"country": c, "basis": "Membership", "source": "treaty"})).into();
-    snapshot.put(object("CountrySet", "", "home", json!({"members": members})));
+    snapshot.put(object("CountrySet", "", "home", &json!({"members": members})));
     let provider = |ownership: Vec<serde_json::Value>| json!({"legalName": "x", "registeredIn": "NL", "headquarteredIn": "NL", "ownership": ownership});
-    snapshot.put(object("HostingProvider", "", "good", provider(person("Jansen", "NL", 100).into())));
+    snapshot.put(object("HostingProvider", "", "good", &provider(person("Jansen", "NL", 100).into())));
     snapshot.put(object(
         "HostingProvider",
         "",
         "bad",
-        provider([parent.to_vec(), person("Jansen", "NL", 20).to_vec()].concat()),
+        &provider([parent.to_vec(), person("Jansen", "NL", 20).to_vec()].concat()),
     ));
     snapshot.put(object(
         "HostingProvider",
         "",
         "b",
-        provider([person("Holder A", "RU", 51), person("Jansen", "NL", 49)].concat()),
+        &provider([person("Holder A", "RU", 51), person("Jansen", "NL", 49)].concat()),
     ));
     for (at, name, country) in [("good", "ams-1", "NL"), ("bad", "fra-1", "DE"), ("good", "zrh-1", "CH")] {
         let site = json!({"operatedBy": at, "ownedBy": at, "country": country, "state": "Online"});
-        snapshot.put(object("Site", "", &format!("site-{name}"), site));
+        snapshot.put(object("Site", "", &format!("site-{name}"), &site));
         snapshot.put(object(
             "MemberCluster",
             "",
             name,
-            json!({"site": format!("site-{name}"), "connection": {"kubeconfigSecret": "x"}}),
+            &json!({"site": format!("site-{name}"), "connection": {"kubeconfigSecret": "x"}}),
         ));
     }
     for provider in ["good", "bad"] {
@@ -56,15 +56,15 @@ fn facts() -> Facts {
             "subject": {"kind": "HostingProvider", "name": provider}, "decision": "Approved", "basis": "Contract", "authority": "x",
             "decidedBy": "x", "reason": "audited",
         });
-        snapshot.put(object("Decision", "", &format!("{provider}-1"), spec));
+        snapshot.put(object("Decision", "", &format!("{provider}-1"), &spec));
     }
     let tenant = json!({
         "namespaces": ["shop"], "residency": {"allowed": [{"countrySet": "home"}]},
         "providers": {"homeCountrySet": "home"}, "preferences": [{"country": "DE"}],
     });
-    snapshot.put(object("Tenant", "", "shop", tenant));
+    snapshot.put(object("Tenant", "", "shop", &tenant));
     let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {}});
-    snapshot.put(object("TenantWorkload", "shop", "web", json!({"manifests": [manifest]})));
+    snapshot.put(object("TenantWorkload", "shop", "web", &json!({"manifests": [manifest]})));
     snapshot.assume();
     Facts { snapshot, now: "2026-11-29T12:00:00Z".parse().unwrap() }
 }

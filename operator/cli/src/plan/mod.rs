@@ -86,7 +86,30 @@ pub fn plan(facts: &Facts, args: &PlanArgs) -> Result<Plan, PlanError> {
     if at != facts.now {
         asked.push(format!("it were {at}"));
     }
-    let after = steps::steps(&snapshot, at).map_err(FactsError::from)?;
+    compare(facts, &snapshot, at, asked)
+}
+
+/// What would happen if `object` were applied.
+///
+/// # Errors
+///
+/// If something can't be read.
+pub fn with(facts: &Facts, object: &Value) -> Result<Plan, PlanError> {
+    let mut snapshot = facts.snapshot.clone();
+    snapshot.put(object.clone());
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let asked = format!("{}/{} were applied", text("/kind"), text("/metadata/name"));
+    compare(facts, &snapshot, facts.now, vec![asked])
+}
+
+/// A plan for people.
+#[must_use]
+pub fn told(plan: &Plan) -> String {
+    text::text(plan, false, output::Paint::plain())
+}
+
+fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>) -> Result<Plan, PlanError> {
+    let after = steps::steps(snapshot, at).map_err(FactsError::from)?;
     let before = match asked.as_slice() {
         [] => BTreeMap::new(),
         _ => steps::steps(&facts.snapshot, facts.now).map_err(FactsError::from)?,
@@ -102,7 +125,7 @@ pub fn plan(facts: &Facts, args: &PlanArgs) -> Result<Plan, PlanError> {
         }
     }
     let unchanged = after.len() - steps.len();
-    let waves = steps::waves(&snapshot, &steps);
+    let waves = steps::waves(snapshot, &steps);
     Ok(Plan { asked, at, steps, waves, unchanged })
 }
 

@@ -1,0 +1,149 @@
+//! Arguments of the commands that write Decisions.
+
+use clap::{Args, ValueEnum};
+use domicile_crds::{CountryCode, DecisionName, Evidence, SiteName, Subject, SubjectKind, TenantName};
+use jiff::Timestamp;
+
+use super::facts::instant;
+
+/// What every decision has.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// Whom it is about: a provider's name, or KIND/NAME with the kind `provider`, `site`, `tenant` or `workload`
+    /// (workload/NAMESPACE/NAME).
+    #[arg(value_parser = subject)]
+    pub subject: Subject,
+    /// Why, for those who will ask later.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// In whose name you decide, for example `ministry-of-justice`. Only it, and whom it names in --liftable-by, can lift the
+    /// decision.
+    #[arg(long, value_name = "NAME", env = "DOMICILE_AUTHORITY")]
+    pub authority: String,
+    /// On what ground.
+    #[arg(long, value_name = "GROUND")]
+    pub basis: Option<Ground>,
+    /// From when: a date (in UTC) or RFC 3339. Otherwise at once.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub valid_from: Option<Timestamp>,
+    /// Until when. Otherwise until another takes its place.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub valid_until: Option<Timestamp>,
+    /// When to look at it again: a reminder, not an end.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub review_on: Option<Timestamp>,
+    /// Only at this site. May be given several times.
+    #[arg(long = "site", value_name = "SITE")]
+    pub sites: Vec<SiteName>,
+    /// Only in this country (ISO 3166-1 alpha-2). May be given several times.
+    #[arg(long = "country", value_name = "COUNTRY")]
+    pub countries: Vec<CountryCode>,
+    /// Only for this tenant. May be given several times.
+    #[arg(long = "tenant", value_name = "TENANT")]
+    pub tenants: Vec<TenantName>,
+    /// Another authority that may lift it. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub liftable_by: Vec<String>,
+    /// A document that it rests on, as URI or URI,SHA256. May be given several times.
+    #[arg(long, value_name = "DOCUMENT", value_parser = evidence)]
+    pub evidence: Vec<Evidence>,
+    /// A Decision whose place it takes. May be given several times.
+    #[arg(long, value_name = "DECISION")]
+    pub supersedes: Vec<DecisionName>,
+    /// Name of the Decision; otherwise made of the subject, what is decided and the day.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<DecisionName>,
+    /// Don't ask whether that is meant, although workloads would move or stop. For scripts.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the Decision, and write nothing.
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// On what ground a decision stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ground {
+    /// A precaution, before anything is established.
+    Precaution,
+    /// Something was established.
+    Finding,
+    /// A contract says so.
+    Contract,
+    /// A law says so.
+    Law,
+    /// Somebody entitled asked for it.
+    Request,
+}
+
+impl From<Ground> for domicile_crds::Ground {
+    fn from(ground: Ground) -> Self {
+        match ground {
+            Ground::Precaution => Self::Precaution,
+            Ground::Finding => Self::Finding,
+            Ground::Contract => Self::Contract,
+            Ground::Law => Self::Law,
+            Ground::Request => Self::Request,
+        }
+    }
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    let (kind, name) = match text.split_once('/') {
+        None => (SubjectKind::HostingProvider, text),
+        Some((kind, name)) => match kind.to_lowercase().as_str() {
+            "provider" | "hostingprovider" | "hp" => (SubjectKind::HostingProvider, name),
+            "site" | "dsite" => (SubjectKind::Site, name),
+            "tenant" | "dten" => (SubjectKind::Tenant, name),
+            "workload" | "tenantworkload" | "tw" => (SubjectKind::TenantWorkload, name),
+            _ => return Err(format!("{kind} is none of provider, site, tenant and workload")),
+        },
+    };
+    let slashes = usize::from(kind == SubjectKind::TenantWorkload);
+    if name.is_empty() || name.matches('/').count() != slashes {
+        return Err("a workload is workload/NAMESPACE/NAME, all else KIND/NAME".to_owned());
+    }
+    Ok(Subject { kind, name: name.to_owned() })
+}
+
+fn evidence(text: &str) -> Result<Evidence, String> {
+    let (uri, sha256) = match text.rsplit_once(',') {
+        None => (text, None),
+        Some((uri, digest)) => (uri, Some(digest.to_lowercase())),
+    };
+    let is_digest = |digest: &String| digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    if sha256.as_ref().is_some_and(|digest| !is_digest(digest)) {
+        return Err("what follows the comma is no SHA-256: 64 hexadecimal digits".to_owned());
+    }
+    Ok(Evidence { uri: uri.to_owned(), sha256, disclosure: domicile_crds::Disclosure::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_have_a_kind_or_are_providers() {
+        let of = |text| subject(text).map(|it| format!("{:?} {}", it.kind, it.name));
+        assert_eq!(of("a").unwrap(), "HostingProvider a");
+        assert_eq!(of("site/nl-ams").unwrap(), "Site nl-ams");
+        assert_eq!(of("Tenant/shop").unwrap(), "Tenant shop");
+        assert_eq!(of("workload/shop/web").unwrap(), "TenantWorkload shop/web");
+        assert!(of("cluster/a").unwrap_err().contains("cluster is none of"));
+        for text in ["workload/web", "site/a/b", "site/"] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn documents_may_have_a_digest() {
+        let digest = "AB".repeat(32);
+        let found = evidence(&format!("https://example.org/a,b,{digest}")).unwrap();
+        assert_eq!(
+            (found.uri.as_str(), found.sha256),
+            ("https://example.org/a,b", Some(digest.to_lowercase()))
+        );
+        assert_eq!(evidence("https://example.org/a").unwrap().sha256, None);
+        assert!(evidence("https://example.org/a,b").is_err());
+    }
+}

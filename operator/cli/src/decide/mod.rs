@@ -1,0 +1,221 @@
+//! `kubectl domicile approve`, `freeze`, `suspend`, `revoke` and `reinstate`: Decisions, with what they would bring about.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use domicile_crds::{
+    Decision, DecisionName, DecisionSpec, Ground, Scope, Subject, SubjectKind, Verdict, yaml,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Api, PostParams};
+use serde_json::Value;
+
+use crate::args::{DecideArgs, HubArgs};
+use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
+use crate::facts::{Facts, FactsError};
+use crate::output;
+use crate::plan::{self, Plan, PlanError, What};
+
+mod lift;
+#[cfg(test)]
+mod tests;
+
+/// Nothing was decided.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The facts can't be had.
+    #[error("nobody can say what the decision would bring about")]
+    Facts(#[from] FactsError),
+    /// What it would bring about can't be said.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Only providers are approved.
+    #[error("a {0:?} needs no approval: `reinstate` lifts what restricts it")]
+    NeedsNone(SubjectKind),
+    /// Nothing restricts it.
+    #[error("nothing is revoked, suspended or frozen about {0}: there is nothing to reinstate")]
+    NothingToLift(String),
+    /// Somebody else restricts it.
+    #[error("{authority} can't lift anything about {subject}: {restrictions}")]
+    NotEntitled {
+        /// In whose name.
+        authority: String,
+        /// What.
+        subject: String,
+        /// Who restricts it.
+        restrictions: String,
+    },
+    /// There is no such subject.
+    #[error("there is no {kind:?} {name}; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
+    Missing {
+        /// Its kind.
+        kind: SubjectKind,
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        there: String,
+    },
+    /// The server doesn't say who asks.
+    #[error("the hub doesn't say who you are, and a Decision must name who decided it")]
+    Nobody,
+    /// Nobody is there to ask.
+    #[error("workloads would move or stop: say --yes, or type the subject's name at a terminal")]
+    NotAsked,
+    /// Another name was typed.
+    #[error("that isn't {0}: nothing was decided")]
+    NotMeant(String),
+    /// A terminal can't be read.
+    #[error("nothing was typed")]
+    Input(#[from] io::Error),
+    /// The name isn't one.
+    #[error("the Decision needs a shorter name: --name")]
+    Name(#[from] domicile_crds::NameError),
+}
+
+/// What a command decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Something that stands by itself.
+    Verdict(Verdict),
+    /// Lifts what restricts.
+    Reinstate,
+}
+
+/// Runs a command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If nothing can be decided, isn't meant, or the hub refuses.
+pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<String, DecideError> {
+    if what == Act::Verdict(Verdict::Approved) && args.subject.kind != SubjectKind::HostingProvider {
+        return Err(DecideError::NeedsNone(args.subject.kind));
+    }
+    let hub = Cluster::hub(&options.target()).await?;
+    let facts = Facts::of_hub(&hub).await?;
+    exists(&facts, &args.subject)?;
+    let decision = decision(&facts, args, what, whoami(&hub).await?)?;
+    let object = object(&decision);
+    if args.print {
+        return Ok(yaml::document(&object));
+    }
+    let plan = plan::with(&facts, &object)?;
+    output::note(plan::told(&plan));
+    confirm(args, &plan)?;
+    let api = Api::<Decision>::all(hub.client.clone());
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let name = decision.metadata.name.clone().unwrap_or_default();
+    api.create(&params, &decision).await.map_err(hub.failed(format!("create Decision {name}")))?;
+    let lifts = decision.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lifts = if lifts.is_empty() { String::new() } else { format!(" in place of {}", lifts.join(", ")) };
+    let subject = shown(&args.subject);
+    Ok(format!("decision.domicile.dev/{name} created: {subject} {:?}{lifts}\n", decision.spec.decision))
+}
+
+/// The object as it is written.
+fn object(decision: &Decision) -> Value {
+    serde_json::to_value(decision).unwrap_or_default()
+}
+
+fn decision(
+    facts: &Facts,
+    args: &DecideArgs,
+    what: Act,
+    decided_by: String,
+) -> Result<Decision, DecideError> {
+    let (verdict, word, lifted) = match what {
+        Act::Verdict(verdict) => (verdict, format!("{verdict:?}").to_lowercase(), Vec::new()),
+        Act::Reinstate => (Verdict::Approved, "reinstated".to_owned(), lift::liftable(facts, args)?),
+    };
+    let default = match verdict {
+        Verdict::Frozen => Ground::Precaution,
+        Verdict::Approved if what != Act::Reinstate => Ground::Contract,
+        _ => Ground::Finding,
+    };
+    let mut supersedes = args.supersedes.clone();
+    supersedes.extend(lifted.into_iter().filter(|name| !args.supersedes.contains(name)));
+    let time = |at: Option<Timestamp>| at.map(Time);
+    let spec = DecisionSpec {
+        subject: args.subject.clone(),
+        decision: verdict,
+        basis: args.basis.map_or(default, Into::into),
+        valid_from: time(args.valid_from),
+        valid_until: time(args.valid_until),
+        scope: Scope {
+            sites: args.sites.clone(),
+            countries: args.countries.clone(),
+            tenants: args.tenants.clone(),
+        },
+        authority: args.authority.clone(),
+        decided_by,
+        reason: args.reason.clone(),
+        evidence: args.evidence.clone(),
+        review_on: time(args.review_on),
+        contested: false,
+        supersedes,
+        liftable_by: args.liftable_by.clone(),
+    };
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => free_name(facts, &args.subject, &word)?,
+    };
+    Ok(Decision::new(name.as_str(), spec))
+}
+
+/// A name that no Decision has: subject, what is decided, and the day.
+fn free_name(facts: &Facts, subject: &Subject, word: &str) -> Result<DecisionName, domicile_crds::NameError> {
+    let day = facts.now.strftime("%Y-%m-%d");
+    let stem = format!("{}-{word}-{day}", subject.name.replace('/', "-"));
+    let taken = |name: &String| facts.snapshot.get("Decision", "", name).is_some();
+    let others = (2..).map(|number| format!("{stem}-{number}"));
+    let name = std::iter::once(stem.clone()).chain(others).find(|name| !taken(name)).unwrap_or_default();
+    DecisionName::new(&name)
+}
+
+fn exists(facts: &Facts, subject: &Subject) -> Result<(), DecideError> {
+    let kind = format!("{:?}", subject.kind);
+    let (namespace, name) = subject.name.split_once('/').unwrap_or(("", &subject.name));
+    if facts.snapshot.get(&kind, namespace, name).is_some() {
+        return Ok(());
+    }
+    let there = facts.snapshot.of_kind(&kind).map(|((_, namespace, name), _)| {
+        if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") }
+    });
+    let there = crate::hub::listed(&there.collect::<Vec<_>>());
+    Err(DecideError::Missing { kind: subject.kind, name: subject.name.clone(), there })
+}
+
+/// The user as the API server knows it.
+async fn whoami(hub: &Cluster) -> Result<String, DecideError> {
+    let api = Api::<SelfSubjectReview>::all(hub.client.clone());
+    let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+    let answer = answer.map_err(hub.failed("ask who you are"))?;
+    let user = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
+    user.ok_or(DecideError::Nobody)
+}
+
+/// Asks for the subject's name if workloads would move or stop.
+fn confirm(args: &DecideArgs, plan: &Plan) -> Result<(), DecideError> {
+    let hurts =
+        |what| matches!(what, What::MustMove | What::Move | What::Stuck | What::Suspend | What::Leave);
+    if args.yes || !plan.steps.iter().any(|step| hurts(step.what)) {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(DecideError::NotAsked);
+    }
+    let name = &args.subject.name;
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "Type {name} to decide that: ")?;
+    stderr.flush()?;
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    if typed.trim() == name { Ok(()) } else { Err(DecideError::NotMeant(name.clone())) }
+}
+
+fn shown(subject: &Subject) -> String {
+    format!("{:?}/{}", subject.kind, subject.name)
+}

@@ -1,0 +1,79 @@
+use domicile_core::snapshot::Snapshot;
+use serde_json::json;
+
+use super::*;
+
+fn facts(decisions: &[(&str, &str, &str, Value)]) -> Facts {
+    let mut snapshot = Snapshot::default();
+    snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "HostingProvider", "metadata": {"name": "vendor"},
+        "spec": {"legalName": "Vendor", "registeredIn": "US"},
+    }));
+    for (name, authority, verdict, more) in decisions {
+        let mut spec = json!({
+            "subject": {"kind": "HostingProvider", "name": "vendor"}, "decision": verdict, "basis": "Finding",
+            "authority": authority, "decidedBy": "somebody", "reason": "because",
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        snapshot.put(json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": name}, "spec": spec}));
+    }
+    Facts { snapshot, now: "2026-11-29T12:00:00Z".parse().unwrap() }
+}
+
+fn args(words: &[&str]) -> DecideArgs {
+    use clap::Parser as _;
+    let start = ["kubectl-domicile", "freeze", "vendor", "--reason", "r", "--authority", "ministry"];
+    let cli = crate::args::Cli::parse_from(start.iter().chain(words));
+    match cli.command {
+        crate::args::Command::Freeze(args) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_freeze_is_a_precaution_and_needs_no_predecessor() {
+    let facts = facts(&[("vendor-frozen-2026-11-29", "ministry", "Frozen", json!({}))]);
+    let made =
+        decision(&facts, &args(&["--tenant", "a"]), Act::Verdict(Verdict::Frozen), "eve".to_owned()).unwrap();
+    let expected = json!({
+        "subject": {"kind": "HostingProvider", "name": "vendor"}, "decision": "Frozen", "basis": "Precaution",
+        "scope": {"tenants": ["a"]}, "authority": "ministry", "decidedBy": "eve", "reason": "r",
+    });
+    assert_eq!(serde_json::to_value(&made.spec).unwrap(), expected);
+    assert_eq!(made.metadata.name.as_deref(), Some("vendor-frozen-2026-11-29-2"), "the first name is taken");
+}
+
+#[test]
+fn reinstating_lifts_what_the_authority_may_lift() {
+    let all = [
+        ("a", "ministry", "Frozen", json!({})),
+        ("b", "court", "Revoked", json!({"liftableBy": ["ministry"]})),
+        ("c", "court", "Suspended", json!({})),
+        ("d", "ministry", "Frozen", json!({"validUntil": "2026-01-01T00:00:00Z"})),
+        ("e", "ministry", "Approved", json!({})),
+        ("f", "ministry", "Frozen", json!({})),
+        ("g", "ministry", "Approved", json!({"supersedes": ["f"]})),
+    ];
+    let made = decision(&facts(&all), &args(&[]), Act::Reinstate, "eve".to_owned()).unwrap();
+    let lifted: Vec<_> = made.spec.supersedes.iter().map(ToString::to_string).collect();
+    assert_eq!((made.spec.decision, lifted), (Verdict::Approved, vec!["a".to_owned(), "b".to_owned()]));
+}
+
+#[test]
+fn what_would_do_nothing_is_an_error() {
+    let reinstate =
+        |facts: &Facts| decision(facts, &args(&[]), Act::Reinstate, String::new()).unwrap_err().to_string();
+    assert_eq!(
+        reinstate(&facts(&[])),
+        "nothing is revoked, suspended or frozen about HostingProvider/vendor: there is nothing to reinstate"
+    );
+    assert_eq!(
+        reinstate(&facts(&[("c", "court", "Frozen", json!({}))])),
+        "ministry can't lift anything about HostingProvider/vendor: Decision/c (Frozen) is of court"
+    );
+    let gone = Subject { kind: SubjectKind::Site, name: "gone".to_owned() };
+    let missing = exists(&facts(&[]), &gone).unwrap_err().to_string();
+    assert_eq!(missing, "there is no Site gone; there is none at all");
+}
