@@ -32,7 +32,8 @@ pub struct InstallationSpec {
     /// Stops every move at its next safe point. Placements of new workloads go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
-    /// A decision that approves or lifts counts only when a second user has made the same one.
+    /// A decision that approves or lifts counts only when a second user (`decidedBy`) has made the same one. A freeze never
+    /// waits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub two_person_rule: bool,
     /// How many moves may begin within any hour. Absent: no limit but the tenants' own.

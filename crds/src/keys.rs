@@ -53,6 +53,8 @@ pub mod condition {
     pub const APPROVED: &str = "Approved";
     /// Decisions about a subject differ.
     pub const CONTESTED: &str = "Contested";
+    /// A decision is to be looked at again soon, or is overdue.
+    pub const REVIEW_DUE: &str = "ReviewDue";
     /// A decision counts at present.
     pub const IN_FORCE: &str = "InForce";
 }

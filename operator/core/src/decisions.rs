@@ -35,6 +35,8 @@ pub struct Decisions {
     subjects: HashMap<DecisionName, Subject>,
     /// Decisions that name the key as their predecessor.
     successors: HashMap<DecisionName, Vec<DecisionName>>,
+    /// Approving and lifting takes two users.
+    two_persons: bool,
 }
 
 /// Decisions by the name of their subject, a table for each kind, so that looking one up needs no copy of the name.
@@ -108,6 +110,11 @@ pub enum Standing {
 }
 
 impl Decisions {
+    /// Sets whether approving and lifting takes two users. Answers whether that is new.
+    pub(crate) fn set_two_persons(&mut self, two_persons: bool) -> bool {
+        std::mem::replace(&mut self.two_persons, two_persons) != two_persons
+    }
+
     /// Adds or replaces a decision. Answers the subject that it is about.
     pub fn insert(&mut self, name: DecisionName, spec: Arc<DecisionSpec>) -> Subject {
         self.remove(&name);
@@ -191,6 +198,7 @@ impl Decisions {
         let mut strictest = None;
         let mut expired = false;
         let mut elsewhere = false;
+        let mut approvers = Users::default();
         for decision in all {
             let spec = &decision.spec;
             let begun = horizon.has_begun(decision.from());
@@ -200,13 +208,19 @@ impl Decisions {
             }
             let approved = spec.decision == Verdict::Approved;
             match (in_scope(&spec.scope, at), ended) {
-                (true, false) => strictest = strictest.max(Some(spec.decision)),
+                (true, false) => {
+                    strictest = strictest.max(Some(spec.decision));
+                    if approved {
+                        approvers.add(&spec.decided_by);
+                    }
+                }
                 (true, true) => expired |= approved,
                 (false, false) => elsewhere |= approved,
                 (false, true) => {}
             }
         }
         match strictest {
+            Some(Verdict::Approved) if self.two_persons && !approvers.are_two => Standing::Undecided,
             Some(verdict) => Standing::Decided(verdict),
             None if expired => Standing::Expired,
             None if elsewhere => Standing::OutOfScope,
@@ -246,14 +260,43 @@ impl Decisions {
             return Effect::NotYet;
         }
         let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
-        let successor = successors.min_by_key(|other| &other.name);
-        match successor {
-            Some(other) if other.spec.scope.is_empty() => Effect::Superseded(other.name.clone()),
+        // By whom it is in one place need not be by whom it is in another.
+        let (whole, part): (Vec<_>, Vec<_>) = successors.partition(|other| other.spec.scope.is_empty());
+        let first = |all: &[&DecisionFact]| all.iter().map(|other| &other.name).min().cloned();
+        let is_replaced = self.replace(decision, whole.iter().copied());
+        let in_part = self.replace(decision, whole.iter().chain(&part).copied());
+        match first(&part).filter(|_| in_part) {
+            _ if is_replaced => Effect::Superseded(first(&whole).unwrap_or_else(|| decision.name.clone())),
             _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
             _ if horizon.has_ended(decision.until()) => Effect::Expired,
-            Some(other) => Effect::SupersededInPart(other.name.clone()),
+            Some(other) => Effect::SupersededInPart(other),
+            None if self.is_alone(decision, horizon) => Effect::ByOneAlone,
             None => Effect::InForce,
         }
+    }
+
+    /// Whether a decision that approves or lifts waits for another user to decide the same.
+    fn is_alone(&self, decision: &DecisionFact, horizon: &mut Horizon) -> bool {
+        if !self.two_persons {
+            return false;
+        }
+        let by = &decision.spec.decided_by;
+        let mut lifted = decision.spec.supersedes.iter().filter_map(|name| self.get(name));
+        let lifts_alone = |other: &DecisionFact| {
+            let all = self.entitled_successors(other).filter(|it| it.spec.decision < other.spec.decision);
+            decision.spec.decision < other.spec.decision
+                && !all.into_iter().any(|it| it.spec.decided_by != *by)
+        };
+        if lifted.any(lifts_alone) {
+            return true;
+        }
+        let is_provider = decision.spec.subject.kind == SubjectKind::HostingProvider;
+        let mut others = self.about(&decision.spec.subject).iter();
+        let is_second = |it: &DecisionFact| {
+            let counts = horizon.has_begun(it.from()) && !horizon.has_ended(it.until()) && !self.is_void(it);
+            it.spec.decision == Verdict::Approved && it.spec.decided_by != *by && counts
+        };
+        is_provider && decision.spec.decision == Verdict::Approved && !others.any(is_second)
     }
 
     /// An approval that names a predecessor which doesn't exist neither counts nor lifts anything.
@@ -263,11 +306,21 @@ impl Decisions {
 
     /// Whether another decision has taken the place of this one. It never comes back, not even when the other ends.
     fn replaced(&self, decision: &DecisionFact, at: &Viewpoint<'_>, horizon: &mut Horizon) -> bool {
+        let all = self.entitled_successors(decision).filter(|other| in_scope(&other.spec.scope, at));
+        self.replace(decision, all.filter(|other| horizon.has_begun(other.from())))
+    }
+
+    /// Whether these take the place of a decision: any of them does, and where two users are asked for, only two of different
+    /// users can put something milder there.
+    fn replace<'a>(&self, decision: &DecisionFact, others: impl Iterator<Item = &'a DecisionFact>) -> bool {
+        let mut lifters = Users::default();
         let mut replaced = false;
-        for other in self.entitled_successors(decision).filter(|other| in_scope(&other.spec.scope, at)) {
-            replaced |= horizon.has_begun(other.from());
+        // All are looked at, so that each instant at which one begins is noted.
+        for other in others {
+            lifters.add(&other.spec.decided_by);
+            replaced |= !self.two_persons || other.spec.decision >= decision.spec.decision;
         }
-        replaced
+        replaced || lifters.are_two
     }
 
     /// The decisions about the same subject that name this one as their predecessor and may take its place.
@@ -285,6 +338,20 @@ impl Decisions {
         let list = self.about(self.subjects.get(name)?);
         let at = list.binary_search_by(|other| other.name.cmp(name)).ok()?;
         list.get(at)
+    }
+}
+
+/// Whether something was decided by two users.
+#[derive(Default)]
+struct Users<'a> {
+    first: Option<&'a str>,
+    are_two: bool,
+}
+
+impl<'a> Users<'a> {
+    fn add(&mut self, user: &'a str) {
+        self.are_two |= self.first.is_some_and(|first| first != user);
+        self.first.get_or_insert(user);
     }
 }
 
@@ -318,4 +385,6 @@ pub enum Effect {
     SupersededInPart(DecisionName),
     /// It names a predecessor that doesn't exist.
     PredecessorMissing,
+    /// It approves or lifts, and nobody else has decided the same.
+    ByOneAlone,
 }

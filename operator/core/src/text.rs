@@ -20,6 +20,10 @@ impl fmt::Display for Finding {
                 Rule::ApprovalRevoked => "revoked",
                 Rule::ApprovalSuspended => "suspended",
                 Rule::ApprovalFrozen => "frozen",
+                Rule::NotApproved => {
+                    let second = "another user must decide the same (Installation, twoPersonRule)";
+                    return write!(f, "{}: {because}; {second}", self.object);
+                }
                 // What is judged of providers says all that there is to say.
                 _ => return write!(f, "{}: {because}", self.object),
             };

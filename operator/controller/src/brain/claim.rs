@@ -3,6 +3,7 @@
 use domicile_core::text::shorten;
 use domicile_crds::{condition_of, keys::condition};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// What is said in one condition.
@@ -10,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 pub(super) struct Claim {
     pub(super) kind: &'static str,
     status: &'static str,
-    reason: &'static str,
+    pub(super) reason: &'static str,
     message: String,
 }
 
@@ -30,6 +31,11 @@ impl Claim {
 
     pub(super) fn stalled(yes: bool, reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(condition::STALLED, if yes { "True" } else { "False" }, reason, message)
+    }
+
+    /// What an event about an object says of it.
+    pub(super) fn event(&self, object: &ObjectReference) -> (ObjectReference, String, String) {
+        (object.clone(), format!("{}{}", self.kind, self.reason), self.message.clone())
     }
 
     /// The condition, which keeps the time of the one before if that said the same.

@@ -7,13 +7,16 @@ use domicile_core::{
     decisions::{DecisionFact, Effect},
 };
 use domicile_crds::{
-    Decision, DecisionName, ProviderName, SiteName, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
-    keys::condition,
+    Decision, DecisionName, DecisionSpec, ProviderName, SiteName, Subject, SubjectKind, TenantName, Verdict,
+    WorkloadKey, keys::condition,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
 use super::claim::Claim;
+
+/// How long before the day somebody is reminded that a decision is to be looked at again.
+const REVIEW_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The strictest decision in force about each subject, looked up once.
 #[derive(Debug, Default)]
@@ -37,7 +40,8 @@ pub(super) fn counting<'a>(world: &'a World, subject: &Subject, now: Timestamp) 
     let mut horizon = Horizon::new(now);
     let counts = |decision: &&DecisionFact| {
         let effect = world.decisions.effect(decision, &mut horizon);
-        let void = decision.spec.decision == Verdict::Approved && effect == Effect::PredecessorMissing;
+        let needs = matches!(effect, Effect::PredecessorMissing | Effect::ByOneAlone);
+        let void = decision.spec.decision == Verdict::Approved && needs;
         !void && !matches!(effect, Effect::NotYet | Effect::Expired | Effect::Superseded(_))
     };
     world.decisions.about(subject).iter().filter(counts).collect()
@@ -58,6 +62,12 @@ pub(super) fn decision(
         Effect::Superseded(by) => ("False", "Superseded", format!("Decision/{by} has taken its place")),
         Effect::SupersededInPart(by) => {
             ("True", "SupersededInPart", format!("within its scope, Decision/{by} has taken its place"))
+        }
+        Effect::ByOneAlone => {
+            let counts = if fact.spec.decision == Verdict::Approved { "False" } else { "True" };
+            let message =
+                "another user must decide the same, before it approves or lifts anything (twoPersonRule)";
+            (counts, "ByOneAlone", message.to_owned())
         }
         Effect::PredecessorMissing => {
             let missing = fact.spec.supersedes.iter().find(|name| !world.decisions.knows(name));
@@ -81,7 +91,21 @@ pub(super) fn decision(
         Some((reason, message)) => Claim::ready(false, reason, message),
         None => Claim::ready(true, "Used", message.clone()),
     };
-    vec![ready, Claim::new(condition::IN_FORCE, counts, reason, message)]
+    let review = Some(&object.spec).filter(|_| counts == "True").and_then(|spec| review(spec, now));
+    let in_force = Claim::new(condition::IN_FORCE, counts, reason, message);
+    [ready, in_force].into_iter().chain(review).collect()
+}
+
+/// That a decision is to be looked at again: `reviewOn` is a reminder, and ends nothing.
+fn review(spec: &DecisionSpec, now: Timestamp) -> Option<Claim> {
+    let day = spec.review_on.as_ref()?.0;
+    let is_near = day.duration_since(now) <= REVIEW_NOTICE;
+    let due = if day <= now { "Overdue" } else { "Soon" };
+    let message = format!(
+        "{} is to look at it again on {day}: until then and afterwards it counts as before",
+        spec.authority
+    );
+    is_near.then(|| Claim::new(condition::REVIEW_DUE, "True", due, message))
 }
 
 /// Why a decision doesn't do what its author must have meant, if so.
@@ -211,5 +235,20 @@ mod tests {
                     .to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn a_review_is_told_of_a_fortnight_before_and_ends_nothing() {
+        let spec: DecisionSpec = serde_json::from_value(json!({
+            "subject": {"kind": "Site", "name": "a"}, "decision": "Frozen", "basis": "Precaution", "authority": "ministry",
+            "decidedBy": "ann", "reason": "because", "reviewOn": "2026-06-15T00:00:00Z",
+        }))
+        .unwrap();
+        let at = |day: &str| review(&spec, day.parse().unwrap()).map(|claim| claim.reason);
+        assert_eq!(at("2026-05-31T23:59:59Z"), None);
+        assert_eq!(at("2026-06-01T00:00:00Z"), Some("Soon"));
+        assert_eq!(at("2026-06-15T00:00:00Z"), Some("Overdue"));
+        assert_eq!(at("2027-06-15T00:00:00Z"), Some("Overdue"));
+        assert!(review(&DecisionSpec { review_on: None, ..spec }, Timestamp::MAX).is_none());
     }
 }

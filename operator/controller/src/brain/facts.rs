@@ -10,7 +10,8 @@ use std::{
 use domicile_core::{Horizon, World, countries::set_contains, world::Homeless};
 use domicile_crds::{
     COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, FactStatus, Guarded, HostingProvider,
-    Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict, keys::condition,
+    Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict, condition_of,
+    keys::condition,
 };
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt as _};
@@ -21,6 +22,7 @@ use super::{
     Brain, Done, Hands, Input,
     claim::Claim,
     decisions::{Strictest, counting, decision, unreadable},
+    status::warn,
 };
 use crate::hub::{HubKind, write::apply_status};
 
@@ -101,12 +103,20 @@ impl Writer<'_> {
         if old == Some(&next) || !self.writing.insert((kind.clone(), name.clone())) {
             return;
         }
+        let reminds = |claim: &&Claim| {
+            claim.kind == condition::REVIEW_DUE
+                && condition_of(before, claim.kind).is_none_or(|old| old.reason != claim.reason)
+        };
+        let reminder = claims.iter().find(reminds).map(|claim| claim.event(&object.object_ref(&())));
         // The answer may be unreadable, as the object was.
         let api: Api<Guarded<K>> = K::Scope::api(self.hands);
-        let inputs: mpsc::Sender<Input> = self.hands.inputs.clone();
+        let hands = self.hands.clone();
+        let inputs: mpsc::Sender<Input> = hands.inputs.clone();
         tokio::spawn(async move {
-            if let Err(error) = apply_status(&api, &name, &next).await {
-                tracing::warn!(%kind, %name, %error, "a fact's status was not written");
+            match (apply_status(&api, &name, &next).await, reminder) {
+                (Ok(_), Some((object, reason, message))) => warn(&hands, &object, reason, message).await,
+                (Ok(_), None) => {}
+                (Err(error), _) => tracing::warn!(%kind, %name, %error, "a fact's status was not written"),
             }
             let _ = inputs.send(Input::Done(Done::Fact(kind, name))).await;
         });

@@ -1,6 +1,8 @@
 //! The rules that don't pass, for people: which object to look at, and which decision says so.
 
-use domicile_crds::{CountryRef, CountrySetName, Subject, SubjectKind, TenantName, Verdict, WorkloadKey};
+use domicile_crds::{
+    CountryRef, CountrySetName, Disclosure, Evidence, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
+};
 use jiff::Timestamp;
 
 use super::{Object, Scene, Suits, judge_workload};
@@ -142,6 +144,7 @@ impl Scene<'_> {
     /// The decision by which a rule fails.
     fn because(&self, rule: Rule, subject: &Subject, now: Timestamp) -> Option<String> {
         let verdict = match rule {
+            Rule::NotApproved => Verdict::Approved,
             Rule::ApprovalRevoked => Verdict::Revoked,
             Rule::ApprovalSuspended => Verdict::Suspended,
             Rule::ApprovalFrozen => Verdict::Frozen,
@@ -152,6 +155,18 @@ impl Scene<'_> {
             decision.spec.decision == verdict && decisions.holds(decision, &self.view, &mut Horizon::new(now))
         };
         let decision = decisions.about(subject).iter().find(holds)?;
-        Some(format!("Decision/{} of {}: {}", decision.name, decision.spec.authority, decision.spec.reason))
+        let spec = &decision.spec;
+        if verdict == Verdict::Approved {
+            // It would count, were it not by one user alone.
+            return Some(format!("Decision/{} approves it by {} alone", decision.name, spec.decided_by));
+        }
+        let contested = if spec.contested { " (contested by whom it is about)" } else { "" };
+        let is_withheld = |it: &Evidence| it.disclosure == Disclosure::Withheld;
+        let withheld = !spec.evidence.is_empty() && spec.evidence.iter().all(is_withheld);
+        let withheld = if withheld { " (its evidence is withheld)" } else { "" };
+        Some(format!(
+            "Decision/{} of {}: {}{contested}{withheld}",
+            decision.name, spec.authority, spec.reason
+        ))
     }
 }

@@ -43,6 +43,9 @@ impl Engine {
             Change::Relocation(name, object) => self.apply_relocation(&name, object.as_deref()),
             Change::Installation(spec) => {
                 let spec = spec.unwrap_or_default();
+                if self.world.decisions.set_two_persons(spec.two_person_rule) {
+                    self.decisions_differ();
+                }
                 let new = Brakes { paused: spec.paused, max_moves_per_hour: spec.max_moves_per_hour };
                 if std::mem::replace(&mut self.world.brakes, new) != new {
                     self.brakes_differ();
@@ -206,6 +209,12 @@ impl Engine {
     /// Whoever is placed may wait for that: nothing is recorded of a move that may not begin.
     fn brakes_differ(&mut self) {
         self.dirty.extend(self.world.assignments.keys().chain(self.world.migrations.keys()).cloned());
+    }
+
+    /// Every decision may count for something else now.
+    fn decisions_differ(&mut self) {
+        self.touched.clusters.extend(self.world.clusters_by_name());
+        self.dirty.extend(self.world.workloads.keys().chain(self.world.assignments.keys()).cloned());
     }
 
     fn apply_decision(&mut self, name: DecisionName, spec: Option<Arc<DecisionSpec>>) {

@@ -282,3 +282,41 @@ fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
     fleet.decide("f", "Tenant/shop", "Frozen", json!({"scope": {"countries": ["NL"]}}));
     assert_eq!(fleet.bars("ams-1"), format!("{unknown} SiteNotOnline?"), "its country isn't known");
 }
+
+/// A fleet in which approving and lifting takes two users; both providers are approved by two.
+fn by_two(decisions: &[(&str, &str, &str, Value)]) -> String {
+    let mut fleet = Fleet::lawful();
+    let spec = serde_json::from_value(json!({"twoPersonRule": true})).unwrap();
+    fleet.apply(Change::Installation(Some(spec)));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved", "by one alone");
+    for provider in ["runs", "owns"] {
+        fleet.decide(&format!("{provider}-2"), provider, "Approved", json!({"decidedBy": "bob"}));
+    }
+    assert_eq!(fleet.bars("ams-1"), "");
+    for (decision, by, verdict, patch) in decisions {
+        let mut patch = patch.clone();
+        patch["decidedBy"] = json!(by);
+        fleet.decide(decision, "runs", verdict, patch);
+    }
+    fleet.bars("ams-1")
+}
+
+#[test]
+fn with_two_persons_a_freeze_never_waits_and_lifting_it_does() {
+    let frozen = ("f", "ann", "Frozen", json!({}));
+    let over = || json!({"supersedes": ["f"]});
+    assert_eq!(by_two(std::slice::from_ref(&frozen)), "ApprovalFrozen");
+    let lifted = ("l", "ann", "Approved", over());
+    assert_eq!(by_two(&[frozen.clone(), lifted.clone()]), "ApprovalFrozen");
+    assert_eq!(by_two(&[frozen.clone(), lifted.clone(), ("m", "ann", "Approved", over())]), "ApprovalFrozen");
+    assert_eq!(by_two(&[frozen.clone(), lifted.clone(), ("m", "bob", "Approved", over())]), "");
+    let elsewhere = ("m", "bob", "Approved", json!({"supersedes": ["f"], "scope": {"countries": ["BE"]}}));
+    assert_eq!(by_two(&[frozen.clone(), lifted, elsewhere]), "ApprovalFrozen", "not for this place");
+    let revoked = ("r", "ann", "Revoked", over());
+    assert_eq!(by_two(&[frozen, revoked]), "ApprovalRevoked", "what is stricter takes its place alone");
+    let milder = ("m", "ann", "Frozen", json!({"supersedes": ["r"]}));
+    let revoked = ("r", "ann", "Revoked", json!({}));
+    assert_eq!(by_two(&[revoked.clone(), milder.clone()]), "ApprovalRevoked");
+    let second = ("n", "bob", "Frozen", json!({"supersedes": ["r"]}));
+    assert_eq!(by_two(&[revoked, milder, second]), "ApprovalFrozen");
+}

@@ -210,7 +210,9 @@ fn companies_may_hold_each_other() {
 fn holdings_count_within_their_time() {
     let dated = |field: &str, at: &str| {
         let mut smith = person("Smith", "US", 30);
-        smith.iter_mut().for_each(|held| held[field] = json!(at));
+        for held in &mut smith {
+            held[field] = json!(at);
+        }
         foreign(&[smith, person("Jansen", "NL", 80)])
     };
     assert_eq!((dated("from", NOON).as_str(), dated("until", NOON).as_str()), ("ForeignControl", ""));
