@@ -12,6 +12,7 @@ pub mod decide;
 pub mod explain;
 pub mod facts;
 pub mod hub;
+pub mod import;
 pub mod join;
 pub mod leave;
 pub mod map;

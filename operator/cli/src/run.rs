@@ -10,10 +10,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use domicile_crds::{Scheduling, Verdict, yaml};
 
-use crate::args::{Cli, Command, FileFormat, WrapArgs};
+use crate::args::{Cli, Command, FileFormat, ImportFrom, WrapArgs};
 use crate::decide::{self, Act};
 use crate::wrap::{self, Input};
-use crate::{admit, answer, completion, explain, join, leave, map, output, plan, status, switch};
+use crate::{admit, answer, completion, explain, import, join, leave, map, output, plan, status, switch};
 
 /// The exit code of an error.
 const FAILED: u8 = 1;
@@ -75,6 +75,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
     let hub = &cli.hub;
     let text = match cli.command {
         Command::Wrap(args) => wrapped(args)?,
+        Command::Import(args) => imported(&args.from)?,
         Command::Join(args) => join::run(&args, hub).await?,
         Command::Leave(args) => leave::run(&args, hub).await?,
         Command::Admit(args) => admit::run(&args, hub).await?,
@@ -124,6 +125,21 @@ fn wrapped(args: WrapArgs) -> Result<String, Box<dyn Error>> {
             serde_json::to_string_pretty(&list)? + "\n"
         }
     })
+}
+
+fn imported(from: &ImportFrom) -> Result<String, import::ImportError> {
+    let imported = match from {
+        ImportFrom::Bods(args) => {
+            let inputs = args.files.iter().map(import::Input::read).collect::<Result<Vec<_>, _>>()?;
+            import::bods(&inputs)?
+        }
+        ImportFrom::Gleif(args) => import::gleif(&args.files, &args.lei)?,
+    };
+    for note in &imported.notes {
+        output::note(note);
+    }
+    output::note("review every DOUBT, then apply with: kubectl apply --server-side -f FILE");
+    Ok(imported.text)
 }
 
 fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, Box<dyn Error>> {

@@ -10,14 +10,20 @@ use kubectl_domicile::completion;
 const CLI: &str = include_str!("../../../docs/cli.md");
 const MEMBER: &str = include_str!("../../../docs/member.md");
 
+/// Commands, and commands of commands.
+fn every(cli: &clap::Command) -> Vec<&clap::Command> {
+    cli.get_subcommands().flat_map(|command| std::iter::once(command).chain(every(command))).collect()
+}
+
 #[test]
 fn every_command_and_flag_is_documented() {
     let mut cli = Cli::command();
     cli.build();
     let mut missing = Vec::new();
-    for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
-        if !CLI.contains(&format!("kubectl domicile {}", command.get_name())) {
-            missing.push(command.get_name().to_owned());
+    for command in every(&cli).into_iter().filter(|command| !command.is_hide_set()) {
+        let typed = command.get_bin_name().unwrap_or_default();
+        if !CLI.contains(typed) {
+            missing.push(typed.to_owned());
         }
         let flags = command.get_arguments().filter_map(|arg| arg.get_long()).filter(|long| *long != "help");
         for flag in flags.map(|long| format!("--{long}")) {
@@ -46,8 +52,8 @@ fn every_documented_command_and_flag_exists() {
     let mut cli = Cli::command();
     cli.build();
     let commands: BTreeSet<_> = cli.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    let flags: BTreeSet<_> = cli
-        .get_subcommands()
+    let flags: BTreeSet<_> = every(&cli)
+        .into_iter()
         .flat_map(clap::Command::get_arguments)
         .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
         .collect();
@@ -107,11 +113,11 @@ fn files(path: &Path) -> Vec<PathBuf> {
 fn every_command_has_help_with_an_example() {
     let mut cli = Cli::command();
     cli.build();
-    for command in cli.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
-        let name = command.get_name().to_owned();
-        let help = command.render_long_help().to_string();
+    for command in every(&cli).into_iter().filter(|command| !command.is_hide_set()) {
+        let name = command.get_bin_name().unwrap_or_default();
+        let help = command.clone().render_long_help().to_string();
         assert!(help.contains("Example"), "{name} has no example");
-        assert!(help.contains(&format!("kubectl domicile {name}")), "{name} has no example of itself");
+        assert!(help.contains(name), "{name} has no example of itself");
         assert!(command.get_long_about().is_some(), "{name} is not explained");
     }
 }

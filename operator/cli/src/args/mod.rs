@@ -7,6 +7,7 @@ pub use decide::DecideArgs;
 use domicile_crds::{MigrationName, NamespaceName, WorkloadName};
 pub use facts::{ExplainArgs, FactsArgs, PlanArgs};
 pub use fleet::{AdmitArgs, ClusterArgs, JoinArgs, LeaveArgs, MemberArgs, PauseArgs};
+pub use import::{BodsArgs, GleifArgs, ImportArgs, ImportFrom};
 
 use crate::cluster::Target;
 use crate::output::Format;
@@ -15,6 +16,7 @@ use crate::wrap::Skip;
 mod decide;
 mod facts;
 mod fleet;
+mod import;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -105,6 +107,8 @@ impl HubArgs {
 pub enum Command {
     #[command(about = "Wrap rendered manifests into a TenantWorkload")]
     Wrap(WrapArgs),
+    #[command(about = "Make HostingProviders of public records of companies")]
+    Import(ImportArgs),
     #[command(about = "Join a cluster to the hub")]
     Join(JoinArgs),
     #[command(about = "Undo a join")]
