@@ -130,7 +130,12 @@ fn commands_in_the_documentation_can_be_typed() {
     for line in lines.filter(|line| !line.starts_with('|') && !line.contains('`')) {
         let Some((_, command)) = line.split_once("kubectl domicile ") else { continue };
         let command = command.split(['#', '|', '>']).next().unwrap_or_default();
-        let words = ["kubectl-domicile"].into_iter().chain(command.split_whitespace());
+        // What is quoted is one word, and every second part is.
+        let parts = command.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        let words = ["kubectl-domicile"].into_iter().chain(parts);
         let words = words.map(|word| if word == "NAME" { "name" } else { word });
         if let Err(error) = Cli::try_parse_from(words) {
             panic!("{line}: {error}");

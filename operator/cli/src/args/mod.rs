@@ -27,32 +27,36 @@ Exit codes:
 
 Results go to stdout, everything else to stderr. Colours are shown on a terminal only; NO_COLOR turns them off.";
 
-const APPROVE: &str = "\
-Writes a Decision. An approval lifts nothing: what is frozen, suspended or revoked stays so until it is reinstated.
+const APPROVE_WHY: &str = "\
+Writes a Decision. An approval lifts nothing: what is frozen, suspended or revoked stays so until it is reinstated.";
 
+const APPROVE: &str = "\
 Examples:
   kubectl domicile approve schelde-maas --authority compliance --reason 'audited in May' --valid-until 2028-01-01
   kubectl domicile approve limmat --authority compliance --reason 'contract 17' --country CH --tenant archive";
 
-const FREEZE: &str = "\
+const FREEZE_WHY: &str = "\
 Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move,
-you are asked to type the subject's name.
+you are asked to type the subject's name.";
 
+const FREEZE: &str = "\
 Examples:
   kubectl domicile freeze meridian-cloud --authority ministry --reason 'precaution of 12 May' --tenant registry
   kubectl domicile suspend workload/registry/mail --authority ministry --reason 'data found in the wrong place'";
 
-const REVOKE: &str = "\
-Writes a Decision. What must leave and has no lawful place elsewhere stays where it is, and says so; nothing is deleted.
+const REVOKE_WHY: &str = "\
+Writes a Decision. What must leave and has no lawful place elsewhere stays where it is, and says so; nothing is deleted.";
 
+const REVOKE: &str = "\
 Examples:
   kubectl domicile revoke meridian-cloud --authority compliance --reason 'sold to a third party' --basis finding
   kubectl domicile revoke site/us-va --authority compliance --reason 'lease ended' --print";
 
-const REINSTATE: &str = "\
+const REINSTATE_WHY: &str = "\
 Writes a Decision that takes the place of all that restricts the subject and that your authority may lift: its own decisions, and
-those that name it in liftableBy. A provider is approved again with that.
+those that name it in liftableBy. A provider is approved again with that.";
 
+const REINSTATE: &str = "\
 Examples:
   kubectl domicile reinstate meridian-cloud --authority ministry --reason 'cleared on 3 September'
   kubectl domicile reinstate tenant/registry --authority ministry --reason 'moved'";
@@ -117,15 +121,15 @@ pub enum Command {
     Admit(AdmitArgs),
     #[command(about = "Approve or deny a move")]
     Answer(AnswerArgs),
-    #[command(about = "Let tenants' workloads run with a provider", after_long_help = APPROVE)]
+    #[command(about = "Let tenants' workloads run with a provider", long_about = APPROVE_WHY, after_long_help = APPROVE)]
     Approve(DecideArgs),
-    #[command(about = "Stop everything in, out and deleted; what runs keeps running", after_long_help = FREEZE)]
+    #[command(about = "Stop everything in, out and deleted; what runs keeps running", long_about = FREEZE_WHY, after_long_help = FREEZE)]
     Freeze(DecideArgs),
-    #[command(about = "Scale everything to zero; data stays", after_long_help = FREEZE)]
+    #[command(about = "Scale everything to zero; data stays", long_about = FREEZE_WHY, after_long_help = FREEZE)]
     Suspend(DecideArgs),
-    #[command(about = "Make everything leave", after_long_help = REVOKE)]
+    #[command(about = "Make everything leave", long_about = REVOKE_WHY, after_long_help = REVOKE)]
     Revoke(DecideArgs),
-    #[command(about = "Lift what was frozen, suspended or revoked", after_long_help = REINSTATE)]
+    #[command(about = "Lift what was frozen, suspended or revoked", long_about = REINSTATE_WHY, after_long_help = REINSTATE)]
     Reinstate(DecideArgs),
     #[command(about = "Place nothing new on a member")]
     Cordon(ClusterArgs),
