@@ -11,6 +11,11 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+#[path = "owners.rs"]
+mod owners;
+
+pub(crate) use owners::flawless;
+
 /// When every world begins.
 pub(crate) const START: &str = "2026-06-01T12:00:00Z";
 
@@ -40,7 +45,8 @@ const AUTHORITIES: [&str; 2] = ["ministry", "court"];
 pub(crate) enum Fact {
     /// Which, and its members.
     Set(usize, Option<Vec<Member>>),
-    Provider(usize, bool),
+    /// Which, and what is recorded of it.
+    Provider(usize, Option<Value>),
     Site(usize, Option<Site>),
     Cluster(usize, Option<Cluster>),
     /// Which cluster, and how many minutes ago it was seen.
@@ -110,6 +116,7 @@ pub(crate) struct Decision {
 #[derive(Clone, Debug)]
 pub(crate) struct Tenant {
     residency: Value,
+    pub(crate) providers: Value,
     preferences: Vec<Value>,
     mode: &'static str,
     evacuates: bool,
@@ -172,7 +179,7 @@ impl Fact {
         matches!(
             self,
             Self::Set(_, None)
-                | Self::Provider(_, false)
+                | Self::Provider(_, None)
                 | Self::Site(_, None)
                 | Self::Cluster(_, None)
                 | Self::Decision(_, None)
@@ -192,10 +199,7 @@ impl Fact {
                 let members = members.map(|all| all.iter().map(Member::json).collect::<Vec<_>>());
                 Change::CountrySet(name(SETS[at]), members.map(|all| read(json!({"members": all}))))
             }
-            Self::Provider(at, exists) => {
-                let spec = exists.then(|| read(json!({"legalName": format!("p{at}"), "registeredIn": "NL"})));
-                Change::Provider(name(format!("p{at}")), spec)
-            }
+            Self::Provider(at, spec) => Change::Provider(name(format!("p{at}")), spec.map(read)),
             Self::Site(at, site) => Change::Site(name(format!("s{at}")), site.map(|s| read(s.json()))),
             Self::Cluster(at, cluster) => {
                 let object = cluster.map(|c| Box::new(read(c.json(at))));
@@ -316,8 +320,8 @@ impl Tenant {
             namespaces.push("n2");
         }
         json!({
-            "namespaces": namespaces, "residency": self.residency, "preferences": self.preferences,
-            "migration": {"mode": self.mode},
+            "namespaces": namespaces, "residency": self.residency, "providers": self.providers,
+            "preferences": self.preferences, "migration": {"mode": self.mode},
             "onApprovalExpired": if self.evacuates { "Evacuate" } else { "Hold" },
         })
     }
@@ -494,14 +498,17 @@ fn preferences() -> impl Strategy<Value = Vec<Value>> {
 fn tenant() -> impl Strategy<Value = Tenant> {
     let all: Vec<_> = COUNTRIES.iter().map(|c| json!({"country": c})).collect();
     let mode = select(vec!["Automatic", "Automatic", "Approval", "Manual"]);
-    (residency(json!({"allowed": all})), preferences(), mode, any::<bool>(), prop::bool::weighted(0.1))
-        .prop_map(|(residency, preferences, mode, evacuates, greedy)| Tenant {
+    let wishes = (residency(json!({"allowed": all})), owners::policy());
+    (wishes, preferences(), mode, any::<bool>(), prop::bool::weighted(0.1)).prop_map(
+        |((residency, providers), preferences, mode, evacuates, greedy)| Tenant {
             residency,
+            providers,
             preferences,
             mode,
             evacuates,
             greedy,
-        })
+        },
+    )
 }
 
 fn manifests() -> impl Strategy<Value = Vec<Value>> {
@@ -562,7 +569,9 @@ fn there<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> impl Strateg
 pub(crate) fn fact(limits: bool) -> impl Strategy<Value = Fact> {
     prop_oneof![
         2 => (0..2_usize, there(members())).prop_map(|(at, set)| Fact::Set(at, set)),
-        1 => (0..PROVIDERS, any::<bool>()).prop_map(|(at, exists)| Fact::Provider(at, exists)),
+        3 => (0..PROVIDERS).prop_flat_map(|at| {
+            option::weighted(0.8, owners::provider(at)).prop_map(move |spec| Fact::Provider(at, spec))
+        }),
         3 => (0..SITES, there(site())).prop_map(|(at, site)| Fact::Site(at, site)),
         5 => (0..CLUSTERS, there(cluster(limits))).prop_map(|(at, cluster)| Fact::Cluster(at, cluster)),
         2 => (0..CLUSTERS, 0..14_i64).prop_map(|(at, ago)| Fact::Seen(at, ago)),
@@ -580,7 +589,9 @@ pub(crate) fn fact(limits: bool) -> impl Strategy<Value = Fact> {
 /// One fact about each thing of a world: all that there is to know of it at the start.
 pub(crate) fn world(limits: bool) -> impl Strategy<Value = Vec<Fact>> {
     let sets = vec(there(members()), 2);
-    let providers = vec(prop::bool::weighted(0.98), PROVIDERS);
+    let kept = |at| option::weighted(0.98, owners::provider(at));
+    let providers = (kept(0), kept(1), kept(2));
+    let providers = providers.prop_map(|(a, b, c)| [a, b, c]);
     let decisions = vec(option::weighted(0.35, decision()), DECISIONS - PROVIDERS);
     let facts =
         (sets, providers, vec(there(site()), SITES), vec(there(cluster(limits)), CLUSTERS), decisions);
@@ -593,7 +604,7 @@ pub(crate) fn world(limits: bool) -> impl Strategy<Value = Vec<Fact>> {
         |((sets, providers, sites, clusters, decisions), seen, tenants, workloads, (assignments, moves))| {
             let mut all = vec![Fact::HubSeen(0)];
             all.extend((0..).zip(sets).map(|(at, set)| Fact::Set(at, set)));
-            all.extend((0..).zip(providers).map(|(at, exists)| Fact::Provider(at, exists)));
+            all.extend((0..).zip(providers).map(|(at, spec)| Fact::Provider(at, spec)));
             all.extend((0..).zip(sites).map(|(at, site)| Fact::Site(at, site)));
             all.extend((0..).zip(clusters).map(|(at, cluster)| Fact::Cluster(at, cluster)));
             all.extend((0..).zip(seen).map(|(at, ago)| Fact::Seen(at, ago)));
