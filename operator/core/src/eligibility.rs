@@ -421,6 +421,23 @@ pub(crate) fn is_suspended(
     suspended
 }
 
+/// What is recorded of a place that a tenant doesn't want: its providers, and where its nodes say that they are. Needs neither the
+/// workload's manifests nor its class.
+pub(crate) fn unsuitable(world: &World, (tenant, id): (&TenantName, ClusterId), now: Timestamp) -> RuleSet {
+    let mut failing = RuleSet::EMPTY;
+    let fact = world.cluster(id).and_then(|row| row.fact.as_ref());
+    if fact.is_some_and(|fact| fact.contradicted) {
+        failing.insert(Rule::LocationContradicted);
+    }
+    let policy = world.tenants.get(tenant).map(|tenant| &tenant.providers);
+    if let (Some(policy), Some((_, site))) = (policy, world.site_of(id)) {
+        for provider in [&site.operated_by, &site.owned_by] {
+            failing = failing.union(Suit::of(&world.providers, &world.sets, policy, provider, now).failing);
+        }
+    }
+    failing
+}
+
 /// The kinds that a cluster doesn't serve and a class uses, by name.
 #[must_use]
 pub fn kinds_missing(class: &PolicyClass, fact: &ClusterFact) -> Vec<&'static str> {

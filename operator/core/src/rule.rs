@@ -213,6 +213,13 @@ impl RuleSet {
     }
 }
 
+/// Whether failing rules freeze what runs. What is only a fact doesn't stand in the way of a revocation: whoever revokes has
+/// decided that everything must leave.
+pub(crate) fn is_frozen(failing: RuleSet) -> bool {
+    failing.contains(Rule::ApprovalFrozen)
+        || (!failing.intersection(RuleSet::FREEZING).is_empty() && !failing.contains(Rule::ApprovalRevoked))
+}
+
 impl FromIterator<Rule> for RuleSet {
     fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
         rules.into_iter().fold(Self::EMPTY, Self::with)

@@ -13,6 +13,7 @@ use crate::{
     eligibility::{Cell, Object, judge_own},
     facts::{MigrationFact, TenantFact, WorkloadFact},
     manifests::Manifests,
+    rule::is_frozen,
     world::ClusterId,
 };
 
@@ -147,7 +148,7 @@ impl<'a> Case<'a> {
         if failing.contains(Rule::ApprovalSuspended) {
             return Wish::Suspend;
         }
-        if !failing.intersection(RuleSet::FREEZING).is_empty() {
+        if is_frozen(failing) {
             return Wish::Freeze;
         }
         if self.world.site_of(id).is_none() {

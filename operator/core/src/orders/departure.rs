@@ -8,9 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first, suspend};
 use crate::{
-    Horizon, World,
+    Horizon, Rule, World,
     decisions::{Circumstances, Standing},
+    eligibility::unsuitable,
     moves::Wait,
+    rule::is_frozen,
 };
 
 /// How long a member may be out of reach before what is there is given up on: one that misses a probe or two is none.
@@ -155,8 +157,8 @@ fn obstacle(
     kept.or_else(|| (!desk.observed.is_reachable(cluster)).then(|| Wait::Unreachable(cluster.clone())))
 }
 
-/// Why nothing of a workload may be deleted at a member, if so: a decision freezes or suspends it there, or that
-/// can't be told.
+/// Why nothing of a workload may be deleted at a member, if so: a decision freezes or suspends it there, or what is recorded
+/// of the place, or that can't be told.
 #[must_use]
 pub fn kept_at(
     world: &World,
@@ -180,9 +182,13 @@ pub fn kept_at(
         (SubjectKind::Tenant, Subject::EVERY.to_owned()),
     ];
     let mut horizon = Horizon::new(now);
-    let frozen = subjects.into_iter().any(|(kind, name)| {
-        let standing = world.decisions.standing(&Subject { kind, name }, &at, &mut horizon);
-        matches!(standing, Standing::Decided(Verdict::Frozen | Verdict::Suspended))
-    });
-    frozen.then(|| Wait::Frozen(cluster.clone()))
+    let mut failing = unsuitable(world, (tenant, id), now);
+    for (kind, name) in subjects {
+        match world.decisions.standing(&Subject { kind, name }, &at, &mut horizon) {
+            Standing::Decided(Verdict::Frozen | Verdict::Suspended) => failing.insert(Rule::ApprovalFrozen),
+            Standing::Decided(Verdict::Revoked) => failing.insert(Rule::ApprovalRevoked),
+            _ => {}
+        }
+    }
+    is_frozen(failing).then(|| Wait::Frozen(cluster.clone()))
 }
