@@ -421,19 +421,33 @@ pub(crate) fn is_suspended(
     suspended
 }
 
-/// What is recorded of a place that a tenant doesn't want: its providers, and where its nodes say that they are. Needs neither the
-/// workload's manifests nor its class.
-pub(crate) fn unsuitable(world: &World, (tenant, id): (&TenantName, ClusterId), now: Timestamp) -> RuleSet {
+/// What is recorded of a place that a tenant doesn't want: its country, its providers, and where its nodes say that they are. Needs
+/// neither the workload's manifests nor its class.
+pub(crate) fn unsuitable(
+    world: &World,
+    (tenant, key): (&TenantName, &WorkloadKey),
+    id: ClusterId,
+    now: Timestamp,
+) -> RuleSet {
     let mut failing = RuleSet::EMPTY;
     let fact = world.cluster(id).and_then(|row| row.fact.as_ref());
     if fact.is_some_and(|fact| fact.contradicted) {
         failing.insert(Rule::LocationContradicted);
     }
-    let policy = world.tenants.get(tenant).map(|tenant| &tenant.providers);
-    if let (Some(policy), Some((_, site))) = (policy, world.site_of(id)) {
-        for provider in [&site.operated_by, &site.owned_by] {
-            failing = failing.union(Suit::of(&world.providers, &world.sets, policy, provider, now).failing);
-        }
+    let (Some(fact), Some((_, site))) = (world.tenants.get(tenant), world.site_of(id)) else {
+        return failing;
+    };
+    for provider in [&site.operated_by, &site.owned_by] {
+        let suit = Suit::of(&world.providers, &world.sets, &fact.providers, provider, now);
+        failing = failing.union(suit.failing);
+    }
+    let own = world.workloads.get(key).map(|workload| workload.residency.clone()).unwrap_or_default();
+    let residency = judge_residency(&world.sets, &fact.residency, &own, site.country, &mut Horizon::new(now));
+    if residency.denied == Tri::Yes {
+        failing.insert(Rule::CountryDenied);
+    }
+    if residency.allowed == Tri::No {
+        failing.insert(Rule::CountryNotAllowed);
     }
     failing
 }

@@ -160,6 +160,10 @@ impl RuleSet {
         .with(Rule::CertificationMissing)
         .with(Rule::LocationContradicted);
 
+    /// Rules that fail because somebody has decided that what runs must leave.
+    pub const EXPELLING: Self =
+        Self::EMPTY.with(Rule::ApprovalRevoked).with(Rule::CountryDenied).with(Rule::CountryNotAllowed);
+
     /// The set and one rule more.
     #[must_use]
     pub const fn with(self, rule: Rule) -> Self {
@@ -213,11 +217,16 @@ impl RuleSet {
     }
 }
 
-/// Whether failing rules freeze what runs. What is only a fact doesn't stand in the way of a revocation: whoever revokes has
-/// decided that everything must leave.
+/// Whether failing rules freeze what runs. What is only a fact waits for somebody to decide, and doesn't stand in the way once
+/// somebody has: whoever revokes, or doesn't allow the country, wants everything to leave.
 pub(crate) fn is_frozen(failing: RuleSet) -> bool {
     failing.contains(Rule::ApprovalFrozen)
-        || (!failing.intersection(RuleSet::FREEZING).is_empty() && !failing.contains(Rule::ApprovalRevoked))
+        || (!failing.intersection(RuleSet::FREEZING).is_empty() && !is_expelled(failing))
+}
+
+/// Whether somebody has decided that what runs must leave.
+pub(crate) fn is_expelled(failing: RuleSet) -> bool {
+    !failing.intersection(RuleSet::EXPELLING).is_empty()
 }
 
 impl FromIterator<Rule> for RuleSet {

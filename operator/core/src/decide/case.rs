@@ -13,7 +13,7 @@ use crate::{
     eligibility::{Cell, Object, judge_own},
     facts::{MigrationFact, TenantFact, WorkloadFact},
     manifests::Manifests,
-    rule::is_frozen,
+    rule::{is_expelled, is_frozen},
     world::ClusterId,
 };
 
@@ -151,8 +151,9 @@ impl<'a> Case<'a> {
         if is_frozen(failing) {
             return Wish::Freeze;
         }
-        if self.world.site_of(id).is_none() {
-            // Its providers aren't known, and one of them may be frozen: nothing moves out or is deleted.
+        let may_be_frozen = !cell.unknown.intersection(RuleSet::FREEZING).is_empty() && !is_expelled(failing);
+        if self.world.site_of(id).is_none() || may_be_frozen {
+            // Without its site, its providers aren't known, and one of them may be frozen: nothing moves out or is deleted.
             return Wish::Hold;
         }
         if self.workload.deleting {

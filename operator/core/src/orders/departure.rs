@@ -182,7 +182,7 @@ pub fn kept_at(
         (SubjectKind::Tenant, Subject::EVERY.to_owned()),
     ];
     let mut horizon = Horizon::new(now);
-    let mut failing = unsuitable(world, (tenant, id), now);
+    let mut failing = unsuitable(world, (tenant, key), id, now);
     for (kind, name) in subjects {
         match world.decisions.standing(&Subject { kind, name }, &at, &mut horizon) {
             Standing::Decided(Verdict::Frozen | Verdict::Suspended) => failing.insert(Rule::ApprovalFrozen),

@@ -457,3 +457,23 @@ fn nothing_is_deleted_where_a_change_of_control_freezes() {
     });
     assert!(!kept(&revoked), "whoever revokes wants it gone");
 }
+
+#[test]
+fn a_country_that_the_tenant_does_not_allow_is_left_in_spite_of_a_change_of_control() {
+    let elsewhere = |fleet: &mut Fleet| {
+        owned(fleet, "other", &[person("Vries", "NL", 100)]);
+        fleet.site("de-fra", "DE", json!({"operatedBy": "other", "ownedBy": "other"}));
+        fleet.tenant(json!({"providers": home(), "residency": {"allowed": [{"country": "DE"}]}}));
+    };
+    let wish = sold(elsewhere).wish();
+    assert!(wish.starts_with("must move to fra-1, ResidencyChanged"), "{wish}");
+}
+
+#[test]
+fn what_may_be_frozen_is_held() {
+    let missing = sold(|fleet| {
+        fleet.apply(domicile_core::Change::CountrySet("home".parse().unwrap(), None));
+        fleet.cluster("ams-1", "nl-ams", json!({"spec": {"scheduling": "Draining"}}));
+    });
+    assert_eq!({ missing }.wish(), "hold");
+}
