@@ -16,7 +16,7 @@ use rustix::process::{Pid, kill_process};
 const DEADLINE: Duration = Duration::from_mins(10);
 
 /// What is printed, in this order, among much else.
-const STORY: [&str; 18] = [
+const STORY: [&str; 22] = [
     "Setting the stage",
     "  apply 03-clusters.yaml",
     "Step 1: a vendor runs its customers on machines of its own, in the United States",
@@ -33,6 +33,10 @@ const STORY: [&str; 18] = [
     "Meanwhile: the operator is killed, and another one takes over",
     "Step 5: a Swiss data centre comes online",
     "archive/records stays on",
+    "Step 6: the Dutch-Belgian provider is sold to a fund outside the EU",
+    "frozen at nl-ams-1: 2",
+    "the hospital is frozen there",
+    "the hospital has left for Germany",
     "What you just saw",
     "  Every step came true",
 ];

@@ -147,6 +147,27 @@ impl Scene {
         Ok(self.screen.print(&lines)?)
     }
 
+    /// Shows what a file would bring about, before anybody applies it. Answers the plan.
+    pub(super) async fn plan(&mut self, file: &str) -> anyhow::Result<String> {
+        let path = crate::stage::root().join("examples/benelux").join(file);
+        self.say(&format!("kubectl domicile plan -f {file}"))?;
+        let mut command = tokio::process::Command::new(crate::stage::binary("kubectl-domicile")?);
+        command.arg("plan").arg("-f").arg(&path).arg("--kubeconfig");
+        command.arg(self.stage.fleet.hub()?.kubeconfig_path()).env("NO_COLOR", "1");
+        let output = command.output().await?;
+        let (plan, complaint) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+        // The same as for the command's users: 0 is nothing, and 2 is something.
+        if ![Some(0), Some(2)].contains(&output.status.code()) {
+            bail!("the plan for {file} failed: {complaint}");
+        }
+        // Where the file is kept says nothing about the plan.
+        let plan = plan.replace(&path.display().to_string(), file);
+        for line in plan.lines().skip(1).filter(|line| !line.is_empty()) {
+            self.screen.say(Tone::Faint, &format!("    {line}"))?;
+        }
+        Ok(plan)
+    }
+
     /// Applies a file of the story. Answers when that was.
     pub(super) async fn apply(&mut self, who: Who, file: &str, why: &str) -> anyhow::Result<Instant> {
         let as_whom = if who == Who::Compliance { " (as compliance)" } else { "" };

@@ -25,6 +25,8 @@ pub(super) async fn frozen_and_reinstated(scene: &mut Scene) -> anyhow::Result<(
     let home = scene.picture().clusters_of(&updates).first().map(|name| (*name).to_owned());
     let home = home.context("meridian/updates is nowhere")?;
     let before = fingerprint(scene.stage.fleet.member(&home)?, "meridian").await?;
+    let plan = scene.plan("40-tenant-frozen.yaml").await?;
+    ensure!(plan.contains("1 copy is frozen"), "wanted: a plan that freezes one copy; found: {plan}");
     let why = "the tenant meridian is frozen: nothing in, out or deleted";
     scene.apply(Who::Compliance, "40-tenant-frozen.yaml", why).await?;
     scene
@@ -136,6 +138,7 @@ pub(super) async fn switzerland(scene: &mut Scene) -> anyhow::Result<()> {
     let before = fingerprints(&scene.stage.fleet, &others).await?;
     let (webshop, records) = (keys(&WEBSHOP)?, key(RECORDS)?);
     scene.apply(Who::Compliance, "50-swiss-approved.yaml", "its provider may host, for two tenants").await?;
+    scene.plan("51-swiss-online.yaml").await?;
     let began = scene.apply(Who::Engineer, "51-swiss-online.yaml", "the site is online from now on").await?;
     scene.say(
         "webshop prefers Switzerland and lets Domicile move it; archive prefers it and wants to be asked",

@@ -104,6 +104,11 @@ pub(super) async fn vendor_revoked(scene: &mut Scene) -> anyhow::Result<()> {
     let intake = key(INTAKE)?;
     let before = fingerprint(scene.stage.fleet.member(US)?, "claims").await?;
     let uid = uid_of(scene, &intake, US)?;
+    let plan = scene.plan("31-vendor-revoked.yaml").await?;
+    ensure!(
+        plan.contains("stuck at us-va-1"),
+        "wanted: a plan that says what has nowhere to go; found: {plan}"
+    );
     let why = "its approval is revoked; what has a lawful place elsewhere moves there";
     let began = scene.apply(Who::Compliance, "31-vendor-revoked.yaml", why).await?;
     let mut moving = keys(&WEBSHOP)?;

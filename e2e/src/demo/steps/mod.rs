@@ -1,6 +1,7 @@
 //! The steps of the story, each with what must come true.
 
 mod afterwards;
+mod control;
 mod evacuation;
 
 use std::time::Instant;
@@ -9,6 +10,7 @@ use domicile_crds::WorkloadKey;
 
 use super::{check::at_home, picture::Picture, scene::Scene};
 use afterwards::{frozen_and_reinstated, succession, switzerland};
+use control::change_of_control;
 use evacuation::{benelux, hospital_leaves, vendor, vendor_revoked};
 
 /// The tenants of the story.
@@ -37,7 +39,8 @@ pub(super) async fn all(scene: &mut Scene) -> anyhow::Result<()> {
     vendor_revoked(scene).await?;
     frozen_and_reinstated(scene).await?;
     succession(scene).await?;
-    switzerland(scene).await
+    switzerland(scene).await?;
+    change_of_control(scene).await
 }
 
 fn key(name: (&str, &str)) -> anyhow::Result<WorkloadKey> {

@@ -93,7 +93,7 @@ fn what_isnt_there_is_named_with_what_is() {
     let error = plan(&benelux(), &args(&["--revoke", "nobody"])).unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no HostingProvider nobody; there are limmat, meridian-cloud, rhein-main, schelde-maas"
+        "there is no HostingProvider nobody; there are limmat, maasland, meridian-cloud, rhein-main, schelde-maas"
     );
 }
 

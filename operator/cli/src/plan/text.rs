@@ -37,7 +37,8 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
             (None, Some(to)) => format!(" on {to}"),
             (None, None) => String::new(),
         };
-        let _ = writeln!(out, "{}{places}: {}", paint.state(word, state), names(group, wide));
+        let _ = writeln!(out, "{}{places}: {}", paint.state(word, state), group.len());
+        let _ = writeln!(out, "  {}", names(group, wide));
         let why = if why.is_empty() { group.first().map_or("", |step| step.why.as_str()) } else { why };
         if !why.is_empty() {
             let _ = writeln!(out, "  {why}");

@@ -121,7 +121,8 @@ fn open(follower: &Follower) -> Vec<(WorkloadKey, String)> {
 
 /// Another provider, approved, with a site and a member that takes anybody.
 fn add_a_place(follower: &mut Follower, country: &str) {
-    let provider = Change::Provider(name("p9"), Some(crate::worlds::read(crate::worlds::flawless(9))));
+    let provider =
+        Change::Provider(name("p9"), Some(crate::worlds::read(crate::worlds::owners::flawless(9))));
     let mut approval = approval(9);
     approval.name = "p9".to_owned();
     let decision = Fact::Decision(90, Some(approval)).change(follower.now);

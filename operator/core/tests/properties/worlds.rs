@@ -12,9 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 #[path = "owners.rs"]
-mod owners;
-
-pub(crate) use owners::flawless;
+pub(crate) mod owners;
 
 /// When every world begins.
 pub(crate) const START: &str = "2026-06-01T12:00:00Z";
