@@ -46,7 +46,9 @@ pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> Strin
                 let rule = paint.state(answer.rule, State::Unknown);
                 let _ = writeln!(out, "  {rule}{result}: {alike}{}", strip(answer.rule, why));
             }
+            let anchor = answer.rule.to_lowercase();
             let _ = writeln!(out, "    to change: {}", answer.remedy.unwrap_or_default());
+            let _ = writeln!(out, "    see docs/rules.md#{anchor}");
         }
         passing(&mut out, &group, wide);
     }

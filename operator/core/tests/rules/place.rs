@@ -266,6 +266,14 @@ fn the_rules_are_reported_in_the_order_of_the_page() {
 }
 
 #[test]
+fn the_page_explains_each_rule() {
+    let page = include_str!("../../../../docs/rules.md");
+    let explained = page.lines().filter_map(|line| line.strip_prefix("### "));
+    assert_eq!(explained.collect::<Vec<_>>(), Rule::ALL.map(Rule::name));
+    assert_eq!(page.matches("- To change: ").count(), Rule::ALL.len());
+}
+
+#[test]
 fn the_most_permanent_comes_first() {
     let mut fleet = Fleet::lawful();
     fleet.tenant(json!({"residency": {"allowed": [], "denied": [{"country": "NL"}]}}));
