@@ -4,8 +4,8 @@
 //! anybody's: what isn't recorded never speaks for a provider.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
 };
 
 use domicile_crds::{Holder, HolderKind, HostingProviderSpec, Interest, Ownership, ProviderName};
@@ -13,22 +13,28 @@ use domicile_crds::{Holder, HolderKind, HostingProviderSpec, Interest, Ownership
 use crate::Horizon;
 
 mod control;
+mod foreign;
 mod judge;
 mod path;
 mod shares;
+mod who;
 
 pub use judge::Suit;
 pub(crate) use judge::{asked, examine};
+use who::{Who, Whos};
 
 /// Shares that differ by less are equal, in percent: they are products and sums of floating-point numbers.
 const EPSILON: f64 = 1e-6;
+
+/// What is counted apart.
+const SHARES: [Interest; 2] = [Interest::Capital, Interest::Votes];
 
 /// All providers that exist.
 #[derive(Clone, Debug, Default)]
 pub struct Providers {
     specs: BTreeMap<ProviderName, Arc<HostingProviderSpec>>,
-    /// Object names, identifiers and legal names in lower case, and whose they are.
-    called: BTreeMap<String, BTreeSet<ProviderName>>,
+    /// Who is whom, put together when it is asked for.
+    whos: OnceLock<Arc<Whos>>,
 }
 
 impl Providers {
@@ -45,45 +51,34 @@ impl Providers {
     }
 
     pub(crate) fn set(&mut self, name: ProviderName, spec: Option<Arc<HostingProviderSpec>>) {
-        if let Some(old) = self.specs.remove(&name) {
-            for call in calls(&name, &old) {
-                if let Some(names) = self.called.get_mut(&call) {
-                    names.remove(&name);
-                    if names.is_empty() {
-                        self.called.remove(&call);
-                    }
-                }
-            }
-        }
-        if let Some(spec) = spec {
-            for call in calls(&name, &spec) {
-                self.called.entry(call).or_default().insert(name.clone());
-            }
-            self.specs.insert(name, spec);
-        }
+        self.whos = OnceLock::new();
+        match spec {
+            Some(spec) => self.specs.insert(name, spec),
+            None => self.specs.remove(&name),
+        };
     }
 
-    /// The providers that are called so: by object, identifier or legal name.
-    fn meant_by(&self, name: &str) -> impl Iterator<Item = Entity<'_>> {
-        let names = self.called.get(&name.to_lowercase()).into_iter().flatten();
-        names.filter_map(|name| self.entity(name))
+    fn whos(&self) -> &Whos {
+        self.whos.get_or_init(|| Arc::new(Whos::of(&self.specs)))
     }
 
     fn entity(&self, name: &ProviderName) -> Option<Entity<'_>> {
-        self.specs.get_key_value(name).map(|(name, spec)| Entity { name, spec })
+        let (name, spec) = self.specs.get_key_value(name)?;
+        let (who, holders) = self.whos().of_provider(name)?;
+        Some(Entity { name, spec, who, holders })
+    }
+
+    /// The providers that somebody is.
+    fn entities(&self, who: Who) -> impl Iterator<Item = Entity<'_>> {
+        self.whos().described(who).iter().filter_map(|name| self.entity(name))
     }
 
     /// Who holds something.
-    fn party<'a>(&'a self, holder: &'a Holder) -> Party<'a> {
+    fn party<'a>(&'a self, (held, who): (&'a Ownership, Who)) -> Party<'a> {
+        let holder = &held.holder;
         let named = holder.provider.as_ref().filter(|_| holder.kind == HolderKind::Entity);
-        Party { holder: Some(holder), described: named.and_then(|name| self.entity(name)) }
+        Party { who, holder: Some(holder), described: named.and_then(|name| self.entity(name)) }
     }
-}
-
-fn calls(name: &ProviderName, spec: &HostingProviderSpec) -> Vec<String> {
-    let identifiers = spec.identifiers.iter().map(|identifier| identifier.id.as_str());
-    let all = identifiers.chain([name.as_str(), spec.legal_name.as_str()]);
-    all.map(str::to_lowercase).collect()
 }
 
 /// A provider with what is recorded of it.
@@ -91,34 +86,32 @@ fn calls(name: &ProviderName, spec: &HostingProviderSpec) -> Vec<String> {
 struct Entity<'a> {
     name: &'a ProviderName,
     spec: &'a HostingProviderSpec,
-}
-
-impl PartialEq for Entity<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
+    who: Who,
+    /// Who each holder is, as they stand in `ownership`.
+    holders: &'a [Who],
 }
 
 impl<'a> Entity<'a> {
-    /// The holdings in it that count now.
-    fn holdings(self, horizon: &mut Horizon) -> Vec<&'a Ownership> {
-        let mut counts = |held: &&Ownership| {
+    /// The holdings in it that count now, with who has them.
+    fn holdings(self, horizon: &mut Horizon) -> Vec<(&'a Ownership, Who)> {
+        let mut counts = |(held, _): &(&Ownership, Who)| {
             horizon.holds(held.from.as_ref().map(|t| t.0), held.until.as_ref().map(|t| t.0))
         };
-        self.spec.ownership.iter().filter(|held| counts(held)).collect()
+        self.spec.ownership.iter().zip(self.holders.iter().copied()).filter(|it| counts(it)).collect()
     }
 }
 
 /// Somebody who holds something, or the provider itself.
 #[derive(Clone, Copy, Debug)]
 struct Party<'a> {
+    who: Who,
     holder: Option<&'a Holder>,
     described: Option<Entity<'a>>,
 }
 
 impl<'a> Party<'a> {
     fn of(entity: Entity<'a>) -> Self {
-        Self { holder: None, described: Some(entity) }
+        Self { who: entity.who, holder: None, described: Some(entity) }
     }
 
     /// Whether it is known that nobody else stands behind it, or who does.
@@ -127,21 +120,9 @@ impl<'a> Party<'a> {
         self.described.is_some() || self.holder.is_some_and(ends)
     }
 
-    /// By what it is told from others. Two that share one are the same.
-    fn marks(self) -> BTreeSet<Mark> {
-        let mut marks = BTreeSet::new();
-        if let Some(holder) = self.holder {
-            marks.insert(Mark::Name(holder.name.to_lowercase()));
-            marks.extend(holder.id.as_ref().map(|id| Mark::Id(id.to_lowercase())));
-            marks.extend(holder.provider.as_ref().map(|name| Mark::Provider(name.to_string())));
-        }
-        if let Some(entity) = self.described {
-            marks.insert(Mark::Provider(entity.name.to_string()));
-            marks.insert(Mark::Name(entity.spec.legal_name.to_lowercase()));
-            let ids = entity.spec.identifiers.iter();
-            marks.extend(ids.map(|identifier| Mark::Id(identifier.id.to_lowercase())));
-        }
-        marks
+    /// Whether it is a legal entity, or may be one.
+    fn may_be_entity(self) -> bool {
+        self.holder.is_none_or(|holder| matches!(holder.kind, HolderKind::Entity | HolderKind::Unknown))
     }
 
     fn name(self) -> &'a str {
@@ -149,21 +130,3 @@ impl<'a> Party<'a> {
         self.holder.map(|holder| holder.name.as_str()).or(legal).unwrap_or_default()
     }
 }
-
-/// By what a party is told from others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Mark {
-    Provider(String),
-    Id(String),
-    Name(String),
-}
-
-impl Mark {
-    fn text(&self) -> &str {
-        let (Self::Provider(text) | Self::Id(text) | Self::Name(text)) = self;
-        text
-    }
-}
-
-/// What is counted apart.
-const SHARES: [Interest; 2] = [Interest::Capital, Interest::Votes];

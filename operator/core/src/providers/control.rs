@@ -1,10 +1,10 @@
 //! Who controls a provider, and who has a say in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domicile_crds::{HolderKind, Interest, Ownership};
+use domicile_crds::{Interest, Ownership};
 
-use super::{EPSILON, Entity, Mark, Party, Providers, SHARES, shares::stakes};
+use super::{EPSILON, Entity, Party, Providers, SHARES, Who, shares::chains};
 use crate::Horizon;
 
 /// From which share of the votes or the capital on somebody controls, in percent: more than that.
@@ -16,7 +16,7 @@ pub(super) const SAY: f64 = 25.0;
 #[derive(Debug)]
 pub(super) struct Control<'a> {
     /// The provider itself first, then all who control it.
-    pub(super) parties: Vec<(Party<'a>, BTreeSet<Mark>)>,
+    pub(super) parties: Vec<Party<'a>>,
     /// The first of them of which it isn't known who controls it.
     pub(super) hidden: Option<Entity<'a>>,
 }
@@ -24,8 +24,7 @@ pub(super) struct Control<'a> {
 impl<'a> Control<'a> {
     /// Follows control upwards from a provider.
     pub(super) fn over(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Self {
-        let party = Party::of(start);
-        let mut control = Self { parties: vec![(party, party.marks())], hidden: None };
+        let mut control = Self { parties: vec![Party::of(start)], hidden: None };
         let mut waiting = vec![start];
         let mut visited = BTreeSet::from([start.name]);
         while let Some(entity) = waiting.pop() {
@@ -33,84 +32,67 @@ impl<'a> Control<'a> {
             if control.hidden.is_none() && is_hidden(providers, &holdings) {
                 control.hidden = Some(entity);
             }
-            for (party, marks) in controlling(providers, &holdings) {
+            for party in controlling(providers, &holdings) {
                 if let Some(owner) = party.described.filter(|owner| visited.insert(owner.name)) {
                     waiting.push(owner);
                 }
-                control.parties.push((party, marks));
+                control.parties.push(party);
             }
         }
         control
     }
 
     /// Those who control it, without itself.
-    pub(super) fn holders(&self) -> impl Iterator<Item = &(Party<'a>, BTreeSet<Mark>)> {
-        self.parties.iter().skip(1)
+    pub(super) fn holders(&self) -> impl Iterator<Item = Party<'a>> {
+        self.parties.iter().skip(1).copied()
     }
 }
 
 /// Everybody who has a say in a provider: who controls it, holds a quarter of it, or controls one that does.
-pub(super) fn having_a_say<'a>(
-    providers: &'a Providers,
-    start: Entity<'a>,
-    horizon: &mut Horizon,
-) -> Vec<(Party<'a>, BTreeSet<Mark>)> {
-    let mut found: Vec<_> = Control::over(providers, start, horizon).parties.split_off(1);
+pub(super) fn having_a_say(providers: &Providers, start: Entity<'_>, horizon: &mut Horizon) -> BTreeSet<Who> {
+    let mut saying: BTreeSet<Who> =
+        Control::over(providers, start, horizon).holders().map(|party| party.who).collect();
     for interest in SHARES {
-        let all = stakes(providers, start, (interest, true), horizon, &mut |_, _| false);
-        for stake in all.into_iter().filter(|stake| stake.share.max >= SAY - EPSILON) {
-            found.push((stake.party, stake.marks));
-        }
+        let mut held: BTreeMap<Who, f64> = BTreeMap::new();
+        chains(providers, start, interest, horizon, &mut |party, share| {
+            *held.entry(party.who).or_default() += share.max;
+            Some(share)
+        });
+        saying.extend(held.into_iter().filter(|(_, share)| *share >= SAY - EPSILON).map(|(who, _)| who));
     }
-    let described: Vec<Entity<'a>> = found.iter().filter_map(|(party, _)| party.described).collect();
-    for entity in described {
-        found.extend(Control::over(providers, entity, horizon).parties.split_off(1));
+    for entity in saying.clone().into_iter().flat_map(|who| providers.entities(who)) {
+        saying.extend(Control::over(providers, entity, horizon).holders().map(|party| party.who));
     }
-    found
+    saying
 }
 
-/// Who controls an entity by what is held of it.
-fn controlling<'a>(providers: &'a Providers, holdings: &[&'a Ownership]) -> Vec<(Party<'a>, BTreeSet<Mark>)> {
-    let mut found: Vec<(Party<'a>, BTreeSet<Mark>, [f64; 3])> = Vec::new();
-    for held in holdings {
-        let party = providers.party(&held.holder);
-        let mut marks = party.marks();
-        let mut shares = [0.0; 3];
-        if let Some(share) = shares.get_mut(held.interest as usize) {
-            *share = held.share.max;
+/// Who controls an entity by what is held of it; of one that is described under several names, each.
+fn controlling<'a>(providers: &'a Providers, holdings: &[(&'a Ownership, Who)]) -> Vec<Party<'a>> {
+    let mut shares: BTreeMap<Who, [f64; 3]> = BTreeMap::new();
+    for (held, who) in holdings {
+        let sums = shares.entry(*who).or_default();
+        match held.interest {
+            Interest::Control => *sums = [f64::INFINITY; 3],
+            interest => {
+                if let Some(sum) = sums.get_mut(interest as usize) {
+                    *sum += held.share.max;
+                }
+            }
         }
-        if held.interest == Interest::Control {
-            shares = [f64::INFINITY; 3];
-        }
-        let mut party = party;
-        while let Some(at) = found.iter().position(|(_, other, _)| !other.is_disjoint(&marks)) {
-            let (other, its, more) = found.swap_remove(at);
-            party = if party.described.is_some() { party } else { other };
-            marks.extend(its);
-            shares.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-        }
-        found.push((party, marks, shares));
     }
-    let controls = |shares: &[f64; 3]| shares.iter().any(|share| *share > MAJORITY + EPSILON);
-    found
-        .into_iter()
-        .filter(|(.., shares)| controls(shares))
-        .map(|(party, marks, _)| (party, marks))
-        .collect()
+    let controls = |who: &Who| {
+        shares.get(who).is_some_and(|shares| shares.iter().any(|share| *share > MAJORITY + EPSILON))
+    };
+    holdings.iter().filter(|(_, who)| controls(who)).map(|held| providers.party(*held)).collect()
 }
 
 /// Whether it can't be told who controls an entity.
-fn is_hidden(providers: &Providers, holdings: &[&Ownership]) -> bool {
-    let is_known = |held: &&&Ownership| providers.party(&held.holder).is_known();
-    let nobody_knows = |held: &&Ownership| held.interest == Interest::Control && !is_known(&held);
+fn is_hidden(providers: &Providers, holdings: &[(&Ownership, Who)]) -> bool {
+    let is_known = |held: &&(&Ownership, Who)| providers.party(**held).is_known();
+    let nobody_knows = |held: &(&Ownership, Who)| held.0.interest == Interest::Control && !is_known(&held);
     holdings.iter().any(nobody_knows)
         || SHARES.into_iter().any(|interest| {
-            let of = holdings.iter().filter(|held| held.interest == interest).filter(is_known);
-            of.map(|held| held.share.min).sum::<f64>() < MAJORITY - EPSILON
+            let of = holdings.iter().filter(|(held, _)| held.interest == interest).filter(is_known);
+            of.map(|(held, _)| held.share.min).sum::<f64>() < MAJORITY - EPSILON
         })
-}
-
-/// Whether a holder is a legal entity, or may be one.
-pub(super) fn may_be_entity(party: Party<'_>) -> bool {
-    party.holder.is_none_or(|holder| matches!(holder.kind, HolderKind::Entity | HolderKind::Unknown))
 }

@@ -1,23 +1,18 @@
 //! Whether a tenant's policy lets a provider host.
 
-use std::collections::BTreeSet;
-
 use domicile_crds::{
-    CountryCode, ExcludedLaw, HostingProviderSpec, Interest, ProviderName, ProviderPolicy,
-    RequiredCertification,
+    CountryCode, ExcludedLaw, Interest, ProviderName, ProviderPolicy, RequiredCertification,
 };
 use jiff::Timestamp;
 
 use super::{
-    EPSILON, Entity, Mark, Party, Providers, SHARES,
-    control::{Control, SAY, having_a_say, may_be_entity},
+    EPSILON, Entity, Party, Providers, SHARES,
+    control::{Control, SAY, having_a_say},
+    foreign::Origins,
     path::path,
-    shares::{Stake, stakes},
+    shares::chains,
 };
-use crate::{
-    Horizon, Rule, RuleSet, Tri,
-    countries::{CountrySets, set_contains},
-};
+use crate::{Horizon, Rule, RuleSet, Tri, countries::CountrySets};
 
 /// What a policy says of a provider, without the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,25 +116,23 @@ impl<'a> Inquiry<'a, '_> {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
         let saying = having_a_say(providers, host, self.horizon);
         for name in &self.policy.independent_of {
-            let called = name.to_lowercase();
-            let is_meant =
-                |marks: &BTreeSet<Mark>| marks.iter().any(|mark| mark.text().to_lowercase() == called);
-            if is_meant(&Party::of(host).marks()) {
+            let meant = providers.whos().called(name);
+            if meant == Some(host.who) {
                 self.settled = true;
                 out(Rule::ProviderNotIndependent, true, &|| format!("{} is {name} itself", host.name));
                 continue;
             }
-            if let Some((_, marks)) = saying.iter().find(|(_, marks)| is_meant(marks)) {
+            if let Some(who) = meant.filter(|who| saying.contains(who)) {
                 self.settled = true;
-                out(Rule::ProviderNotIndependent, true, &|| said(path(providers, host, marks, now)));
+                out(Rule::ProviderNotIndependent, true, &|| said(path(providers, host, who, now)));
                 continue;
             }
-            let meant: Vec<Entity<'a>> = providers.meant_by(name).collect();
-            if meant.is_empty() {
+            if !providers.whos().is_described(name) {
                 doubts.push(format!(
                     "nobody knows who stands behind {name}: describe it in a HostingProvider, which needs no approval"
                 ));
             }
+            let meant: Vec<Entity<'a>> = meant.into_iter().flat_map(|who| providers.entities(who)).collect();
             for other in meant {
                 self.independence_of(other, control, doubts, out);
             }
@@ -156,19 +149,16 @@ impl<'a> Inquiry<'a, '_> {
         out: &mut Sink<'_>,
     ) {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let ours = Party::of(host).marks();
-        let saying = having_a_say(providers, other, self.horizon);
-        if saying.iter().any(|(_, marks)| !marks.is_disjoint(&ours)) {
+        if having_a_say(providers, other, self.horizon).contains(&host.who) {
             self.settled = true;
-            return out(Rule::ProviderNotIndependent, true, &|| said(path(providers, other, &ours, now)));
+            return out(Rule::ProviderNotIndependent, true, &|| said(path(providers, other, host.who, now)));
         }
         let theirs = Control::over(providers, other, self.horizon);
-        let shared =
-            control.holders().find(|(_, marks)| theirs.holders().any(|(_, other)| !marks.is_disjoint(other)));
-        if let Some((_, marks)) = shared {
+        let shared = control.holders().find(|ours| theirs.holders().any(|other| ours.who == other.who));
+        if let Some(both) = shared {
             self.settled = true;
             return out(Rule::ProviderNotIndependent, true, &|| {
-                let paths = [host, other].map(|of| said(path(providers, of, marks, now)));
+                let paths = [host, other].map(|of| said(path(providers, of, both.who, now)));
                 paths.join("; ")
             });
         }
@@ -182,9 +172,13 @@ impl<'a> Inquiry<'a, '_> {
         }
         let providers = self.providers;
         SHARES.into_iter().find_map(|interest| {
-            let all = stakes(providers, entity, (interest, false), self.horizon, &mut |_, _| false);
-            let known: f64 =
-                all.iter().filter(|stake| stake.party.is_known()).map(|stake| stake.share.min).sum();
+            let mut known = 0.0;
+            chains(providers, entity, interest, self.horizon, &mut |party, share| {
+                if party.described.is_none() && party.is_known() {
+                    known += share.min;
+                }
+                Some(share)
+            });
             let unknown = 100.0 - known;
             (unknown >= SAY - EPSILON).then(|| nobody_knows(unknown, interest, entity))
         })
@@ -196,97 +190,79 @@ impl<'a> Inquiry<'a, '_> {
             return out(Rule::ForeignControl, false, &|| format!("there is no CountrySet {set}"));
         }
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        if self.is_foreign(Party::of(host)) == Tri::Yes {
+        let origins = Origins::of(providers, (self.sets, set), host, self.horizon);
+        if origins.provider(host, self.horizon) == Tri::Yes {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
                 format!("{} is registered or led outside {set}", host.name)
             });
         }
-        if let Some((_, marks)) = control.holders().find(|(party, _)| self.is_foreign(*party) == Tri::Yes) {
+        if let Some(foreign) = control.holders().find(|party| origins.is_foreign(party.who)) {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
-                format!("{}, which is control from outside {set}", said(path(providers, host, marks, now)))
+                let way = said(path(providers, host, foreign.who, now));
+                format!("{way}, which is control from outside {set}")
             });
+        }
+        if let Some(open) = control.holders().find(|party| origins.is_open(party.who)) {
+            doubts.push(format!("nobody knows from where {} is, which controls {}", open.name(), host.name));
         }
         if host.spec.headquartered_in.is_none() {
             doubts.push(format!("nobody knows from where {} is led: spec.headquarteredIn", host.name));
         }
         doubts.extend(control.hidden.map(nobody_known));
         for interest in SHARES {
-            self.foreign_shares(interest, doubts, out);
+            self.foreign_shares((&origins, interest), doubts, out);
         }
     }
 
-    fn foreign_shares(&mut self, interest: Interest, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
+    fn foreign_shares(
+        &mut self,
+        (origins, interest): (&Origins<'a>, Interest),
+        doubts: &mut Vec<String>,
+        out: &mut Sink<'_>,
+    ) {
         let Some(set) = &self.policy.home_country_set else { return };
         let limits = self.policy.max_foreign_share;
         let (individual, collective) = (f64::from(limits.individual), f64::from(limits.collective));
-        let (providers, sets, host, now) = (self.providers, self.sets, self.host, self.horizon.now());
-        let all = stakes(providers, host, (interest, false), self.horizon, &mut |party, horizon| {
-            is_foreign(sets, set, party, horizon) != Tri::No
-        });
-        let (mut home, mut foreign): (f64, Vec<Stake<'_>>) = (0.0, Vec::new());
-        for stake in all {
-            match self.is_foreign(stake.party) {
-                Tri::Yes => foreign.push(stake),
-                Tri::No if stake.party.is_known() => home += stake.share.min,
-                _ => {}
-            }
-        }
-        let least: f64 = foreign.iter().map(|stake| stake.share.min).sum();
-        let most: f64 = foreign.iter().map(|stake| stake.share.max).sum();
-        let rest = (100.0 - home - least).max(0.0);
-        let of = |interest| if interest == Interest::Capital { "capital" } else { "votes" };
-        let worst = |stake: &Stake<'_>| stake.share.max.min(stake.share.min + rest);
-        foreign.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
-        if let Some(stake) = foreign.first().filter(|stake| worst(stake) > individual + EPSILON) {
+        let (providers, host, now) = (self.providers, self.host, self.horizon.now());
+        let tally = origins.tally(host, interest, self.horizon);
+        let of = if interest == Interest::Capital { "capital" } else { "votes" };
+        if let Some((party, share)) = tally.largest().filter(|(_, share)| *share > individual + EPSILON) {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
-                let way = said(path(providers, host, &stake.marks, now));
-                let (share, name) = (round(worst(stake)), stake.party.name());
+                let way = said(path(providers, host, party.who, now));
+                let (name, host, share) = (party.name(), host.name, round(share));
                 format!(
-                    "{name} outside {set} has up to {share} % of the {} of {}, and {individual} % are allowed: {way}",
-                    of(interest),
-                    host.name
+                    "{name} outside {set} has up to {share} % of the {of} of {host}, and {individual} % are allowed: {way}"
                 )
             });
         }
-        let together = most.min(100.0 - home);
+        let together = tally.together();
         if together > collective + EPSILON {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
-                let names: Vec<&str> = foreign.iter().map(|stake| stake.party.name()).collect();
+                let (host, share, names) = (host.name, round(together), tally.names().join(", "));
                 format!(
-                    "holders outside {set} have up to {} % of the {} of {}, and {collective} % are allowed: {}",
-                    round(together),
-                    of(interest),
-                    host.name,
-                    names.join(", ")
+                    "holders outside {set} have up to {share} % of the {of} of {host}, and {collective} % are allowed: {names}"
                 )
             });
         }
-        if rest > individual + EPSILON || 100.0 - home > collective + EPSILON {
-            doubts.push(nobody_knows(rest, interest, host));
-        }
-    }
-
-    fn is_foreign(&mut self, party: Party<'_>) -> Tri {
-        match &self.policy.home_country_set {
-            Some(set) => is_foreign(self.sets, set, party, self.horizon),
-            None => Tri::Unknown,
+        if tally.rest() > individual + EPSILON || 100.0 - tally.home > collective + EPSILON {
+            doubts.push(nobody_knows(tally.rest(), interest, host));
         }
     }
 
     fn law(&mut self, law: &ExcludedLaw, control: &Control<'a>, out: &mut Sink<'_>) {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
         let mut silent = control.hidden.map(nobody_known);
-        for (party, marks) in &control.parties {
+        for party in &control.parties {
             match binds(law, *party) {
                 Tri::Yes => {
                     return out(Rule::CompelledDisclosure, true, &|| {
                         let name = party.described.map_or(party.name(), |entity| entity.name.as_str());
                         let by = format!("{} binds {name}", in_words(law));
-                        match path(providers, host, marks, now).filter(|_| party.holder.is_some()) {
+                        match path(providers, host, party.who, now).filter(|_| party.holder.is_some()) {
                             Some(path) => format!("{by}: {path}"),
                             None => by,
                         }
@@ -323,30 +299,6 @@ impl<'a> Inquiry<'a, '_> {
     }
 }
 
-/// Whether a party is from outside a set: a provider by where it is registered and where it is led from.
-fn is_foreign(
-    sets: &CountrySets,
-    set: &domicile_crds::CountrySetName,
-    party: Party<'_>,
-    horizon: &mut Horizon,
-) -> Tri {
-    let mut outside = |country: Option<CountryCode>| match country {
-        None => Tri::Unknown,
-        Some(country) => match set_contains(sets, set, &[], country, horizon) {
-            Tri::Yes => Tri::No,
-            Tri::No => Tri::Yes,
-            Tri::Unknown => Tri::Unknown,
-        },
-    };
-    match party.described {
-        Some(entity) => {
-            let HostingProviderSpec { registered_in, headquartered_in, .. } = entity.spec;
-            Tri::any([outside(Some(*registered_in)), outside(*headquartered_in)])
-        }
-        None => outside(party.holder.and_then(|holder| holder.country)),
-    }
-}
-
 /// Whether a law binds a party.
 fn binds(law: &ExcludedLaw, party: Party<'_>) -> Tri {
     let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
@@ -355,7 +307,7 @@ fn binds(law: &ExcludedLaw, party: Party<'_>) -> Tri {
         if law.law.is_none() && holder.country.is_some_and(is_its) {
             return Tri::Yes;
         }
-        let silent = may_be_entity(party) || (law.law.is_none() && holder.country.is_none());
+        let silent = party.may_be_entity() || (law.law.is_none() && holder.country.is_none());
         return if silent { Tri::Unknown } else { Tri::No };
     };
     let spec = entity.spec;

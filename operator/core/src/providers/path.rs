@@ -8,17 +8,12 @@ use std::{
 use domicile_crds::{Interest, Ownership, ProviderName};
 use jiff::Timestamp;
 
-use super::{Entity, Mark, Providers};
+use super::{Entity, Providers, Who};
 use crate::Horizon;
 
-/// The chain with the largest share by which someone with one of these marks holds something of a provider, as
+/// The chain with the largest share by which somebody holds something of a provider, as
 /// "A, RU, holds 51 % of the votes of B, which holds 80 % of the capital of it". `None` if there is none.
-pub(super) fn path(
-    providers: &Providers,
-    start: Entity<'_>,
-    wanted: &BTreeSet<Mark>,
-    now: Timestamp,
-) -> Option<String> {
+pub(super) fn path(providers: &Providers, start: Entity<'_>, wanted: Who, now: Timestamp) -> Option<String> {
     let mut horizon = Horizon::new(now);
     let mut open: BTreeMap<&ProviderName, (f64, Entity<'_>, Vec<&Ownership>)> = BTreeMap::new();
     let mut closed: BTreeSet<&ProviderName> = BTreeSet::new();
@@ -29,11 +24,12 @@ pub(super) fn path(
         let Some((weight, entity, chain)) = open.remove(name) else { break };
         closed.insert(name);
         for held in entity.holdings(&mut horizon) {
+            let party = providers.party(held);
+            let (held, who) = held;
             let share = if held.interest == Interest::Control { 100.0 } else { held.share.max };
             let weight = weight * share / 100.0;
-            let party = providers.party(&held.holder);
             let longer = || chain.iter().copied().chain([held]).collect::<Vec<_>>();
-            if !party.marks().is_disjoint(wanted) && best.as_ref().is_none_or(|(most, _)| weight > *most) {
+            if who == wanted && best.as_ref().is_none_or(|(most, _)| weight > *most) {
                 best = Some((weight, longer()));
             }
             let owner = party.described.filter(|owner| !closed.contains(owner.name));

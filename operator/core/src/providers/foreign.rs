@@ -1,0 +1,143 @@
+//! Who is from abroad, and how much those have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domicile_crds::{CountryCode, CountrySetName, Interest};
+
+use super::{
+    Entity, Party, Providers, Who,
+    shares::{Range, chains},
+};
+use crate::{
+    Horizon, Tri,
+    countries::{CountrySets, set_contains},
+};
+
+/// Where holders are from, by all that is recorded of each among those who stand behind a provider.
+pub(super) struct Origins<'a> {
+    providers: &'a Providers,
+    sets: &'a CountrySets,
+    set: &'a CountrySetName,
+    foreign: BTreeSet<Who>,
+    /// Those of whom something says that they are from the set.
+    home: BTreeSet<Who>,
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn of(
+        providers: &'a Providers,
+        (sets, set): (&'a CountrySets, &'a CountrySetName),
+        host: Entity<'a>,
+        horizon: &mut Horizon,
+    ) -> Self {
+        let mut origins = Self { providers, sets, set, foreign: BTreeSet::new(), home: BTreeSet::new() };
+        let mut waiting = vec![host];
+        let mut visited = BTreeSet::from([host.name]);
+        while let Some(entity) = waiting.pop() {
+            for held in entity.holdings(horizon) {
+                let party = providers.party(held);
+                origins.note(party, horizon);
+                waiting.extend(party.described.filter(|owner| visited.insert(owner.name)));
+            }
+        }
+        origins
+    }
+
+    fn note(&mut self, party: Party<'a>, horizon: &mut Horizon) {
+        let providers = self.providers;
+        if providers.entities(party.who).any(|entity| self.provider(entity, horizon) == Tri::Yes) {
+            self.foreign.insert(party.who);
+        }
+        let country = party.holder.and_then(|holder| holder.country).filter(|_| party.described.is_none());
+        match self.outside(country, horizon) {
+            Tri::Yes => drop(self.foreign.insert(party.who)),
+            Tri::No => drop(self.home.insert(party.who)),
+            Tri::Unknown => {}
+        }
+    }
+
+    /// Whether a provider is from abroad, by where it is registered and where it is led from.
+    pub(super) fn provider(&self, entity: Entity<'_>, horizon: &mut Horizon) -> Tri {
+        let countries = [Some(entity.spec.registered_in), entity.spec.headquartered_in];
+        Tri::any(countries.map(|country| self.outside(country, horizon)))
+    }
+
+    fn outside(&self, country: Option<CountryCode>, horizon: &mut Horizon) -> Tri {
+        let Some(country) = country else { return Tri::Unknown };
+        match set_contains(self.sets, self.set, &[], country, horizon) {
+            Tri::Yes => Tri::No,
+            Tri::No => Tri::Yes,
+            Tri::Unknown => Tri::Unknown,
+        }
+    }
+
+    pub(super) fn is_foreign(&self, who: Who) -> bool {
+        self.foreign.contains(&who)
+    }
+
+    /// Whether it can't be told that somebody is from the set: nothing says where it is from, or from where it is led.
+    pub(super) fn is_open(&self, who: Who) -> bool {
+        let mut described = self.providers.entities(who).peekable();
+        let said = self.home.contains(&who) || described.peek().is_some();
+        !said || described.any(|entity| entity.spec.headquartered_in.is_none())
+    }
+
+    /// What is held of an interest in a provider.
+    pub(super) fn tally(&self, host: Entity<'a>, interest: Interest, horizon: &mut Horizon) -> Tally<'a> {
+        let mut tally = Tally::default();
+        let now = horizon.now();
+        chains(self.providers, host, interest, horizon, &mut |party, share| {
+            if self.is_foreign(party.who) {
+                tally.foreign.entry(party.who).or_insert((party, Range::default())).1.add(share);
+                return None;
+            }
+            if let Some(owner) = party.described {
+                // What stands behind one that may be foreign belongs to the rest.
+                let min = owner.spec.headquartered_in.map_or(0.0, |_| share.min);
+                return Some(Range { min, ..share });
+            }
+            let country = party.holder.and_then(|holder| holder.country);
+            if party.is_known() && self.outside(country, &mut Horizon::new(now)) == Tri::No {
+                tally.home += share.min;
+            }
+            None
+        });
+        tally
+    }
+}
+
+/// What is held of an interest in a provider, in percent.
+#[derive(Default)]
+pub(super) struct Tally<'a> {
+    /// By persons and states from the set, at least.
+    pub(super) home: f64,
+    foreign: BTreeMap<Who, (Party<'a>, Range)>,
+}
+
+impl<'a> Tally<'a> {
+    /// What nobody is known to have.
+    pub(super) fn rest(&self) -> f64 {
+        let least: f64 = self.foreign.values().map(|(_, share)| share.min).sum();
+        (100.0 - self.home - least).max(0.0)
+    }
+
+    /// The foreign holder with the largest share, at worst.
+    pub(super) fn largest(&self) -> Option<(Party<'a>, f64)> {
+        let worst = |share: &Range| share.max.min(share.min + self.rest());
+        let all = self.foreign.values().map(|(party, share)| (*party, worst(share)));
+        all.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The share of all foreign holders together, at worst.
+    pub(super) fn together(&self) -> f64 {
+        let (least, most) = self
+            .foreign
+            .values()
+            .fold((0.0, 0.0), |(min, max), (_, share)| (min + share.min, max + share.max));
+        f64::min(most, f64::max(100.0 - self.home, least))
+    }
+
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        self.foreign.values().map(|(party, _)| party.name()).collect()
+    }
+}
