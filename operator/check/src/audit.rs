@@ -77,9 +77,8 @@ fn presence(facts: &Facts, sighting: &Sighting, now: Timestamp) -> Vec<Forbidden
     let Sighting { tenant, workload, cluster, running, explained, .. } = sighting;
     let candidate = Candidate::new(facts, now, (tenant, workload, None), cluster);
     let fails: Vec<_> = candidate.failures().into_iter().filter(|fact| !is_unknown(fact)).collect();
-    let is_kept = fails
-        .iter()
-        .any(|fact| matches!(fact, Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. }));
+    let is_kept =
+        fails.iter().any(|fact| fact.freezes() || matches!(fact, Forbidden::ApprovalSuspended { .. }));
     let mut found: Vec<_> = candidate.namespace_of_another().into_iter().collect();
     for fact in &fails {
         let forbidden = match fact {

@@ -2,8 +2,8 @@
 
 use domicile_crds::{ClusterName, TenantName};
 use domicile_crds::{
-    CountryCode, CountryRef, MemberCluster, Residency, Scheduling, Site, SiteState, Subject, SubjectKind,
-    Tenant, TenantWorkload, Verdict, WorkloadKey, keys::condition,
+    CountryCode, CountryRef, CountrySetMember, MemberCluster, Residency, Scheduling, Site, SiteState,
+    Subject, SubjectKind, Tenant, TenantWorkload, Verdict, WorkloadKey, keys::condition,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,7 +72,9 @@ impl<'a> Candidate<'a> {
         };
         let mut found = Vec::new();
         self.countries(&mut found);
+        found.extend(self.ownership());
         self.decisions(&mut found);
+        found.extend(self.location_contradicted(member));
         found.extend(self.site_not_online());
         found.extend(self.tenant_not_admitted(member));
         found.extend(self.namespace_taken());
@@ -176,17 +178,22 @@ impl Candidate<'_> {
     }
 
     pub(crate) fn set_contains(&self, set: &str, scopes: &[String], country: CountryCode) -> Contains {
-        let Some(object) = self.facts.get_country_set(set) else {
+        let Some(mut members) = self.members(set, scopes) else {
             return Contains::Unknown(Some(Object::new("CountrySet", set)));
         };
+        if members.any(|member| member == country) { Contains::Yes } else { Contains::No }
+    }
+
+    /// The countries in a set at present, for who names these scopes; `None` if there is no such set.
+    pub(crate) fn members(&self, set: &str, scopes: &[String]) -> Option<impl Iterator<Item = CountryCode>> {
         let now = self.now;
-        let is_member = object.spec.members.iter().any(|m| {
-            m.country == country
-                && m.from.as_ref().is_none_or(|from| from.0 <= now)
+        let counts = move |m: &&CountrySetMember| {
+            m.from.as_ref().is_none_or(|from| from.0 <= now)
                 && m.until.as_ref().is_none_or(|until| now < until.0)
                 && m.scope.as_ref().is_none_or(|scope| scopes.contains(scope))
-        });
-        if is_member { Contains::Yes } else { Contains::No }
+        };
+        let members = &self.facts.get_country_set(set)?.spec.members;
+        Some(members.iter().filter(counts).map(|member| member.country))
     }
 }
 
@@ -279,6 +286,12 @@ pub(crate) fn name_of(decision: &domicile_crds::Decision) -> String {
 
 /// Place and capacity.
 impl Candidate<'_> {
+    fn location_contradicted(&self, member: &MemberCluster) -> Answer {
+        let contradicted = member.status.as_ref().is_some_and(|s| !s.contradictions.is_empty());
+        let (object, site) = (self.member_object(), self.site_object());
+        contradicted.then_some(Forbidden::LocationContradicted { object, site })
+    }
+
     fn site_not_online(&self) -> Answer {
         let Some(site) = self.site else { return Some(unknown(Rule::SiteNotOnline, self.site_object())) };
         let reached = site.spec.online_from.as_ref().is_none_or(|from| from.0 <= self.now);

@@ -16,15 +16,21 @@ use crate::{
 /// Rules that bar every new byte of a tenant, also where its workload runs already.
 ///
 /// The others (a cordon, too little room, a site that goes offline) bar new placements only.
-const BARS_WRITES: [Rule; 11] = [
+const BARS_WRITES: [Rule; 17] = [
     Rule::CountryDenied,
     Rule::CountryNotAllowed,
+    Rule::ProviderNotIndependent,
+    Rule::ForeignControl,
+    Rule::OwnershipUnknown,
+    Rule::CompelledDisclosure,
+    Rule::CertificationMissing,
     Rule::NotApproved,
     Rule::ApprovalOutOfScope,
     Rule::ApprovalRevoked,
     Rule::ApprovalSuspended,
     Rule::ApprovalFrozen,
     Rule::ApprovalExpired,
+    Rule::LocationContradicted,
     Rule::TenantNotAdmitted,
     Rule::NamespaceTaken,
     Rule::ObservationStale,

@@ -1,12 +1,17 @@
 //! What is known: API objects as last observed, by name, and when they were seen.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use domicile_crds::{
     ClusterName, CountrySet, Decision, HostingProvider, Installation, MemberCluster, NamespaceName, Site,
     SubjectKind, Tenant, TenantName,
 };
 use jiff::Timestamp;
+
+use crate::ownership::Register;
 
 /// API objects as last observed. Kept up to date by whoever observes; never asks anybody anything.
 ///
@@ -17,6 +22,8 @@ use jiff::Timestamp;
 pub struct Facts {
     country_sets: HashMap<String, Arc<CountrySet>>,
     providers: HashMap<String, Arc<HostingProvider>>,
+    /// What all providers say of each other, put together when it is asked for.
+    register: OnceLock<Arc<Register>>,
     sites: HashMap<String, Arc<Site>>,
     installations: HashMap<String, Arc<Installation>>,
     members: HashMap<String, Arc<MemberCluster>>,
@@ -55,12 +62,25 @@ macro_rules! plain {
 
 plain! {
     CountrySet country_sets country_set remove_country_set;
-    HostingProvider providers provider remove_provider;
     Site sites site remove_site;
     Installation installations installation remove_installation;
 }
 
 impl Facts {
+    /// Takes a HostingProvider as it was last observed: all of it, since it also says who stands behind others.
+    pub fn provider(&mut self, object: Arc<HostingProvider>) {
+        if let Some(name) = object.metadata.name.clone() {
+            self.register = OnceLock::new();
+            self.providers.insert(name, object);
+        }
+    }
+
+    /// Forgets a HostingProvider that doesn't exist any more.
+    pub fn remove_provider(&mut self, name: &str) {
+        self.register = OnceLock::new();
+        self.providers.remove(name);
+    }
+
     /// Takes a MemberCluster as it was last observed on the hub.
     pub fn member(&mut self, object: Arc<MemberCluster>) {
         if let Some(name) = object.metadata.name.clone() {
@@ -168,6 +188,10 @@ impl Facts {
 
     pub(crate) fn has_provider(&self, name: &str) -> bool {
         self.providers.contains_key(name)
+    }
+
+    pub(crate) fn register(&self) -> &Register {
+        self.register.get_or_init(|| Arc::new(Register::new(self.providers.values())))
     }
 
     pub(crate) fn get_site(&self, name: &str) -> Option<&Site> {

@@ -16,6 +16,7 @@ mod decisions;
 mod facts;
 mod manifests;
 mod moves;
+mod ownership;
 mod removal;
 mod rule;
 #[cfg(test)]

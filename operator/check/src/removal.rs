@@ -18,9 +18,7 @@ pub(crate) fn kept_in_place(candidate: &Candidate<'_>) -> Vec<Forbidden> {
         let object = candidate.site_object();
         return vec![Forbidden::Unknown { object, rule: Rule::ApprovalFrozen }];
     }
-    let keeps = |fact: &Forbidden| {
-        matches!(fact, Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. })
-    };
+    let keeps = |fact: &Forbidden| fact.freezes() || matches!(fact, Forbidden::ApprovalSuspended { .. });
     candidate.failures().into_iter().filter(keeps).collect()
 }
 

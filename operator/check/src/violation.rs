@@ -86,6 +86,41 @@ forbidden! { object;
         country: CountryCode,
     }
 
+    /// The provider isn't independent of whom the tenant excludes.
+    #[error("wanted a provider independent of {of}, found that one has a say in the other, or somebody controls both, see {object}: choose another cluster")]
+    ProviderNotIndependent {
+        /// Whom, as the tenant names it.
+        of: String,
+    }
+
+    /// The provider is foreign, or those who are have control or too much of it.
+    #[error("wanted a provider that belongs to CountrySet/{set}, found {object} abroad, or too much of it held or controlled from there: choose another cluster")]
+    ForeignControl {
+        /// The tenant's home.
+        set: String,
+    }
+
+    /// Too much of who owns and controls the provider isn't known.
+    #[error("wanted to know {missing}, found that nothing says so of {object}: complete its record, or choose another cluster")]
+    OwnershipUnknown {
+        /// What isn't known.
+        missing: &'static str,
+    }
+
+    /// A law that the tenant excludes binds the provider or whoever controls it.
+    #[error("wanted a provider that cannot be compelled by {law}, found that it binds {object} or who controls it: choose another cluster")]
+    CompelledDisclosure {
+        /// The law.
+        law: String,
+    }
+
+    /// The provider lacks a certificate.
+    #[error("wanted a provider with the certificate {certificate}, found none in force of {object}: record it, or choose another cluster")]
+    CertificationMissing {
+        /// The scheme, and the level if one is asked for.
+        certificate: String,
+    }
+
     /// The provider has no approval.
     #[error("wanted a provider with an approval in force, found none for {object}: make a Decision that approves it")]
     NotApproved {}
@@ -123,6 +158,13 @@ forbidden! { object;
     ApprovalExpired {
         /// The approval that ended.
         decision: String,
+    }
+
+    /// What the member says of itself contradicts where it was recorded to be.
+    #[error("wanted nodes that are where {site} is, found that {object} says otherwise: see its status.contradictions, and find out which is true")]
+    LocationContradicted {
+        /// Where it was recorded to be.
+        site: Object,
     }
 
     /// The site isn't online.
@@ -334,33 +376,5 @@ forbidden! { object;
     Unaccounted {
         /// The rule that fails.
         rule: Rule,
-    }
-}
-
-impl Forbidden {
-    /// The rule of `docs/rules.md` that fails or can't be answered; `None` for what isn't a rule of its own.
-    #[must_use]
-    pub fn rule(&self) -> Option<Rule> {
-        Some(match self {
-            Self::CountryDenied { .. } => Rule::CountryDenied,
-            Self::CountryNotAllowed { .. } => Rule::CountryNotAllowed,
-            Self::NotApproved { .. } => Rule::NotApproved,
-            Self::ApprovalOutOfScope { .. } => Rule::ApprovalOutOfScope,
-            Self::ApprovalRevoked { .. } => Rule::ApprovalRevoked,
-            Self::ApprovalSuspended { .. } => Rule::ApprovalSuspended,
-            Self::ApprovalFrozen { .. } => Rule::ApprovalFrozen,
-            Self::ApprovalExpired { .. } => Rule::ApprovalExpired,
-            Self::SiteNotOnline { .. } => Rule::SiteNotOnline,
-            Self::TenantNotAdmitted { .. } => Rule::TenantNotAdmitted,
-            Self::NamespaceTaken { .. } => Rule::NamespaceTaken,
-            Self::KindNotServed { .. } => Rule::KindNotServed,
-            Self::ClassNotServed { .. } => Rule::ClassNotServed,
-            Self::Cordoned { .. } => Rule::Cordoned,
-            Self::CapacityExceeded { .. } => Rule::CapacityExceeded,
-            Self::ClusterNotReady { .. } => Rule::ClusterNotReady,
-            Self::ObservationStale { .. } => Rule::ObservationStale,
-            Self::Unknown { rule, .. } => *rule,
-            _ => return None,
-        })
     }
 }

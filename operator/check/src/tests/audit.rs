@@ -43,6 +43,21 @@ fn what_is_frozen_or_on_hold_may_remain() {
 }
 
 #[test]
+fn what_the_tenant_asks_of_providers_freezes_what_runs() {
+    let asking = |asks: Value| {
+        after(|w| {
+            w.tenant(json!({"providers": asks}));
+            w.site("nl-ams", "NL", json!({"state": "Closing"}));
+        })
+    };
+    assert_eq!(seen(&asking(json!({})), &[at("ams-1")]), "ams-1: Unaccounted");
+    assert_eq!(seen(&asking(json!({"certifications": [{"scheme": "C5"}]})), &[at("ams-1")]), "");
+    assert_eq!(seen(&asking(json!({"homeCountrySet": "benelux"})), &[at("ams-1")]), "");
+    let unknown = asking(json!({"notSubjectTo": [{"law": "CLOUD Act"}]}));
+    assert_eq!(seen(&unknown, &[at("ams-1")]), "ams-1: Unaccounted", "what isn't known holds up nothing");
+}
+
+#[test]
 fn what_is_suspended_must_not_run() {
     let world = decided("Tenant/shop", "Suspended");
     assert_eq!(seen(&world, &[at("ams-1")]), "ams-1: ApprovalSuspended");
@@ -85,9 +100,13 @@ fn what_must_leave_is_leaving_or_held() {
         for explained in [Explained::Moving, Explained::Held] {
             assert_eq!(seen(&world, &[Sighting { explained, ..at("ams-1") }]), "");
         }
-        let mut frozen = world;
+        let mut frozen = world.clone();
         frozen.decide("f", "Tenant/shop", "Frozen", json!({}));
         assert_eq!(seen(&frozen, &[at("ams-1")]), "");
+        let mut contradicted = world;
+        let patch = json!({"status": {"contradictions": ["a node is in us-nyc"]}});
+        contradicted.member("ams-1", "nl-ams", patch);
+        assert_eq!(seen(&contradicted, &[at("ams-1")]), "", "it stays until somebody knows where it is");
     }
 }
 

@@ -8,6 +8,7 @@ mod countries;
 mod decisions;
 mod manifests;
 mod moves;
+mod ownership;
 mod place;
 mod properties;
 mod removal;
@@ -150,7 +151,10 @@ impl World {
     }
 
     fn provider(&mut self, provider: &str) {
-        let spec = json!({"legalName": provider, "registeredIn": "BE"});
+        self.provider_of(provider, json!({"legalName": provider, "registeredIn": "BE"}));
+    }
+
+    fn provider_of(&mut self, provider: &str, spec: Value) {
         self.facts.provider(Arc::new(read::<HostingProvider>(object("HostingProvider", provider, spec))));
     }
 

@@ -216,12 +216,10 @@ fn what_was_never_seen_is_unknown() {
 }
 
 #[test]
-fn the_reserved_rules_do_not_judge() {
-    let world = after(|w| {
-        w.tenant(json!({"providers": {"independentOf": ["runs"], "certifications": [{"scheme": "x"}]}}));
-        w.member("ams-1", "nl-ams", json!({"status": {"contradictions": ["its nodes say otherwise"]}}));
-    });
-    assert_eq!(world.place(), "");
+fn a_member_that_contradicts_its_place_takes_nothing() {
+    member(json!({"status": {"contradictions": ["a node is in us-nyc"]}}), "LocationContradicted");
+    member(json!({"status": {"contradictions": []}}), "");
+    member(json!({"status": {"nodeRegions": ["us-nyc"]}}), "");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use domicile_crds::{Holder, HolderKind, Interest, Ownership, Share};
 use serde_json::json;
 
 use super::*;
@@ -32,6 +33,67 @@ fn fleet() -> World {
         world.decide(&format!("d{i}"), &subject, "Approved", approval);
     }
     world
+}
+
+/// A tenant that asks for independence, a home and no law of the US, and 1,000 providers with holdings of which each
+/// names a provider, by number, or a person, and has so much at most.
+fn owned(holdings: usize, holder: impl Fn(usize, usize) -> Option<usize>, most: Option<f64>) -> World {
+    let mut world = World::lawful();
+    world.tenant(json!({"providers": {
+        "independentOf": ["p500"], "homeCountrySet": "benelux", "notSubjectTo": [{"jurisdiction": "US"}]
+    }}));
+    world.site("nl-ams", "NL", json!({"operatedBy": "p0", "ownedBy": "p0"}));
+    world.decide("p0-ok", "HostingProvider/p0", "Approved", json!({}));
+    let share = 200.0 / f64::from(u32::try_from(holdings).unwrap());
+    let share = Share { min: share, max: most.unwrap_or(share) };
+    let spec = json!({"legalName": "x", "registeredIn": "NL", "headquarteredIn": "NL", "subjectTo": [], "operatedFrom": []});
+    let template = read::<HostingProvider>(object("HostingProvider", "x", spec));
+    for provider in 0..1000 {
+        let entry = |i: usize| {
+            let entity = holder(provider, i).map(|other| format!("p{other}"));
+            let kind = if entity.is_some() { HolderKind::Entity } else { HolderKind::Person };
+            let described = entity.as_deref().map(super::name);
+            let name = entity.unwrap_or_else(|| format!("person {provider} {}", i / 2));
+            let holder =
+                Holder { name, id: None, provider: described, country: Some("NL".parse().unwrap()), kind };
+            let interest = [Interest::Capital, Interest::Votes][i % 2];
+            Ownership { holder, interest, share, from: None, until: None, evidence: vec![] }
+        };
+        let mut object = template.clone();
+        object.metadata.name = Some(format!("p{provider}"));
+        object.spec.legal_name = format!("p{provider}");
+        object.spec.ownership = (0..holdings).map(entry).collect();
+        world.facts.provider(Arc::new(object));
+    }
+    world
+}
+
+/// The fastest of some: the machine has other things to do.
+#[expect(clippy::disallowed_methods, reason = "it measures")]
+fn time_to_place(world: &World, wanted: &str, times: usize) -> Duration {
+    assert_eq!(world.place(), wanted);
+    let once = |_| {
+        let start = Instant::now();
+        world.place();
+        start.elapsed()
+    };
+    (0..times).map(once).min().unwrap()
+}
+
+#[test]
+fn a_web_of_holdings_is_judged_by_its_size_and_not_by_its_chains() {
+    // Groups of ten, in which each belongs in part to the next.
+    let group = owned(10, |p, i| (i < 2 && p % 10 < 9).then_some(p + 1), None);
+    let usual = time_to_place(&group, "", 20);
+    let web = owned(10, |p, i| (i < 4).then_some((p * 7 + i / 2 * 131 + 1) % 1000), None);
+    let web = time_to_place(&web, "", 5);
+    let all = owned(128, |p, i| Some((p * 7 + i * 131 + 1) % 1000), Some(100.0));
+    let hostile = time_to_place(&all, "ProviderNotIndependent", 1);
+    println!("{usual:?} in groups, {web:?} in one web, {hostile:?} where all hold all");
+    // Unoptimised. There are 128^32 chains in the last.
+    assert!(usual < Duration::from_millis(50), "{usual:?}");
+    assert!(web < Duration::from_secs(1), "{web:?}");
+    assert!(hostile < Duration::from_secs(30), "{hostile:?}");
 }
 
 #[test]

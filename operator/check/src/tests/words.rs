@@ -58,9 +58,64 @@ fn a_sentence_fits_into_a_condition_with_the_longest_names() {
     let facts = [
         Forbidden::ApprovalOutOfScope { object: object.clone(), decision: long.clone() },
         Forbidden::NamespaceTaken { object: object.clone(), tenant: long.clone(), namespace: long },
-        Forbidden::HubNotAllowed { object },
+        Forbidden::HubNotAllowed { object: object.clone() },
+        Forbidden::ForeignControl { object: object.clone(), set: "x".repeat(63) },
+        Forbidden::LocationContradicted { object: object.clone(), site: object },
     ];
     for fact in facts {
         assert!(fact.to_string().len() <= 300 + 63, "{fact}");
     }
+}
+
+#[test]
+fn what_a_tenant_writes_is_cut_to_fit_into_a_sentence() {
+    let long = "\u{20ac}".repeat(256);
+    let host = "x".repeat(63);
+    let mut world = World::lawful();
+    world.site("nl-ams", "NL", json!({"operatedBy": host, "ownedBy": host}));
+    world.provider_of(
+        &host,
+        json!({
+            "legalName": long, "registeredIn": "US", "subjectTo": [{"jurisdiction": "US", "law": long}]
+        }),
+    );
+    let certificate = "\u{20ac}".repeat(64);
+    for asks in [
+        json!({"independentOf": [long]}),
+        json!({"independentOf": [format!("{long}?")]}),
+        json!({"notSubjectTo": [{"jurisdiction": "US", "law": long}]}),
+        json!({"certifications": [{"scheme": certificate, "level": certificate}]}),
+    ] {
+        world.tenant(json!({"providers": asks}));
+        for violation in world.check("ams-1", What::Place).unwrap_err() {
+            assert!(violation.fact.to_string().len() <= 300 + 63, "{violation}");
+        }
+    }
+}
+
+#[test]
+fn the_rules_on_owners_say_what_is_wrong() {
+    let asking = |asks: Value| text(&after(|w| w.tenant(json!({"providers": asks}))));
+    let before = "shop/web on ams-1: wanted";
+    assert_eq!(
+        asking(json!({"independentOf": ["Runs"]})),
+        format!(
+            "{before} a provider independent of Runs, found that one has a say in the other, or somebody controls \
+             both, see HostingProvider/runs: choose another cluster"
+        )
+    );
+    assert_eq!(
+        asking(json!({"independentOf": ["ghost"]})),
+        format!(
+            "{before} to know who controls it, found that nothing says so of HostingProvider/runs: complete its \
+             record, or choose another cluster"
+        )
+    );
+    assert_eq!(
+        asking(json!({"certifications": [{"scheme": "C5", "level": "2"}]})),
+        format!(
+            "{before} a provider with the certificate C5 2, found none in force of HostingProvider/runs: record it, \
+             or choose another cluster"
+        )
+    );
 }

@@ -1,0 +1,153 @@
+//! `ForeignControl`, and what of it isn't known.
+
+use std::collections::BTreeSet;
+
+use domicile_crds::{CountryCode, ForeignShare, Interest};
+
+use super::{
+    chains::{COUNTED, PerNumber, Snapshot, above},
+    control::Control,
+    register::{Company, Holding, Party, Share},
+};
+
+/// A provider, as somebody sees it who comes from certain countries.
+pub(super) struct View<'a> {
+    at: Snapshot<'a>,
+    company: Company,
+    home: &'a BTreeSet<CountryCode>,
+    limits: ForeignShare,
+    /// Of each party among the holders.
+    origins: PerNumber<Origin>,
+    control: Control,
+    tallies: [Tally; 2],
+}
+
+/// Where a holder is from, by all the entries that name it.
+#[derive(Clone, Copy, Default)]
+struct Origin {
+    foreign: bool,
+    /// One of them says something.
+    said: bool,
+    /// It is described, and has no headquarters.
+    led_from_nowhere: bool,
+}
+
+/// What is held in the provider, in capital or in votes.
+struct Tally {
+    /// By persons and states from home, at least.
+    home: f64,
+    /// By each that is foreign.
+    foreign: PerNumber<Share>,
+    /// By all that are foreign.
+    together: Share,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(
+        at: Snapshot<'a>,
+        company: Company,
+        home: &'a BTreeSet<CountryCode>,
+        limits: ForeignShare,
+    ) -> Self {
+        let origins = origins(&at, company, home);
+        let tallies = COUNTED.map(|interest| tally(&at, company, home, (&origins, interest)));
+        Self { at, company, home, limits, origins, control: at.control(&[company]), tallies }
+    }
+
+    /// Whether it is foreign, or those who are have control or too much of it.
+    pub(super) fn fails(&self) -> bool {
+        is_foreign(&self.at, self.company, self.home)
+            || self.control.parties.iter().any(|party| self.origins.get(*party).foreign)
+            || self.tallies.iter().any(|tally| tally.is_too_much(self.limits))
+    }
+
+    /// What isn't known and would have to be.
+    pub(super) fn unknown(&self) -> Option<&'static str> {
+        let mut tallies = self.tallies.iter();
+        if tallies.any(|tally| tally.leaves_too_much_open(self.limits)) {
+            return Some("who has its capital and its votes");
+        }
+        let may_be_foreign = |party: &Party| {
+            let origin = self.origins.get(*party);
+            !origin.said || origin.led_from_nowhere
+        };
+        if self.at.is_hidden(&self.control) || self.control.parties.iter().any(may_be_foreign) {
+            return Some("who controls it");
+        }
+        let headquarters = self.at.register.record(self.company).object.spec.headquartered_in;
+        headquarters.is_none().then_some("where it is headquartered")
+    }
+}
+
+fn is_foreign(at: &Snapshot<'_>, company: Company, home: &BTreeSet<CountryCode>) -> bool {
+    let spec = &at.register.record(company).object.spec;
+    !home.contains(&spec.registered_in) || spec.headquartered_in.is_some_and(|c| !home.contains(&c))
+}
+
+fn has_no_headquarters(at: &Snapshot<'_>, company: Company) -> bool {
+    at.register.record(company).object.spec.headquartered_in.is_none()
+}
+
+fn origins(at: &Snapshot<'_>, from: Company, home: &BTreeSet<CountryCode>) -> PerNumber<Origin> {
+    let mut origins = PerNumber::new(at.register.number_of_parties());
+    for holding in at.upwards(from).into_iter().flat_map(|company| at.holdings(company)) {
+        let companies = at.register.behind(holding);
+        let abroad = holding.described.is_none() && holding.country.is_some_and(|c| !home.contains(&c));
+        let nowhere = companies.iter().any(|company| has_no_headquarters(at, *company));
+        origins.at(holding.holder, |origin: &mut Origin| {
+            origin.foreign |= abroad || companies.iter().any(|company| is_foreign(at, *company, home));
+            origin.said |= !companies.is_empty() || holding.country.is_some();
+            origin.led_from_nowhere |= nowhere;
+        });
+    }
+    origins
+}
+
+fn tally(
+    at: &Snapshot<'_>,
+    company: Company,
+    home: &BTreeSet<CountryCode>,
+    (origins, interest): (&PerNumber<Origin>, Interest),
+) -> Tally {
+    let foreign = PerNumber::new(at.register.number_of_parties());
+    let mut tally = Tally { home: 0.0, foreign, together: Share::default() };
+    let is_foreign = |party| origins.get(party).foreign;
+    // Chains end at a foreign holder. What stands behind one that may be foreign belongs to the rest, whoever is known
+    // to have it.
+    let pass = |holding: &Holding, share: Share| {
+        let unsaid = holding.described.is_some_and(|described| has_no_headquarters(at, described));
+        let share = if unsaid { Share { least: 0.0, ..share } } else { share };
+        (!is_foreign(holding.holder)).then_some(share)
+    };
+    for (holding, share) in at.chains(company, interest, pass) {
+        if is_foreign(holding.holder) {
+            tally.foreign.at(holding.holder, |sum| sum.add(share));
+            tally.together.add(share);
+        } else if holding.is_end() && holding.country.is_some_and(|country| home.contains(&country)) {
+            tally.home += share.least;
+        }
+    }
+    tally
+}
+
+impl Tally {
+    /// What nobody is known to have.
+    fn rest(&self) -> f64 {
+        (100.0 - self.home - self.together.least).max(0.0)
+    }
+
+    fn not_home(&self) -> f64 {
+        100.0 - self.home
+    }
+
+    fn is_too_much(&self, limits: ForeignShare) -> bool {
+        let rest = self.rest();
+        let mut worst = self.foreign.iter().map(|(_, share)| share.most.min(share.least + rest));
+        let together = self.together.most.min(self.not_home().max(self.together.least));
+        worst.any(|worst| above(worst, limits.individual.into())) || above(together, limits.collective.into())
+    }
+
+    fn leaves_too_much_open(&self, limits: ForeignShare) -> bool {
+        above(self.rest(), limits.individual.into()) || above(self.not_home(), limits.collective.into())
+    }
+}

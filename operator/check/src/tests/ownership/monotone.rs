@@ -1,0 +1,378 @@
+//! To say less never makes lawful what was barred.
+//!
+//! That is so of what providers and holders say of themselves, in any web of holdings. Of the holdings, it is so only
+//! where each holder is reached over one chain and records don't contradict themselves: `what_the_page_lets_through`
+//! shows why.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LEI: &str = "529900T8BM49AURSDO55";
+
+/// Numbers to build a world from, one after the other.
+struct Dice<'a>(std::slice::Iter<'a, u8>);
+
+impl Dice<'_> {
+    fn below(&mut self, sides: usize) -> usize {
+        usize::from(self.0.next().copied().unwrap_or_default()) % sides
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    fn rarely(&mut self) -> bool {
+        self.below(6) == 5
+    }
+}
+
+fn dice() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 300)
+}
+
+/// What a tenant asks: one thing, so that nothing else bars what this lets through.
+fn asks(dice: &mut Dice<'_>) -> Value {
+    match dice.below(6) {
+        0 | 1 => {
+            let limits = [(24, 39), (24, 39), (50, 39), (39, 24), (100, 100), (0, 0)];
+            let (individual, collective) = dice.one(&limits);
+            let limits = json!({"individual": individual, "collective": collective});
+            json!({"homeCountrySet": "benelux", "maxForeignShare": limits})
+        }
+        2 | 3 => json!({"independentOf": [dice.one(&["vendor", "VENDOR bv", LEI])]}),
+        4 => json!({"notSubjectTo": [{"jurisdiction": "US"}]}),
+        _ => json!({
+            "notSubjectTo": [{"law": "CLOUD Act"}], "certifications": [{"scheme": "C5", "level": "2"}]
+        }),
+    }
+}
+
+/// What a provider says of itself.
+fn settings(dice: &mut Dice<'_>, provider: &str) -> Value {
+    let mut spec = record(provider, "");
+    spec["identifiers"] = json!([{"scheme": "LEI", "id": if provider == "vendor" { LEI } else { provider }}]);
+    spec["registeredIn"] = json!(if dice.rarely() && dice.rarely() { "US" } else { "NL" });
+    spec["certifications"] = json!([{"scheme": "C5", "level": "2"}]);
+    let headquarters = if dice.rarely() { dice.one(&[Some("BE"), Some("US"), None]) } else { Some("NL") };
+    merge(&mut spec, &json!({"headquarteredIn": headquarters}));
+    if dice.rarely() {
+        spec["subjectTo"] = json!([{"jurisdiction": "US", "law": "Cloud Act"}]);
+    }
+    if dice.rarely() {
+        spec["operatedFrom"] = json!(["TR"]);
+    }
+    spec
+}
+
+/// A holding: nobody goes by two names or comes from two countries, but what may be left out may be missing.
+fn holding(dice: &mut Dice<'_>, holder: &str, interest: &str, (min, max): (usize, usize)) -> Value {
+    let (kind, country) = match holder.split_once(' ') {
+        Some(("person", name)) => ("Person", Some(&name[name.len() - 2..])),
+        Some(("shell", name)) => ("Entity", Some(&name[name.len() - 2..])),
+        Some(_) => ("Unknown", None),
+        None => ("Entity", dice.one(&[Some("NL"), Some("NL"), None])),
+    };
+    let mut entry = json!({
+        "holder": {"kind": kind, "name": holder}, "interest": interest, "share": {"min": min, "max": max}
+    });
+    let said = country.filter(|_| !dice.rarely());
+    merge(&mut entry["holder"], &json!({"country": said}));
+    if kind == "Entity" && !holder.contains(' ') {
+        let id = if holder == "vendor" { LEI } else { holder };
+        let described = json!({"provider": holder, "name": format!("{holder} BV"), "id": id});
+        merge(&mut entry["holder"], &described);
+    }
+    entry
+}
+
+/// Providers by name, and what they say.
+type Web = Vec<(&'static str, Value)>;
+
+const COMPANIES: [&str; 5] = ["host", "vendor", "a", "b", "c"];
+const SHARES: [usize; 14] = [0, 1, 5, 12, 13, 23, 24, 25, 26, 30, 49, 50, 51, 76];
+
+/// Anybody may hold anything in anybody, also more often than once and in circles.
+fn web(dice: &mut Dice<'_>) -> Web {
+    const HOLDERS: [&str; 12] = [
+        "host",
+        "vendor",
+        "a",
+        "b",
+        "c",
+        "person ann NL",
+        "person bea BE",
+        "person bob US",
+        "person cem TR",
+        "shell x NL",
+        "shell y US",
+        "unknown z",
+    ];
+    let mut web = Web::new();
+    for company in COMPANIES {
+        let mut spec = settings(dice, company);
+        let mut entries = Vec::new();
+        for interest in ["Capital", "Votes"] {
+            let mut left = 100;
+            for _ in 0..dice.below(5) {
+                let min = dice.one(&SHARES).min(left);
+                let max = if dice.rarely() { (min + dice.one(&SHARES)).min(100) } else { min };
+                left -= min;
+                let holder = dice.one(&HOLDERS);
+                entries.push(holding(dice, holder, interest, (min, max)));
+            }
+            if dice.below(3) > 0 {
+                entries.push(holding(dice, "person ann NL", interest, (left, left)));
+            }
+        }
+        if dice.rarely() {
+            let holder = dice.one(&HOLDERS);
+            entries.push(holding(dice, holder, "Control", (0, 0)));
+        }
+        spec["ownership"] = json!(entries);
+        web.push((company, spec));
+    }
+    web
+}
+
+/// Something to leave out: a provider, the way to where it is said, and the key or the index.
+type Without = (usize, String, String);
+
+/// All that may be left out of what providers and holders say of themselves.
+fn sayings(web: &Web) -> Vec<Without> {
+    let mut found = Vec::new();
+    for (provider, (_, spec)) in web.iter().enumerate() {
+        for key in ["headquarteredIn", "subjectTo", "operatedFrom"] {
+            found.push((provider, String::new(), key.to_owned()));
+        }
+        found.push((provider, "/certifications/0".to_owned(), "level".to_owned()));
+        for entry in 0..spec["ownership"].as_array().unwrap().len() {
+            for key in ["country", "id"] {
+                found.push((provider, format!("/ownership/{entry}/holder"), key.to_owned()));
+            }
+        }
+    }
+    found.retain(|without| is_said(web, without));
+    found
+}
+
+/// All holdings of capital and votes, and which HostingProvider describes a holder.
+fn accounts(web: &Web) -> Vec<Without> {
+    let mut found = Vec::new();
+    for (provider, (_, spec)) in web.iter().enumerate() {
+        for (index, entry) in spec["ownership"].as_array().unwrap().iter().enumerate() {
+            if entry["interest"] != "Control" {
+                found.push((provider, "/ownership".to_owned(), index.to_string()));
+            }
+            found.push((provider, format!("/ownership/{index}/holder"), "provider".to_owned()));
+        }
+    }
+    found.retain(|without| is_said(web, without));
+    found
+}
+
+fn some(dice: &mut Dice<'_>, of: Vec<Without>) -> Vec<Without> {
+    (0..8.min(of.len())).map(|_| of[dice.below(of.len())].clone()).collect()
+}
+
+fn is_said(web: &Web, (provider, way, key): &Without) -> bool {
+    web[*provider].1.pointer(&format!("{way}/{key}")).is_some()
+}
+
+/// Each holder holds in one provider only, and no more is held than there is. A described one has control or too
+/// little for a say.
+fn tree(dice: &mut Dice<'_>) -> Web {
+    // For each but the first: in which of those before it it holds something, if in any.
+    let order = dice.one(&[["host", "vendor", "a", "b", "c"], ["vendor", "host", "a", "b", "c"]]);
+    let parents: Vec<_> =
+        (0..order.len()).map(|i| (i > 0 && dice.below(4) > 0).then(|| dice.below(i.max(1)))).collect();
+    let in_one_tree = parents[1].is_some();
+    let mut web = Web::new();
+    for (company, name) in order.into_iter().enumerate() {
+        let mut spec = settings(dice, name);
+        let children: Vec<_> = (1..order.len()).filter(|i| parents[*i] == Some(company)).collect();
+        let controlled = dice.rarely();
+        let mut entries = Vec::new();
+        for interest in ["Capital", "Votes"] {
+            let mut left = 100;
+            let mut holds = |dice: &mut Dice<'_>, holder: &str, shares: &[usize]| {
+                let max = dice.one(shares).min(left);
+                let min = if dice.rarely() { dice.one(&SHARES).min(max) } else { max };
+                left -= max;
+                (max > 0).then(|| holding(dice, holder, interest, (min, max)))
+            };
+            for (nth, child) in children.iter().enumerate() {
+                // Never so much that one of them gets what others have left of a larger share.
+                let shares: &[usize] = if nth == 0 { &[0, 1, 13, 24, 51, 60, 100] } else { &[0, 1, 8, 13] };
+                entries.extend(holds(dice, order[*child], shares));
+            }
+            // One of the two may belong to the same person as the other, unless one holds the other.
+            if !in_one_tree && company < 2 && dice.rarely() {
+                entries.extend(holds(dice, "person pia NL", &[13, 25, 50, 51, 76]));
+            }
+            for kind in 0..dice.below(4) {
+                let kind = dice
+                    .one(&["person h{} NL", "person h{} US", "person h{} TR", "shell h{} NL", "shell h{} US"])
+                    .replace("{}", &format!("{company}{kind}"));
+                entries.extend(holds(dice, &kind, &SHARES));
+            }
+            if dice.below(4) > 0 {
+                entries.extend(holds(dice, &format!("person rest{company} NL"), &[100]));
+            }
+        }
+        if controlled {
+            let holder = children.first().map_or("person chief US", |child| order[*child]);
+            entries.push(holding(dice, holder, "Control", (0, 0)));
+        }
+        spec["ownership"] = json!(entries);
+        web.push((name, spec));
+    }
+    web
+}
+
+/// Leaves out one thing after another, each time only that, and finds nothing lawful that wasn't.
+fn nothing_is_gained(asks: &Value, web: &Web, without: &[Without]) -> Result<(), TestCaseError> {
+    let mut world = hosted(asks, &[]);
+    for (provider, spec) in web {
+        world.provider_of(provider, spec.clone());
+    }
+    let before = world.place();
+    if before.is_empty() {
+        return Ok(());
+    }
+    for (provider, way, key) in without {
+        let (name, mut spec) = web[*provider].clone();
+        match spec.pointer_mut(way).unwrap() {
+            Value::Array(list) => drop(list.remove(key.parse().unwrap())),
+            object => drop(object.as_object_mut().unwrap().remove(key)),
+        }
+        let mut world = world.clone();
+        world.provider_of(name, spec);
+        let after = world.place();
+        prop_assert_ne!(
+            &after,
+            "",
+            "{} goes without {}{}/{}: {:#} {}",
+            before,
+            name,
+            way,
+            key,
+            asks,
+            serde_json::to_string(web).unwrap()
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn who_says_less_of_oneself_gains_nothing(numbers in dice()) {
+        let mut dice = Dice(numbers.iter());
+        let (asks, web) = (asks(&mut dice), web(&mut dice));
+        nothing_is_gained(&asks, &web, &some(&mut dice, sayings(&web)))?;
+    }
+
+    #[test]
+    fn who_says_less_of_who_holds_it_gains_nothing(numbers in dice()) {
+        let mut dice = Dice(numbers.iter());
+        let (asks, tree) = (asks(&mut dice), tree(&mut dice));
+        nothing_is_gained(&asks, &tree, &some(&mut dice, accounts(&tree)))?;
+    }
+}
+
+/// Where `docs/rules.md` itself makes lawful by silence what it bars: before and after something isn't said any more.
+/// Whoever changes the page finds here what it changes.
+#[test]
+fn what_the_page_lets_through() {
+    let home = json!({"homeCountrySet": "benelux"});
+    let vendor = json!({"independentOf": ["vendor"]});
+    let (m, n) = (("m", "both 100 @vendor"), ("n", "both 100 @vendor"));
+    let vera = ("vendor", "both 100 person vera US");
+    let half = "both 75 person ann NL, both 25 @m";
+    let cases: [(&str, &Value, &[Known<'_>], &[Known<'_>]); 7] = [
+        (
+            "a foreigner's second holding",
+            &home,
+            &[("host", "both 74 person ann NL, both 13 person bob US, both 13 person bob US")],
+            &[("host", "both 74 person ann NL, both 13 person bob US")],
+        ),
+        (
+            "that two foreigners have the same identifier",
+            &home,
+            &[("host", "both 74 person ann NL, both 13 entity b US id=x, both 13 entity c US id=x")],
+            &[("host", "both 74 person ann NL, both 13 entity b US id=x, both 13 entity c US")],
+        ),
+        (
+            "a holding that is more at most than others leave",
+            &home,
+            &[("host", "both 76 person ann NL, both 0-60 person bob US")],
+            &[("host", "both 76 person ann NL")],
+        ),
+        (
+            "who describes a holder that has more at most than others leave",
+            &home,
+            &[("host", "both 76 person ann NL, both 0-60 @m NL"), ("m", "hq=US")],
+            &[("host", "both 76 person ann NL, both 0-60 entity shell NL"), ("m", "hq=US")],
+        ),
+        (
+            "one of two chains to a say",
+            &vendor,
+            &[vera, ("host", "both 74 person ann NL, both 13 @m, both 13 @n"), m, n],
+            &[vera, ("host", "both 74 person ann NL, both 13 @m, both 13 @n"), m, ("n", "")],
+        ),
+        (
+            "who controls one that has a say",
+            &vendor,
+            &[vera, ("host", half), ("m", "both 51 @vendor, both 49 person ann NL")],
+            &[vera, ("host", half), ("m", "both 49 person ann NL")],
+        ),
+        (
+            "a circle by which a say is counted again and again",
+            &vendor,
+            &[
+                ("vendor", "both 90 person vera US, both 10 @m"),
+                ("host", "both 76 person ann NL, both 24 @vendor"),
+                m,
+            ],
+            &[
+                ("vendor", "both 90 person vera US, both 10 @m"),
+                ("host", "both 76 person ann NL, both 24 @vendor"),
+                ("m", ""),
+            ],
+        ),
+    ];
+    for (name, asks, before, after) in cases {
+        assert_ne!(hosted(asks, before).place(), "", "{name}");
+        assert_eq!(hosted(asks, after).place(), "", "{name}");
+    }
+}
+
+/// What else it doesn't see.
+#[test]
+fn what_the_page_does_not_see() {
+    let vendor = json!({"independentOf": ["vendor"]});
+    let act = json!({"notSubjectTo": [{"jurisdiction": "US"}]});
+    let through = ("m", "both 100 person bob US");
+    let cases: [(&str, &Value, &[Known<'_>]); 3] = [
+        (
+            "24 % that are the vendor's, and 24 % that nobody is known to have",
+            &vendor,
+            &[("vendor", "both 100 person vera US"), ("host", "both 52 person ann NL, both 24 @vendor")],
+        ),
+        (
+            "control by one's own votes and those of one whom one controls",
+            &act,
+            &[("host", "both 49 person ann NL, both 26 person bob US, both 25 @m NL"), through],
+        ),
+        (
+            "two who hold each other, and nobody else holds",
+            &act,
+            &[("host", "both 100 @m NL"), ("m", "both 100 @host NL")],
+        ),
+    ];
+    for (name, asks, known) in cases {
+        assert_eq!(hosted(asks, known).place(), "", "{name}");
+    }
+}
