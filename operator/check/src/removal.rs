@@ -18,8 +18,21 @@ pub(crate) fn kept_in_place(candidate: &Candidate<'_>) -> Vec<Forbidden> {
         let object = candidate.site_object();
         return vec![Forbidden::Unknown { object, rule: Rule::ApprovalFrozen }];
     }
-    let keeps = |fact: &Forbidden| fact.freezes() || matches!(fact, Forbidden::ApprovalSuspended { .. });
-    candidate.failures().into_iter().filter(keeps).collect()
+    let failures = candidate.failures();
+    // Somebody has decided that it must leave, whatever is recorded of the place.
+    let expelled = failures.iter().any(|fact| {
+        matches!(
+            fact,
+            Forbidden::ApprovalRevoked { .. }
+                | Forbidden::CountryDenied { .. }
+                | Forbidden::CountryNotAllowed { .. }
+        )
+    });
+    let keeps = |fact: &Forbidden| match fact {
+        Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. } => true,
+        other => other.freezes() && !expelled,
+    };
+    failures.into_iter().filter(keeps).collect()
 }
 
 pub(crate) fn remove(
