@@ -63,7 +63,7 @@ fn holdings() -> impl Strategy<Value = Vec<Value>> {
 fn holder() -> impl Strategy<Value = Value> {
     let country = || option::weighted(0.9, select(&COUNTRIES[..]));
     let person = (0..3_u8, country(), select(vec!["Person", "Person", "State"]))
-        .prop_map(|(at, country, kind)| json!({"name": format!("P{at}"), "kind": kind, "country": country}));
+        .prop_map(|(at, country, kind)| json!({"name": format!("Q{at}"), "kind": kind, "country": country}));
     let described = (0..=PROVIDERS)
         .prop_map(|at| json!({"name": format!("p{at}"), "kind": "Entity", "provider": format!("p{at}")}));
     let bare = (select(vec!["Entity", "Unknown"]), country(), option::of(Just("id")))
