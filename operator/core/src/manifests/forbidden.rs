@@ -107,6 +107,13 @@ fn pod_field(pods: &Value) -> Option<String> {
     if let Some((source, _)) = others.next() {
         return Some(format!("a {source} volume"));
     }
+    let binds = |volume: &Value| {
+        let name = volume.pointer("/ephemeral/volumeClaimTemplate/spec/volumeName");
+        name.is_some_and(|name| !name.is_null())
+    };
+    if list(pods, "/volumes").iter().any(binds) {
+        return Some("ephemeral.volumeClaimTemplate.spec.volumeName".to_owned());
+    }
     let text = |path: &str| pods.pointer(path).and_then(Value::as_str).unwrap_or_default();
     if text("/priorityClassName").starts_with("system-") {
         return Some(format!("priorityClassName {}", text("/priorityClassName")));

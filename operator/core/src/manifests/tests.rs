@@ -106,6 +106,9 @@ fn nobody_jumps_the_queue_or_chooses_a_node() {
         "spec": {"volumeClaimTemplates": [{"spec": {"volumeName": "pv-7"}}]},
     });
     refused(&template, "spec.volumeClaimTemplates.spec.volumeName");
+    let template = json!({"spec": {"volumeName": "pv-7"}});
+    let volume = pods(&json!({"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": template}}]}));
+    refused(&volume, "ephemeral.volumeClaimTemplate.spec.volumeName");
 }
 
 #[test]
