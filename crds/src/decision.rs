@@ -65,7 +65,8 @@ pub struct DecisionSpec {
     /// Who has the power to decide, for example `ministry-of-justice` or `compliance`.
     #[schemars(length(min = 1, max = 128))]
     pub authority: String,
-    /// The user who wrote it: should be the one that the API server authenticated, which isn't checked yet.
+    /// The user who wrote it, as the API server knows that user (`kubectl auth whoami`). The policy `domicile-decisions` refuses
+    /// any other name.
     #[schemars(length(min = 1, max = 256))]
     pub decided_by: String,
     /// Why, for those who will ask later.

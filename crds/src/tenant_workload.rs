@@ -133,7 +133,7 @@ fn drain_seconds() -> i32 {
     10
 }
 
-/// CEL sees apiVersion, kind and metadata.name of an embedded object, nothing deeper.
+/// CEL sees apiVersion, kind and metadata.name of an embedded object, nothing deeper: that is for the policy `domicile-manifests`.
 fn manifests_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     // Compared one by one: for a joined `apiVersion/kind` the server assumes any length, takes the rule for
     // too expensive, and refuses the whole definition.

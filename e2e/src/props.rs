@@ -49,7 +49,7 @@ pub fn site(name: &str, provider: &str, country: &str) -> Value {
     domicile("Site", name, &spec)
 }
 
-/// A decision about a subject such as `HostingProvider/alpha`, in place of those that it names.
+/// A decision of a fleet's administrator about a subject such as `HostingProvider/alpha`, in place of those that it names.
 #[must_use]
 pub fn decision(name: &str, subject: &str, verdict: &str, supersedes: &[&str]) -> Value {
     let (kind, subject) = subject.split_once('/').unwrap_or_default();
@@ -58,7 +58,7 @@ pub fn decision(name: &str, subject: &str, verdict: &str, supersedes: &[&str]) -
         name,
         &json!({
             "subject": {"kind": kind, "name": subject}, "decision": verdict, "basis": "Finding",
-            "authority": "compliance", "decidedBy": "compliance", "reason": "a scenario",
+            "authority": "compliance", "decidedBy": "admin", "reason": "a scenario",
             "supersedes": supersedes,
         }),
     )

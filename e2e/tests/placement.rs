@@ -31,7 +31,7 @@ spec:
   decision: Approved
   basis: Contract
   authority: compliance
-  decidedBy: compliance
+  decidedBy: admin
   reason: audited
 ---
 apiVersion: domicile.dev/v1alpha1
@@ -52,7 +52,7 @@ spec:
   decision: Approved
   basis: Contract
   authority: compliance
-  decidedBy: compliance
+  decidedBy: admin
   reason: audited
 ";
 
@@ -65,7 +65,7 @@ spec:
   decision: Revoked
   basis: Finding
   authority: compliance
-  decidedBy: compliance
+  decidedBy: admin
   reason: sold
   supersedes: [alpha-approved]
 ";

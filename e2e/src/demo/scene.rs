@@ -97,7 +97,8 @@ impl Scene {
             "five API servers are up; Domicile's definitions are on the hub",
         )?;
         let compliance = stage.fleet.hub()?.kubeconfig_for("compliance", &[])?;
-        stage.apply(&compliance_may_decide().to_string()).await?;
+        stage.apply_file("charts/domicile/roles").await?;
+        stage.apply(&compliance_decides().to_string()).await?;
         let watches = Watches::begin(&stage.fleet)?;
         let step = "Setting the stage".to_owned();
         let seen = Vec::new();
@@ -178,10 +179,12 @@ impl Scene {
         ]])?;
         let begin = Instant::now();
         let path = crate::stage::root().join("examples/benelux").join(file).display().to_string();
-        let mut command = self.stage.fleet.hub()?.kubectl(["apply", "--server-side", "-f", path.as_str()]);
-        if who == Who::Compliance {
-            command = command.kubeconfig(&self.compliance);
-        }
+        let command = self.stage.fleet.hub()?.kubectl(["apply", "-f", path.as_str()]);
+        let command = match who {
+            Who::Engineer => command.args(["--server-side"]),
+            // A server-side apply is a patch, which Decisions are not: they are made, and stay.
+            Who::Compliance => command.kubeconfig(&self.compliance),
+        };
         command.text().await?;
         Ok(begin)
     }
@@ -331,20 +334,14 @@ impl Scene {
     }
 }
 
-/// What of Kubernetes' own rights the user `compliance` needs.
-fn compliance_may_decide() -> serde_json::Value {
+/// Gives the user `compliance` its role.
+fn compliance_decides() -> serde_json::Value {
     let rbac = "rbac.authorization.k8s.io";
-    json!({"apiVersion": "v1", "kind": "List", "items": [
-        {
-            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": "compliance"},
-            "rules": [{"apiGroups": ["domicile.dev"], "resources": ["decisions"], "verbs": ["get", "list", "create", "patch"]}],
-        },
-        {
-            "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": "compliance"},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "compliance"},
-            "subjects": [{"apiGroup": rbac, "kind": "User", "name": "compliance"}],
-        },
-    ]})
+    json!({
+        "apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": "compliance"},
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "domicile:compliance-officer"},
+        "subjects": [{"apiGroup": rbac, "kind": "User", "name": "compliance"}],
+    })
 }
 
 /// Does to a member what `kubectl domicile join` and `admit` do. All tenants are admitted everywhere, so that

@@ -42,9 +42,10 @@ async fn what_is_suspended_stops_and_keeps_its_data() -> anyhow::Result<()> {
     let policy = policy.to_string();
     let patch = ["-n", "acme", "patch", "statefulset", "db", "--type=merge", "-p", policy.as_str()];
     stage.fleet.member(NL)?.kubectl(patch).text().await?;
-    // The owner writes what can't be run, and is suspended: what runs stops all the same.
+    // The owner has written what can't be run, before the hub refused that, and is suspended: what runs stops all the same.
     let sly = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
-    stage.apply(&app(&[with(deployment("other", "1"), sly)])).await?;
+    stage.apply_unadmitted(&app(&[with(deployment("other", "1"), sly)])).await?;
+    stage.admit_again().await?;
     stage.says("tenantworkloads/acme/app", "Placed", "False", "ManifestRejected").await?;
     stage.apply(&decision("stop", "Tenant/acme", "Suspended", &[]).to_string()).await?;
     for object in ["acme/StatefulSet/db", "acme/Deployment/web"] {

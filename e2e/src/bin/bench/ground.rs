@@ -235,7 +235,7 @@ spec:
   decision: {decision}
   basis: Contract
   authority: compliance
-  decidedBy: compliance
+  decidedBy: admin
   reason: measured
   supersedes: {supersedes}
 "
