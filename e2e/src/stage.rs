@@ -28,7 +28,7 @@ use crate::fleet::{
 };
 
 /// The policies that the hub's API server holds its users to.
-const ADMISSION: &str = "charts/domicile/admission";
+pub const ADMISSION: &str = "charts/domicile/admission";
 
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "domicile-system";
@@ -141,30 +141,6 @@ impl Stage {
     pub async fn apply(&self, objects: &str) -> anyhow::Result<String> {
         let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
         self.fleet.hub()?.kubectl(args).stdin(objects).text().await
-    }
-
-    /// Applies a workload that the policies refuse, as one that is older than they are. They stay lifted until [`Self::admit_again`].
-    ///
-    /// # Errors
-    ///
-    /// What the API server still refuses.
-    pub async fn apply_unadmitted(&self, workload: &str) -> anyhow::Result<()> {
-        let binding =
-            ["delete", "validatingadmissionpolicybinding", "domicile-manifests", "--ignore-not-found"];
-        self.fleet.hub()?.kubectl(binding).text().await?;
-        // The API server learns of it by a watch.
-        eventually(PATIENCE, "the policy to be lifted", || async { self.apply(workload).await.map(Some) })
-            .await?;
-        Ok(())
-    }
-
-    /// Ends [`Self::apply_unadmitted`].
-    ///
-    /// # Errors
-    ///
-    /// What the API server refuses.
-    pub async fn admit_again(&self) -> anyhow::Result<()> {
-        self.apply_file(ADMISSION).await.map(|_| ())
     }
 
     /// Joins a member at a site, as `kubectl domicile join` does, and admits tenants there.

@@ -57,7 +57,7 @@ impl Ask {
         self
     }
 
-    pub(crate) fn as_user(mut self, user: &str) -> Self {
+    pub(crate) fn acting_as(mut self, user: &str) -> Self {
         self.whom.push(("Impersonate-User", user.to_owned()));
         self
     }

@@ -34,7 +34,7 @@ impl Attempt {
             (false, false) => Ask::new(method, path).body(body),
         };
         if let Some(user) = text("as") {
-            ask = ask.as_user(user);
+            ask = ask.acting_as(user);
         }
         Ok(Self { ask, path: path.to_owned(), reads, says })
     }

@@ -21,7 +21,7 @@ const NAMESPACES: [&str; 3] = ["bakery", "hospital", "domicile-system"];
 
 /// Where everything is tried.
 pub(crate) struct Ground {
-    _fleet: Fleet,
+    pub(crate) fleet: Fleet,
     pub(crate) admin: Client,
     /// A tenant in `bakery`.
     pub(crate) anna: Client,
@@ -56,7 +56,7 @@ impl Ground {
             clara: hub.client_for("clara", &[]).await?,
             aldo: hub.client_for("aldo", &[]).await?,
             operator: hub.client_for(OPERATOR, &[]).await?,
-            _fleet: fleet,
+            fleet,
         };
         ground.policies_hold().await?;
         Ok(ground)

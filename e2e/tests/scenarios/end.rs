@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::nothing_is_forbidden,
-    set::{DE, NL, members_like, only},
+    set::{DE, NL, members_like, only, withdraw},
 };
 
 fn app(name: &str, country: &str) -> Value {
@@ -151,13 +151,13 @@ async fn facts_come_and_go(stage: &Stage) -> anyhow::Result<()> {
     let before = managed(stage.fleet.member(NL)?).await?;
     let hub = stage.fleet.hub()?;
     let facts = [
-        "decisions.domicile.dev/alpha-approved",
         "hostingproviders.domicile.dev/alpha",
         "sites.domicile.dev/nl-ams",
         "countrysets.domicile.dev/eu",
         "memberclusters.domicile.dev/nl-ams-1",
         "tenants.domicile.dev/acme",
     ];
+    withdraw(stage, "alpha-approved").await?;
     for fact in facts {
         hub.kubectl(["delete", fact]).text().await?;
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::nothing_is_forbidden,
-    set::{DE, NL, members_like, namespace, only, two_members},
+    set::{DE, NL, admit_again, apply_unadmitted, members_like, namespace, only, two_members},
 };
 
 fn web(version: &str) -> Value {
@@ -84,17 +84,14 @@ async fn fields_that_are_not_a_tenants(stage: &Stage) -> anyhow::Result<()> {
     ];
     for (manifest, field) in cases {
         let kind = manifest["kind"].as_str().unwrap_or_default();
-        stage
-            .apply_unadmitted(
-                &workload("acme", "sly", &[config_map("ok", "a"), manifest.clone()], json!({})).to_string(),
-            )
-            .await?;
+        let sly = workload("acme", "sly", &[config_map("ok", "a"), manifest.clone()], json!({}));
+        apply_unadmitted(stage, &sly).await?;
         let message = stage
             .wait_until_said("tenantworkloads/acme/sly", ("Ready", "False", "ManifestRejected"), field)
             .await?;
         says(&message, &["spec.manifests[1]", &format!("{kind}/sly"), field]);
     }
-    stage.admit_again().await?;
+    admit_again(stage).await?;
     let member = stage.fleet.member(NL)?;
     assert!(!managed(member).await?.keys().any(|name| name.ends_with("/sly") || name.ends_with("/ok")));
     stage.apply(&workload("acme", "sly", &[deployment("sly", "1")], json!({})).to_string()).await?;

@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use domicile_e2e::{
-    fleet::ClusterOptions,
+    fleet::{ClusterOptions, wait::eventually},
     props::{list, place, provider, site, tenant},
-    stage::Stage,
+    stage::{ADMISSION, PATIENCE, Stage},
 };
 use serde_json::{Value, json};
 
@@ -46,6 +46,29 @@ pub(crate) async fn namespace(stage: &Stage, name: &str) -> anyhow::Result<()> {
     let args = ["wait", "--for=create", namespace.as_str(), "--timeout=60s"];
     stage.fleet.hub()?.kubectl(args).text().await?;
     Ok(())
+}
+
+/// Applies a workload that the hub's policies refuse, as one that is older than they are. They stay lifted until
+/// [`admit_again`].
+pub(crate) async fn apply_unadmitted(stage: &Stage, workload: &Value) -> anyhow::Result<()> {
+    let lift = ["delete", "validatingadmissionpolicybinding", "domicile-manifests", "--ignore-not-found"];
+    stage.fleet.hub()?.kubectl(lift).text().await?;
+    let text = workload.to_string();
+    // The API server learns of it by a watch.
+    eventually(PATIENCE, "the policy to be lifted", || async { stage.apply(&text).await.map(Some) }).await?;
+    Ok(())
+}
+
+/// Puts the policies in force again.
+pub(crate) async fn admit_again(stage: &Stage) -> anyhow::Result<()> {
+    stage.apply_file(ADMISSION).await.map(|_| ())
+}
+
+/// Deletes a decision, which the hub's policies let one group do.
+pub(crate) async fn withdraw(stage: &Stage, name: &str) -> anyhow::Result<()> {
+    let delete = ["delete", "decisions.domicile.dev", name];
+    let glass = ["--as=admin", "--as-group=system:masters", "--as-group=domicile:break-glass"];
+    stage.fleet.hub()?.kubectl(delete).args(glass).text().await.map(|_| ())
 }
 
 /// Only in a country.

@@ -9,7 +9,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::set::{NL, only, two_members};
+use crate::set::{NL, admit_again, apply_unadmitted, only, two_members};
 
 const HALTED: &str = "/metadata/annotations/domicile.dev~1halted";
 const POLICY: &str = "/spec/persistentVolumeClaimRetentionPolicy";
@@ -44,8 +44,9 @@ async fn what_is_suspended_stops_and_keeps_its_data() -> anyhow::Result<()> {
     stage.fleet.member(NL)?.kubectl(patch).text().await?;
     // The owner has written what can't be run, before the hub refused that, and is suspended: what runs stops all the same.
     let sly = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
-    stage.apply_unadmitted(&app(&[with(deployment("other", "1"), sly)])).await?;
-    stage.admit_again().await?;
+    let sly = workload("acme", "app", &[with(deployment("other", "1"), sly)], only("NL"));
+    apply_unadmitted(&stage, &sly).await?;
+    admit_again(&stage).await?;
     stage.says("tenantworkloads/acme/app", "Placed", "False", "ManifestRejected").await?;
     stage.apply(&decision("stop", "Tenant/acme", "Suspended", &[]).to_string()).await?;
     for object in ["acme/StatefulSet/db", "acme/Deployment/web"] {

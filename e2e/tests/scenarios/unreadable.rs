@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
+    set::{DE, NL, two_members, withdraw},
 };
 
 fn app(name: &str, count: i32) -> Value {
@@ -40,12 +40,6 @@ async fn apply_soon(stage: &Stage, object: &Value) -> anyhow::Result<()> {
 
 async fn delete(stage: &Stage, kind: &str, name: &str) -> anyhow::Result<()> {
     stage.fleet.hub()?.kubectl(["delete", kind, name]).text().await.map(|_| ())
-}
-
-/// Deletes a decision that should never have been made.
-async fn withdraw(stage: &Stage, name: &str) -> anyhow::Result<()> {
-    let glass = ["--as=admin", "--as-group=system:masters", "--as-group=domicile:break-glass"];
-    stage.fleet.hub()?.kubectl(["delete", "decision", name]).args(glass).text().await.map(|_| ())
 }
 
 async fn restart(stage: &Stage) -> anyhow::Result<()> {
