@@ -14,12 +14,14 @@ use serde_json::{Value, json};
 
 use crate::{
     asking::{API, Ask, together},
-    ground::{Ground, move_path, workload_path},
+    ground::{Ground, move_path, token, workload_path},
 };
 
 pub(crate) async fn all(ground: &Ground) -> anyhow::Result<Vec<String>> {
     let mut failures = a_tenant(ground).await?;
     failures.extend(an_engineer(ground).await);
+    let token = Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token());
+    failures.extend(token.granted(&ground.admin, "a token for whoever may create tokens").await);
     failures.extend(an_auditor(ground).await);
     Ok(failures)
 }

@@ -43,6 +43,8 @@ impl Ground {
         for namespace in NAMESPACES {
             hub.kubectl(["create", "namespace", namespace]).text().await?;
         }
+        let label = ["label", "namespace", "bakery", "domicile.dev/tenant=bakery"];
+        hub.kubectl(label).text().await?;
         let apply_all = ["apply", "--server-side", "-f", "-"];
         hub.kubectl(apply_all).stdin(list(&older()?)).text().await?;
         hub.kubectl(apply_all).stdin(list(&bindings()?)).text().await?;
@@ -75,6 +77,7 @@ impl Ground {
                 ),
             ),
             (&self.admin, Ask::create(&format!("{API}/decisions?dryRun=All"), &decided_by("sly", "nobody"))),
+            (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
         ];
         for (client, probe) in probes {
             eventually(Duration::from_secs(30), "the policies to hold", || async {
@@ -106,6 +109,14 @@ pub(crate) fn decided_by(name: &str, who: &str) -> Value {
 pub(crate) fn with_host_network(name: &str) -> Value {
     let sly = with(deployment(name, "1"), json!({"spec": {"template": {"spec": {"hostNetwork": true}}}}));
     workload("bakery", name, &[sly], json!({}))
+}
+
+/// A Secret that Kubernetes would fill in.
+pub(crate) fn token() -> Value {
+    let annotations = json!({"kubernetes.io/service-account.name": "default"});
+    json!({
+        "metadata": {"name": "token", "annotations": annotations}, "type": "kubernetes.io/service-account-token",
+    })
 }
 
 async fn apply(hub: &Cluster, path: &str) -> anyhow::Result<()> {
