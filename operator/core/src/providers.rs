@@ -120,11 +120,6 @@ impl<'a> Party<'a> {
         self.described.is_some() || self.holder.is_some_and(ends)
     }
 
-    /// Whether it is a legal entity, or may be one.
-    fn may_be_entity(self) -> bool {
-        self.holder.is_none_or(|holder| matches!(holder.kind, HolderKind::Entity | HolderKind::Unknown))
-    }
-
     fn name(self) -> &'a str {
         let legal = self.described.map(|entity| entity.spec.legal_name.as_str());
         self.holder.map(|holder| holder.name.as_str()).or(legal).unwrap_or_default()

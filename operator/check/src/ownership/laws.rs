@@ -33,6 +33,8 @@ pub(super) struct Compellable<'a> {
 struct Holder {
     /// A person, a state or a described entity.
     known: bool,
+    /// A provider: what it says of itself is judged.
+    described: bool,
     countries: BTreeSet<CountryCode>,
 }
 
@@ -44,6 +46,7 @@ impl<'a> Compellable<'a> {
         for holding in holdings.filter(|h| control.parties.contains(&h.holder)) {
             let holder = holders.entry(holding.holder).or_default();
             holder.known |= !holding.may_be_anybody();
+            holder.described |= holding.described.is_some();
             holder.countries.extend(holding.country);
         }
         Self { at, control, holders }
@@ -99,6 +102,6 @@ impl Holder {
     }
 
     fn is_silent(&self, law: &ExcludedLaw) -> bool {
-        !self.known || (law.law.is_none() && self.countries.is_empty())
+        !self.known || (law.law.is_none() && self.countries.is_empty() && !self.described)
     }
 }

@@ -17,6 +17,8 @@ pub(super) const SAY: f64 = 25.0;
 pub(super) struct Control<'a> {
     /// The provider itself first, then all who control it.
     pub(super) parties: Vec<Party<'a>>,
+    /// All who hold anything of one of them, as often as they are recorded.
+    pub(super) recorded: Vec<Party<'a>>,
     /// The first of them of which it isn't known who controls it.
     pub(super) hidden: Option<Entity<'a>>,
 }
@@ -24,7 +26,7 @@ pub(super) struct Control<'a> {
 impl<'a> Control<'a> {
     /// Follows control upwards from a provider.
     pub(super) fn over(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Self {
-        let mut control = Self { parties: vec![Party::of(start)], hidden: None };
+        let mut control = Self { parties: vec![Party::of(start)], recorded: Vec::new(), hidden: None };
         let mut waiting = vec![start];
         let mut visited = BTreeSet::from([start.name]);
         while let Some(entity) = waiting.pop() {
@@ -32,6 +34,7 @@ impl<'a> Control<'a> {
             if control.hidden.is_none() && is_hidden(providers, &holdings) {
                 control.hidden = Some(entity);
             }
+            control.recorded.extend(holdings.iter().map(|held| providers.party(*held)));
             for party in controlling(providers, &holdings) {
                 if let Some(owner) = party.described.filter(|owner| visited.insert(owner.name)) {
                     waiting.push(owner);

@@ -257,7 +257,7 @@ impl<'a> Inquiry<'a, '_> {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
         let mut silent = control.hidden.map(nobody_known);
         for party in &control.parties {
-            match binds(law, *party) {
+            match binds(law, *party, &control.recorded) {
                 Tri::Yes => {
                     return out(Rule::CompelledDisclosure, true, &|| {
                         let name = party.described.map_or(party.name(), |entity| entity.name.as_str());
@@ -299,15 +299,17 @@ impl<'a> Inquiry<'a, '_> {
     }
 }
 
-/// Whether a law binds a party.
-fn binds(law: &ExcludedLaw, party: Party<'_>) -> Tri {
+/// Whether a law binds a party, of which all that is `recorded` is true.
+fn binds(law: &ExcludedLaw, party: Party<'_>, recorded: &[Party<'_>]) -> Tri {
     let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
+    let same = || recorded.iter().filter(|other| other.who == party.who);
+    let country = |other: &Party<'_>| other.holder.and_then(|holder| holder.country);
+    if law.law.is_none() && same().filter_map(country).any(is_its) {
+        return Tri::Yes;
+    }
     let Some(entity) = party.described else {
-        let Some(holder) = party.holder else { return Tri::Unknown };
-        if law.law.is_none() && holder.country.is_some_and(is_its) {
-            return Tri::Yes;
-        }
-        let silent = party.may_be_entity() || (law.law.is_none() && holder.country.is_none());
+        let says = |other: &Party<'_>| other.described.is_some() || country(other).is_some();
+        let silent = !same().any(|it| it.is_known()) || (law.law.is_none() && !same().any(says));
         return if silent { Tri::Unknown } else { Tri::No };
     };
     let spec = entity.spec;
