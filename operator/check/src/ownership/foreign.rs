@@ -26,10 +26,16 @@ pub(super) struct View<'a> {
 #[derive(Clone, Copy, Default)]
 struct Origin {
     foreign: bool,
-    /// One of them says something.
+    /// One of them names a country.
     said: bool,
-    /// It is described, and has no headquarters.
-    led_from_nowhere: bool,
+    /// If it is described: whether it says where it is headquartered.
+    described: Option<bool>,
+}
+
+impl Origin {
+    fn may_be_foreign(self) -> bool {
+        !self.described.unwrap_or(self.said)
+    }
 }
 
 /// What is held in the provider, in capital or in votes.
@@ -67,10 +73,7 @@ impl<'a> View<'a> {
         if tallies.any(|tally| tally.leaves_too_much_open(self.limits)) {
             return Some("who has its capital and its votes");
         }
-        let may_be_foreign = |party: &Party| {
-            let origin = self.origins.get(*party);
-            !origin.said || origin.led_from_nowhere
-        };
+        let may_be_foreign = |party: &Party| self.origins.get(*party).may_be_foreign();
         if self.at.is_hidden(&self.control) || self.control.parties.iter().any(may_be_foreign) {
             return Some("who controls it");
         }
@@ -93,11 +96,13 @@ fn origins(at: &Snapshot<'_>, from: Company, home: &BTreeSet<CountryCode>) -> Pe
     for holding in at.upwards(from).into_iter().flat_map(|company| at.holdings(company)) {
         let companies = at.register.behind(holding);
         let abroad = holding.described.is_none() && holding.country.is_some_and(|c| !home.contains(&c));
-        let nowhere = companies.iter().any(|company| has_no_headquarters(at, *company));
         origins.at(holding.holder, |origin: &mut Origin| {
-            origin.foreign |= abroad || companies.iter().any(|company| is_foreign(at, *company, home));
-            origin.said |= !companies.is_empty() || holding.country.is_some();
-            origin.led_from_nowhere |= nowhere;
+            origin.foreign |= abroad;
+            origin.said |= holding.country.is_some();
+            if !companies.is_empty() && origin.described.is_none() {
+                origin.foreign |= companies.iter().any(|company| is_foreign(at, *company, home));
+                origin.described = Some(!companies.iter().any(|company| has_no_headquarters(at, *company)));
+            }
         });
     }
     origins

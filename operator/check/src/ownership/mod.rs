@@ -1,7 +1,7 @@
 //! The section "Ownership, control and law" of `docs/rules.md`.
 //!
-//! What speaks for a provider must be said by the very entry that is counted; what speaks against it counts
-//! wherever the same holder is named.
+//! What is held from home must be said to be so by the very entry that is counted; what speaks against a holder
+//! counts wherever it is named.
 
 mod chains;
 mod control;

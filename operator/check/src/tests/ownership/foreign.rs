@@ -316,6 +316,11 @@ fn chains_end_at_a_foreign_holder() {
                 FOREIGN,
             ),
             (
+                "what is behind it isn't home",
+                &[("host", "both 60 person ann NL, both 20 @mid"), ("mid", "hq=US, both 100 person ann NL")],
+                UNKNOWN,
+            ),
+            (
                 "a described one is from where it says, not from where its holding says",
                 &[("host", "both 75 person ann NL, both 25 @mid US"), ("mid", "both 100 person ann NL")],
                 "",
@@ -376,6 +381,27 @@ fn who_may_be_anybody_belongs_to_the_rest() {
             ),
         ],
     );
+}
+
+#[test]
+fn only_an_entity_is_described() {
+    let judge = |kind: &str, interests: [&str; 2], country: &str| {
+        let holder = json!({"kind": kind, "name": "mid", "provider": "mid", "country": "NL"});
+        let entry =
+            |interest| json!({"holder": holder, "interest": interest, "share": {"min": 100, "max": 100}});
+        let mut spec = record("host", if interests[0] == "Control" { "both 100 person ann NL" } else { "" });
+        spec["ownership"].as_array_mut().unwrap().extend(interests.map(entry));
+        let mut world = hosted(&home(), &[("mid", &format!("hq={country}, both 100 person ann NL"))]);
+        world.provider_of("host", spec);
+        world.place()
+    };
+    for interests in [["Capital", "Votes"], ["Control", "Control"]] {
+        assert_eq!(judge("Entity", interests, "NL"), "");
+        assert_eq!(judge("Entity", interests, "US"), FOREIGN);
+        assert_eq!(judge("Person", interests, "US"), "", "nobody stands behind it");
+        assert_eq!(judge("State", interests, "US"), "");
+        assert_eq!(judge("Unknown", interests, "NL"), UNKNOWN, "it may be anybody");
+    }
 }
 
 #[test]

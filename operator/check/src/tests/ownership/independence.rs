@@ -176,4 +176,9 @@ fn what_fails_is_said_before_what_is_not_known() {
     assert_eq!(known("both 30 @vendor"), "ProviderNotIndependent");
     assert_eq!(known("both 30 person bob US"), "ForeignControl");
     assert_eq!(known("both 30 person ann NL"), UNKNOWN);
+    let gone = json!({"independentOf": ["vendor"], "homeCountrySet": "gone"});
+    let known = |host| hosted(&gone, &[("vendor", "both 100 person vera NL"), ("host", host)]).place();
+    assert_eq!(known("both 100 person ann NL"), "ForeignControl?");
+    assert_eq!(known("both 30 person ann NL"), "ForeignControl? OwnershipUnknown");
+    assert_eq!(known("both 30 @vendor"), "ProviderNotIndependent ForeignControl?");
 }

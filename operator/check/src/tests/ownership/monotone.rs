@@ -23,7 +23,7 @@ impl Dice<'_> {
     }
 
     fn rarely(&mut self) -> bool {
-        self.below(6) == 5
+        self.below(9) == 8
     }
 }
 
@@ -35,7 +35,7 @@ fn dice() -> impl Strategy<Value = Vec<u8>> {
 fn asks(dice: &mut Dice<'_>) -> Value {
     match dice.below(6) {
         0 | 1 => {
-            let limits = [(24, 39), (24, 39), (50, 39), (39, 24), (100, 100), (0, 0)];
+            let limits = [(24, 39), (24, 39), (50, 39), (39, 24), (100, 100), (100, 100)];
             let (individual, collective) = dice.one(&limits);
             let limits = json!({"individual": individual, "collective": collective});
             json!({"homeCountrySet": "benelux", "maxForeignShare": limits})
@@ -54,7 +54,7 @@ fn settings(dice: &mut Dice<'_>, provider: &str) -> Value {
     spec["identifiers"] = json!([{"scheme": "LEI", "id": if provider == "vendor" { LEI } else { provider }}]);
     spec["registeredIn"] = json!(if dice.rarely() && dice.rarely() { "US" } else { "NL" });
     spec["certifications"] = json!([{"scheme": "C5", "level": "2"}]);
-    let headquarters = if dice.rarely() { dice.one(&[Some("BE"), Some("US"), None]) } else { Some("NL") };
+    let headquarters = dice.one(&[Some("NL"), Some("NL"), Some("NL"), Some("NL"), Some("US"), None]);
     merge(&mut spec, &json!({"headquarteredIn": headquarters}));
     if dice.rarely() {
         spec["subjectTo"] = json!([{"jurisdiction": "US", "law": "Cloud Act"}]);
@@ -89,45 +89,49 @@ fn holding(dice: &mut Dice<'_>, holder: &str, interest: &str, (min, max): (usize
 /// Providers by name, and what they say.
 type Web = Vec<(&'static str, Value)>;
 
-const COMPANIES: [&str; 5] = ["host", "vendor", "a", "b", "c"];
-const SHARES: [usize; 14] = [0, 1, 5, 12, 13, 23, 24, 25, 26, 30, 49, 50, 51, 76];
+const SHARES: [usize; 13] = [0, 1, 12, 13, 23, 24, 25, 26, 30, 49, 50, 51, 76];
 
-/// Anybody may hold anything in anybody, also more often than once and in circles.
+/// Anybody may hold anything in anybody, also more often than once and in circles. There are few, so that much of what
+/// is said matters.
 fn web(dice: &mut Dice<'_>) -> Web {
-    const HOLDERS: [&str; 12] = [
+    const HOLDERS: [&str; 10] = [
         "host",
         "vendor",
         "a",
-        "b",
-        "c",
+        "a",
+        "a",
         "person ann NL",
-        "person bea BE",
         "person bob US",
-        "person cem TR",
         "shell x NL",
         "shell y US",
         "unknown z",
     ];
     let mut web = Web::new();
-    for company in COMPANIES {
+    for company in ["host", "vendor", "a"] {
         let mut spec = settings(dice, company);
         let mut entries = Vec::new();
-        for interest in ["Capital", "Votes"] {
-            let mut left = 100;
-            for _ in 0..dice.below(5) {
-                let min = dice.one(&SHARES).min(left);
-                let max = if dice.rarely() { (min + dice.one(&SHARES)).min(100) } else { min };
-                left -= min;
-                let holder = dice.one(&HOLDERS);
-                entries.push(holding(dice, holder, interest, (min, max)));
-            }
-            if dice.below(3) > 0 {
-                entries.push(holding(dice, "person ann NL", interest, (left, left)));
+        let mut left = [100, 100];
+        for _ in 0..dice.below(4) {
+            let holder = dice.one(&HOLDERS);
+            let share = dice.one(&SHARES);
+            let more = if dice.rarely() { dice.one(&SHARES) } else { 0 };
+            let interests = dice.one(&[
+                &["Capital", "Votes"][..],
+                &["Capital", "Votes"],
+                &["Capital"],
+                &["Votes"],
+                &["Control"],
+            ]);
+            for interest in interests {
+                let of = usize::from(*interest == "Votes");
+                let min = if *interest == "Control" { 0 } else { share.min(left[of]) };
+                left[of] -= min;
+                entries.push(holding(dice, holder, interest, (min, (min + more).min(100))));
             }
         }
-        if dice.rarely() {
-            let holder = dice.one(&HOLDERS);
-            entries.push(holding(dice, holder, "Control", (0, 0)));
+        if !dice.rarely() {
+            entries.push(holding(dice, "person ann NL", "Capital", (left[0], left[0])));
+            entries.push(holding(dice, "person ann NL", "Votes", (left[1], left[1])));
         }
         spec["ownership"] = json!(entries);
         web.push((company, spec));
