@@ -114,7 +114,8 @@ fn invented_identifiers_have_valid_check_digits() {
             }
         }
     }
-    assert_eq!(seen, 4);
+    // One of the four is recorded anew when it is sold.
+    assert_eq!(seen, 5);
     assert!(!lei_is_valid("EXAM00MERIDIANUS0059"));
 }
 
