@@ -152,17 +152,19 @@ fn change(snapshot: &mut Snapshot, args: &PlanArgs, asked: &mut Vec<String>) -> 
     Ok(())
 }
 
-/// A decision about a provider, by an authority of which nobody else may be.
+/// A decision about a provider, by an authority of which nobody else may be. By two users, so that it counts under any rule.
 fn decide(snapshot: &mut Snapshot, provider: &ProviderName, verdict: &str) -> Result<(), PlanError> {
     need(snapshot, "HostingProvider", provider.as_str())?;
-    snapshot.put(json!({
-        "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision",
-        "metadata": {"name": format!("plan-{}-{provider}", verdict.to_lowercase())},
-        "spec": {
-            "subject": {"kind": "HostingProvider", "name": provider}, "decision": verdict,
-            "basis": "Request", "authority": "plan", "decidedBy": "plan", "reason": "what if",
-        },
-    }));
+    for (user, end) in [("plan", ""), ("another", "-2")] {
+        snapshot.put(json!({
+            "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision",
+            "metadata": {"name": format!("plan-{}-{provider}{end}", verdict.to_lowercase())},
+            "spec": {
+                "subject": {"kind": "HostingProvider", "name": provider}, "decision": verdict,
+                "basis": "Request", "authority": "plan", "decidedBy": user, "reason": "what if",
+            },
+        }));
+    }
     Ok(())
 }
 

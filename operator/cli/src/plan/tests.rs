@@ -89,6 +89,21 @@ fn time_alone_changes_something() {
 }
 
 #[test]
+fn an_approval_is_planned_as_if_two_had_made_it() {
+    let mut facts = benelux();
+    let place =
+        |facts: &Facts| plan(facts, &args(&["--online", "ch-zrh", "--approve", "limmat"])).unwrap().steps;
+    let one = place(&facts).into_iter().filter(|step| step.to.is_some()).count();
+    let object = json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Installation", "metadata": {"name": "default"},
+        "spec": {"twoPersonRule": true},
+    });
+    facts.snapshot.put(object);
+    let two = place(&facts).into_iter().filter(|step| step.to.is_some()).count();
+    assert!(one > 0 && one == two, "{one} and {two}");
+}
+
+#[test]
 fn what_isnt_there_is_named_with_what_is() {
     let error = plan(&benelux(), &args(&["--revoke", "nobody"])).unwrap_err().to_string();
     assert_eq!(
