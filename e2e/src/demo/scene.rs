@@ -150,23 +150,30 @@ impl Scene {
 
     /// Shows what a file would bring about, before anybody applies it. Answers the plan.
     pub(super) async fn plan(&mut self, file: &str) -> anyhow::Result<String> {
-        let path = crate::stage::root().join("examples/benelux").join(file);
+        let path = crate::stage::root().join("examples/benelux").join(file).display().to_string();
         self.say(&format!("kubectl domicile plan -f {file}"))?;
-        let mut command = tokio::process::Command::new(crate::stage::binary("kubectl-domicile")?);
-        command.arg("plan").arg("-f").arg(&path).arg("--kubeconfig");
-        command.arg(self.stage.fleet.hub()?.kubeconfig_path()).env("NO_COLOR", "1");
-        let output = command.output().await?;
-        let (plan, complaint) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
-        // The same as for the command's users: 0 is nothing, and 2 is something.
-        if ![Some(0), Some(2)].contains(&output.status.code()) {
-            bail!("the plan for {file} failed: {complaint}");
-        }
         // Where the file is kept says nothing about the plan.
-        let plan = plan.replace(&path.display().to_string(), file);
+        let plan = self.domicile(&["plan", "-f", &path]).await?.replace(&path, file);
         for line in plan.lines().skip(1).filter(|line| !line.is_empty()) {
             self.screen.say(Tone::Faint, &format!("    {line}"))?;
         }
         Ok(plan)
+    }
+
+    /// Asks the plugin something about the hub. Answers what it prints.
+    pub(super) async fn domicile(&self, args: &[&str]) -> anyhow::Result<String> {
+        let mut command = tokio::process::Command::new(crate::stage::binary("kubectl-domicile")?);
+        command.args(args).arg("--kubeconfig").arg(self.stage.fleet.hub()?.kubeconfig_path());
+        let output = command.env("NO_COLOR", "1").output().await?;
+        // A plan's 2 is that something would happen.
+        if ![Some(0), Some(2)].contains(&output.status.code()) {
+            bail!(
+                "`kubectl domicile {}` failed: {}",
+                args.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Applies a file of the story. Answers when that was.

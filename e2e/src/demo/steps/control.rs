@@ -47,6 +47,10 @@ pub(super) async fn change_of_control(scene: &mut Scene) -> anyhow::Result<()> {
         .await?;
     untouched(&before, &fingerprint(scene.stage.fleet.member(SOLD)?, "hospital").await?)?;
     scene.event(Tone::Good, "the hospital is frozen there: it runs on, untouched, until somebody decides")?;
+    let told = scene.domicile(&["explain", "portal", "-n", "hospital", "--cluster", SOLD]).await?;
+    let chain = "Example Infrastructure Fund LP, US, holds 60 % of the capital of schelde-maas";
+    ensure!(told.contains(chain), "wanted: an explanation with \"{chain}\"; found: {told}");
+    scene.say(&format!("kubectl domicile explain portal -n hospital: {chain}"))?;
     decided(scene).await
 }
 
