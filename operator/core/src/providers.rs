@@ -16,6 +16,7 @@ mod control;
 mod foreign;
 mod judge;
 mod path;
+mod say;
 mod shares;
 mod who;
 

@@ -1,101 +1,219 @@
-//! Who controls a provider, and who has a say in it.
+//! Who controls whom among those who stand behind a provider, for certain or perhaps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_crds::{Interest, Ownership};
 
-use super::{EPSILON, Entity, Party, Providers, SHARES, Who, shares::chains};
+use super::{EPSILON, Entity, Party, Providers, SHARES, Who};
 use crate::Horizon;
 
 /// From which share of the votes or the capital on somebody controls, in percent: more than that.
 const MAJORITY: f64 = 50.0;
-/// From which share on somebody has a say, in percent: Regulation (EU) 2024/1624, Article 52.
-pub(super) const SAY: f64 = 25.0;
+
+/// A provider and all who stand behind it.
+#[derive(Debug)]
+pub(super) struct Web<'a> {
+    providers: &'a Providers,
+    /// The provider itself first.
+    companies: Vec<Company<'a>>,
+    /// In which companies somebody holds something.
+    held_by: BTreeMap<Who, BTreeSet<usize>>,
+    /// Which companies somebody controls.
+    controlled: BTreeMap<Who, BTreeSet<usize>>,
+    /// The same if what nobody is known to hold may be theirs.
+    possibly: BTreeMap<Who, BTreeSet<usize>>,
+}
+
+/// A provider with what is held of it now.
+#[derive(Debug)]
+struct Company<'a> {
+    entity: Entity<'a>,
+    holdings: Vec<(&'a Ownership, Who)>,
+    /// Of each holding, whether it is known whose it is.
+    known: Vec<bool>,
+}
 
 /// Who controls a provider.
 #[derive(Debug)]
 pub(super) struct Control<'a> {
     /// The provider itself first, then all who control it.
     pub(super) parties: Vec<Party<'a>>,
-    /// All who hold anything of one of them, as often as they are recorded.
+    /// Who doesn't control it by what is recorded, and may.
+    pub(super) possible: Vec<Party<'a>>,
+    /// All who hold anything of anybody behind it, as often as they are recorded.
     pub(super) recorded: Vec<Party<'a>>,
-    /// The first of them of which it isn't known who controls it.
+    /// The first of those that are or may control it of which it isn't known who controls it.
     pub(super) hidden: Option<Entity<'a>>,
 }
 
 impl<'a> Control<'a> {
-    /// Follows control upwards from a provider.
-    pub(super) fn over(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Self {
-        let mut control = Self { parties: vec![Party::of(start)], recorded: Vec::new(), hidden: None };
-        let mut waiting = vec![start];
-        let mut visited = BTreeSet::from([start.name]);
-        while let Some(entity) = waiting.pop() {
-            let holdings = entity.holdings(horizon);
-            if control.hidden.is_none() && is_hidden(providers, &holdings) {
-                control.hidden = Some(entity);
-            }
-            control.recorded.extend(holdings.iter().map(|held| providers.party(*held)));
-            for party in controlling(providers, &holdings) {
-                if let Some(owner) = party.described.filter(|owner| visited.insert(owner.name)) {
-                    waiting.push(owner);
-                }
-                control.parties.push(party);
-            }
-        }
-        control
-    }
-
     /// Those who control it, without itself.
     pub(super) fn holders(&self) -> impl Iterator<Item = Party<'a>> {
         self.parties.iter().skip(1).copied()
     }
+
+    /// Those who control it or may.
+    pub(super) fn possible_holders(&self) -> impl Iterator<Item = Party<'a>> {
+        self.holders().chain(self.possible.iter().copied())
+    }
 }
 
-/// Everybody who has a say in a provider: who controls it, holds a quarter of it, or controls one that does.
-pub(super) fn having_a_say(providers: &Providers, start: Entity<'_>, horizon: &mut Horizon) -> BTreeSet<Who> {
-    let mut saying: BTreeSet<Who> =
-        Control::over(providers, start, horizon).holders().map(|party| party.who).collect();
-    for interest in SHARES {
-        let mut held: BTreeMap<Who, f64> = BTreeMap::new();
-        chains(providers, start, interest, horizon, &mut |party, share| {
-            *held.entry(party.who).or_default() += share.max;
-            Some(share)
-        });
-        saying.extend(held.into_iter().filter(|(_, share)| *share >= SAY - EPSILON).map(|(who, _)| who));
-    }
-    for entity in saying.clone().into_iter().flat_map(|who| providers.entities(who)) {
-        saying.extend(Control::over(providers, entity, horizon).holders().map(|party| party.who));
-    }
-    saying
-}
-
-/// Who controls an entity by what is held of it; of one that is described under several names, each.
-fn controlling<'a>(providers: &'a Providers, holdings: &[(&'a Ownership, Who)]) -> Vec<Party<'a>> {
-    let mut shares: BTreeMap<Who, [f64; 3]> = BTreeMap::new();
-    for (held, who) in holdings {
-        let sums = shares.entry(*who).or_default();
-        match held.interest {
-            Interest::Control => *sums = [f64::INFINITY; 3],
-            interest => {
-                if let Some(sum) = sums.get_mut(interest as usize) {
-                    *sum += held.share.max;
-                }
+impl<'a> Web<'a> {
+    /// Follows holdings upwards from a provider.
+    pub(super) fn over(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Self {
+        let companies = upwards(providers, start, horizon);
+        let mut held_by: BTreeMap<Who, BTreeSet<usize>> = BTreeMap::new();
+        for (at, company) in companies.iter().enumerate() {
+            for (_, who) in &company.holdings {
+                held_by.entry(*who).or_default().insert(at);
             }
         }
+        let (controlled, possibly) = (BTreeMap::new(), BTreeMap::new());
+        let mut web = Self { providers, companies, held_by, controlled, possibly };
+        web.controlled = web.reached(Company::is_controlled_by);
+        for at in 0..web.companies.len() {
+            web.disown(at);
+        }
+        web.possibly = web.reached(Company::may_be_controlled_by);
+        web
     }
-    let controls = |who: &Who| {
-        shares.get(who).is_some_and(|shares| shares.iter().any(|share| *share > MAJORITY + EPSILON))
-    };
-    holdings.iter().filter(|(_, who)| controls(who)).map(|held| providers.party(*held)).collect()
+
+    /// What a provider's own companies hold of it isn't known to be anybody's.
+    fn disown(&mut self, at: usize) {
+        let Some(company) = self.companies.get(at) else { return };
+        let own = self.controlled.get(&company.entity.who);
+        let own = own.into_iter().flatten().filter_map(|at| self.companies.get(*at));
+        let own: BTreeSet<Who> = own.map(|company| company.entity.who).collect();
+        let Some(company) = self.companies.get_mut(at) else { return };
+        for ((_, who), known) in company.holdings.iter().zip(&mut company.known) {
+            *known &= !own.contains(who);
+        }
+    }
+
+    /// Which companies each holder controls, alone and with those whom it controls.
+    fn reached(
+        &self,
+        controls: impl Fn(&Company<'a>, &BTreeSet<Who>) -> bool,
+    ) -> BTreeMap<Who, BTreeSet<usize>> {
+        let reach = |start: Who| {
+            let (mut group, mut found) = (BTreeSet::from([start]), BTreeSet::new());
+            let mut waiting = vec![start];
+            while let Some(next) = waiting.pop() {
+                for at in self.held_by.get(&next).into_iter().flatten() {
+                    let Some(company) = self.companies.get(*at).filter(|_| !found.contains(at)) else {
+                        continue;
+                    };
+                    if controls(company, &group) {
+                        found.insert(*at);
+                        waiting.extend(Some(company.entity.who).filter(|who| group.insert(*who)));
+                    }
+                }
+            }
+            found
+        };
+        self.held_by.keys().map(|who| (*who, reach(*who))).collect()
+    }
+
+    /// Who controls the provider itself.
+    pub(super) fn control(&self) -> Control<'a> {
+        let recorded: Vec<Party<'a>> = self.recorded().collect();
+        let controls = |party: &&Party<'a>| has(&self.controlled, party.who, 0);
+        let may = |party: &&Party<'a>| has(&self.possibly, party.who, 0);
+        let start = self.companies.first().map(|company| Party::of(company.entity));
+        let holders = recorded.iter().filter(controls).copied();
+        let possible = recorded.iter().filter(|party| may(party) && !controls(party)).copied().collect();
+        let hidden = self.hidden(|company| has(&self.possibly, company.entity.who, 0));
+        Control { parties: start.into_iter().chain(holders).collect(), possible, recorded, hidden }
+    }
+
+    /// The provider itself, or the first of `others`, of which it isn't known who controls it.
+    fn hidden(&self, others: impl Fn(&Company<'a>) -> bool) -> Option<Entity<'a>> {
+        let mut looked_at =
+            self.companies.iter().enumerate().filter(|(at, company)| *at == 0 || others(company));
+        looked_at.find(|(_, company)| company.is_hidden(self.providers)).map(|(_, company)| company.entity)
+    }
+
+    /// Of which of these, or of the provider itself, it isn't known who controls it.
+    pub(super) fn hidden_among(&self, whos: &BTreeSet<Who>) -> Option<Entity<'a>> {
+        self.hidden(|company| whos.contains(&company.entity.who))
+    }
+
+    /// Who controls one of these, and who does or may.
+    pub(super) fn controlling(&self, whos: &BTreeSet<Who>, perhaps: bool) -> impl Iterator<Item = Who> {
+        let of = if perhaps { &self.possibly } else { &self.controlled };
+        let is_one =
+            |at: &usize| self.companies.get(*at).is_some_and(|company| whos.contains(&company.entity.who));
+        of.iter().filter(move |(_, reached)| reached.iter().any(is_one)).map(|(who, _)| *who)
+    }
+
+    fn recorded(&self) -> impl Iterator<Item = Party<'a>> {
+        let holdings = self.companies.iter().flat_map(|company| &company.holdings);
+        holdings.map(|held| self.providers.party(*held))
+    }
 }
 
-/// Whether it can't be told who controls an entity.
-fn is_hidden(providers: &Providers, holdings: &[(&Ownership, Who)]) -> bool {
-    let is_known = |held: &&(&Ownership, Who)| providers.party(**held).is_known();
-    let nobody_knows = |held: &(&Ownership, Who)| held.0.interest == Interest::Control && !is_known(&held);
-    holdings.iter().any(nobody_knows)
-        || SHARES.into_iter().any(|interest| {
-            let of = holdings.iter().filter(|(held, _)| held.interest == interest).filter(is_known);
-            of.map(|(held, _)| held.share.min).sum::<f64>() < MAJORITY - EPSILON
-        })
+fn has(reached: &BTreeMap<Who, BTreeSet<usize>>, who: Who, at: usize) -> bool {
+    reached.get(&who).is_some_and(|reached| reached.contains(&at))
+}
+
+/// A provider and whoever can be reached from holders to theirs; of one that is described under several names, each.
+fn upwards<'a>(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Vec<Company<'a>> {
+    let mut companies = Vec::new();
+    let mut waiting = vec![start];
+    let mut visited = BTreeSet::from([start.name]);
+    while let Some(entity) = waiting.pop() {
+        let holdings = entity.holdings(horizon);
+        let parties = holdings.iter().map(|held| providers.party(*held));
+        let known = parties.clone().map(Party::is_known).collect();
+        let behind =
+            parties.filter(|party| party.described.is_some()).flat_map(|p| providers.entities(p.who));
+        waiting.extend(behind.filter(|owner| visited.insert(owner.name)));
+        companies.push(Company { entity, holdings, known });
+    }
+    companies
+}
+
+impl<'a> Company<'a> {
+    /// What is held of an interest, with whether it is known whose it is.
+    fn held(&self, interest: Interest) -> impl Iterator<Item = (&'a Ownership, Who, bool)> {
+        let all = self.holdings.iter().zip(&self.known);
+        all.filter(move |((held, _), _)| held.interest == interest)
+            .map(|((held, who), known)| (*held, *who, *known))
+    }
+
+    /// Whether these control it together by what is recorded.
+    fn is_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
+        let majority = |interest| {
+            let (mut most, mut others) = (0.0, 0.0);
+            for (held, who, _) in self.held(interest) {
+                if group.contains(&who) { most += held.share.max } else { others += held.share.min }
+            }
+            f64::min(most, 100.0 - others) > MAJORITY + EPSILON
+        };
+        self.held(Interest::Control).any(|(_, who, _)| group.contains(&who))
+            || SHARES.into_iter().any(majority)
+    }
+
+    /// Whether they may, if what nobody is known to hold is theirs.
+    fn may_be_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
+        let left = |interest| 100.0 - self.known(interest, |who| !group.contains(&who));
+        self.is_controlled_by(group) || SHARES.into_iter().any(|interest| left(interest) > MAJORITY + EPSILON)
+    }
+
+    /// Whether it can't be told who controls it.
+    fn is_hidden(&self, providers: &Providers) -> bool {
+        let anybody = |(held, who): &(&'a Ownership, Who)| {
+            held.interest == Interest::Control && !providers.party((*held, *who)).is_known()
+        };
+        self.holdings.iter().any(anybody)
+            || SHARES.into_iter().any(|interest| self.known(interest, |_| true) < MAJORITY - EPSILON)
+    }
+
+    /// What is known to be held at least by those who `count`, in percent.
+    fn known(&self, interest: Interest, count: impl Fn(Who) -> bool) -> f64 {
+        self.held(interest)
+            .filter(|(_, who, known)| *known && count(*who))
+            .map(|(held, ..)| held.share.min)
+            .sum()
+    }
 }

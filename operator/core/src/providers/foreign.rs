@@ -128,6 +128,13 @@ impl<'a> Tally<'a> {
         all.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
+    /// The foreign holder with the largest share, at least, if it has any.
+    pub(super) fn largest_at_least(&self) -> (Option<Party<'a>>, f64) {
+        let all = self.foreign.values().filter(|(_, share)| share.min > 0.0);
+        let largest = all.max_by(|a, b| a.1.min.total_cmp(&b.1.min));
+        largest.map_or((None, 0.0), |(party, share)| (Some(*party), share.min))
+    }
+
     /// The share of all foreign holders together, at worst.
     pub(super) fn together(&self) -> f64 {
         let (least, most) = self

@@ -6,11 +6,11 @@ use domicile_crds::{
 use jiff::Timestamp;
 
 use super::{
-    EPSILON, Entity, Party, Providers, SHARES,
-    control::{Control, SAY, having_a_say},
+    EPSILON, Entity, Party, Providers, SHARES, Who,
+    control::{Control, Web},
     foreign::Origins,
     path::path,
-    shares::chains,
+    say::Say,
 };
 use crate::{Horizon, Rule, RuleSet, Tri, countries::CountrySets};
 
@@ -81,9 +81,9 @@ pub(crate) fn examine(
         return;
     };
     let mut inquiry = Inquiry { providers, sets, policy, host, horizon, settled: false };
-    let control = Control::over(providers, host, inquiry.horizon);
+    let control = Web::over(providers, host, inquiry.horizon).control();
     let mut doubts = Vec::new();
-    inquiry.independence(&control, &mut doubts, out);
+    inquiry.independence(&mut doubts, out);
     inquiry.foreigners(&control, &mut doubts, out);
     if !inquiry.settled
         && let Some(doubt) = doubts.first()
@@ -109,12 +109,12 @@ struct Inquiry<'a, 'h> {
 }
 
 impl<'a> Inquiry<'a, '_> {
-    fn independence(&mut self, control: &Control<'a>, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
+    fn independence(&mut self, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
         if self.policy.independent_of.is_empty() {
             return;
         }
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let saying = having_a_say(providers, host, self.horizon);
+        let ours = Say::in_provider(providers, host, self.horizon);
         for name in &self.policy.independent_of {
             let meant = providers.whos().called(name);
             if meant == Some(host.who) {
@@ -122,10 +122,13 @@ impl<'a> Inquiry<'a, '_> {
                 out(Rule::ProviderNotIndependent, true, &|| format!("{} is {name} itself", host.name));
                 continue;
             }
-            if let Some(who) = meant.filter(|who| saying.contains(who)) {
+            if let Some(who) = meant.filter(|who| ours.certain.contains(who)) {
                 self.settled = true;
                 out(Rule::ProviderNotIndependent, true, &|| said(path(providers, host, who, now)));
                 continue;
+            }
+            if meant.is_some_and(|who| ours.possible.contains(&who)) {
+                doubts.push(may_have_a_say(name, host));
             }
             if !providers.whos().is_described(name) {
                 doubts.push(format!(
@@ -134,54 +137,47 @@ impl<'a> Inquiry<'a, '_> {
             }
             let meant: Vec<Entity<'a>> = meant.into_iter().flat_map(|who| providers.entities(who)).collect();
             for other in meant {
-                self.independence_of(other, control, doubts, out);
+                self.independence_of(other, &ours, doubts, out);
             }
         }
-        doubts.extend(self.doubt(host, control));
+        doubts.extend(doubt(host, &ours));
     }
 
     /// Whether the host has no say in the other, and nobody controls both.
     fn independence_of(
         &mut self,
         other: Entity<'a>,
-        control: &Control<'a>,
+        ours: &Say<'a>,
         doubts: &mut Vec<String>,
         out: &mut Sink<'_>,
     ) {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        if having_a_say(providers, other, self.horizon).contains(&host.who) {
+        let theirs = Say::in_provider(providers, other, self.horizon);
+        if theirs.certain.contains(&host.who) {
             self.settled = true;
             return out(Rule::ProviderNotIndependent, true, &|| said(path(providers, other, host.who, now)));
         }
-        let theirs = Control::over(providers, other, self.horizon);
-        let shared = control.holders().find(|ours| theirs.holders().any(|other| ours.who == other.who));
-        if let Some(both) = shared {
+        let controls = |who: Who| theirs.control.holders().any(|other| who == other.who);
+        if let Some(both) = ours.control.holders().find(|party| controls(party.who)) {
             self.settled = true;
             return out(Rule::ProviderNotIndependent, true, &|| {
                 let paths = [host, other].map(|of| said(path(providers, of, both.who, now)));
                 paths.join("; ")
             });
         }
-        doubts.extend(self.doubt(other, &theirs));
-    }
-
-    /// Why somebody could have a say in a provider without anybody knowing.
-    fn doubt(&mut self, entity: Entity<'a>, control: &Control<'a>) -> Option<String> {
-        if let Some(hidden) = control.hidden {
-            return Some(nobody_known(hidden));
+        if theirs.possible.contains(&host.who) {
+            doubts.push(may_have_a_say(host.name, other));
         }
-        let providers = self.providers;
-        SHARES.into_iter().find_map(|interest| {
-            let mut known = 0.0;
-            chains(providers, entity, interest, self.horizon, &mut |party, share| {
-                if party.described.is_none() && party.is_known() {
-                    known += share.min;
-                }
-                Some(share)
-            });
-            let unknown = 100.0 - known;
-            (unknown >= SAY - EPSILON).then(|| nobody_knows(unknown, interest, entity))
-        })
+        let may_control = |who: Who| theirs.control.possible_holders().any(|other| who == other.who);
+        if let Some(both) = ours.control.possible_holders().find(|party| may_control(party.who)) {
+            doubts.push(format!(
+                "{} may control both {} and {}: nobody knows who holds the rest, see their spec.ownership",
+                both.name(),
+                host.name,
+                other.name
+            ));
+        }
+        doubts.extend(doubt(other, &theirs));
     }
 
     fn foreigners(&mut self, control: &Control<'a>, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
@@ -204,8 +200,16 @@ impl<'a> Inquiry<'a, '_> {
                 format!("{way}, which is control from outside {set}")
             });
         }
-        if let Some(open) = control.holders().find(|party| origins.is_open(party.who)) {
-            doubts.push(format!("nobody knows from where {} is, which controls {}", open.name(), host.name));
+        for party in control.possible_holders() {
+            if origins.is_open(party.who) {
+                doubts.push(format!(
+                    "nobody knows from where {} is, which controls {} or may",
+                    party.name(),
+                    host.name
+                ));
+            } else if origins.is_foreign(party.who) {
+                doubts.push(may_control(party, host));
+            }
         }
         if host.spec.headquartered_in.is_none() {
             doubts.push(format!("nobody knows from where {} is led: spec.headquarteredIn", host.name));
@@ -248,8 +252,11 @@ impl<'a> Inquiry<'a, '_> {
                 )
             });
         }
-        if tally.rest() > individual + EPSILON || 100.0 - tally.home > collective + EPSILON {
-            doubts.push(nobody_knows(tally.rest(), interest, host));
+        let (party, least) = tally.largest_at_least();
+        if least + tally.rest() > individual + EPSILON || 100.0 - tally.home > collective + EPSILON {
+            let unknown = nobody_knows(tally.rest(), interest, host);
+            let beside = party.map(|party| format!(" (beside the {} % of {})", round(least), party.name()));
+            doubts.push(unknown + &beside.unwrap_or_default());
         }
     }
 
@@ -268,11 +275,16 @@ impl<'a> Inquiry<'a, '_> {
                         }
                     });
                 }
-                Tri::Unknown => {
-                    silent.get_or_insert_with(|| {
-                        format!("nobody says whether {} binds {}", in_words(law), party.name())
-                    });
-                }
+                Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, *party))),
+                Tri::No => {}
+            }
+        }
+        for party in &control.possible {
+            match binds(law, *party, &control.recorded) {
+                Tri::Yes => drop(silent.get_or_insert_with(|| {
+                    format!("{} binds {}: {}", in_words(law), party.name(), may_control(*party, host))
+                })),
+                Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, *party))),
                 Tri::No => {}
             }
         }
@@ -334,6 +346,31 @@ fn in_words(law: &ExcludedLaw) -> String {
         (None, Some(jurisdiction)) => format!("the law of {jurisdiction}"),
         (None, None) => "any law".to_owned(),
     }
+}
+
+/// Why somebody could have a say in a provider without anybody knowing.
+fn doubt(entity: Entity<'_>, say: &Say<'_>) -> Option<String> {
+    let unknown = say.unknown.map(|(interest, share)| nobody_knows(share, interest, entity));
+    say.hidden.map(nobody_known).or(unknown)
+}
+
+fn may_have_a_say(who: impl std::fmt::Display, entity: Entity<'_>) -> String {
+    format!(
+        "{who} may have a say in {}: nobody knows who holds the rest, see its spec.ownership",
+        entity.name
+    )
+}
+
+fn may_control(party: Party<'_>, entity: Entity<'_>) -> String {
+    format!(
+        "{} may control {}: nobody knows who holds the rest, see its spec.ownership",
+        party.name(),
+        entity.name
+    )
+}
+
+fn nobody_says(law: &ExcludedLaw, party: Party<'_>) -> String {
+    format!("nobody says whether {} binds {}", in_words(law), party.name())
 }
 
 fn nobody_known(entity: Entity<'_>) -> String {
