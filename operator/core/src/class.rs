@@ -4,10 +4,11 @@
 //! to a fact is judged once per class and not once per workload.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use ahash::HashMap;
 use domicile_crds::{
     CountrySetName, NamespaceName, PlaceRef, ProviderPolicy, Residency, TenantName, WorkloadKey,
 };

@@ -1,7 +1,6 @@
 //! Which countries a set means at an instant, and whether a residency allows one.
 
-use std::collections::HashMap;
-
+use ahash::HashMap;
 use domicile_crds::{CountryCode, CountryRef, CountrySetName, CountrySetSpec, Residency};
 
 use crate::{Horizon, Tri};

@@ -1,7 +1,6 @@
 //! What should become of a workload: pure, total, and the same for whoever asks.
 
-use std::collections::HashMap;
-
+use ahash::HashMap;
 use domicile_crds::{Cause, ClusterName, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
 

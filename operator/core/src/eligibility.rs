@@ -2,8 +2,7 @@
 //!
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
-use std::collections::HashMap;
-
+use ahash::HashMap;
 use domicile_crds::{
     PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
 };

@@ -1,10 +1,11 @@
 //! Everything that a decision rests on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use ahash::{HashMap, HashSet};
 use domicile_crds::{
     ClusterName, NamespaceName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
 };
@@ -106,7 +107,7 @@ impl World {
             fact: None,
             seen: None,
             used: Resources::default(),
-            taken: HashSet::new(),
+            taken: HashSet::default(),
         });
         id
     }

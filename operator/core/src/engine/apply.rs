@@ -1,10 +1,11 @@
 //! Taking note of changes: what they are about is remembered, and judged when the engine is next advanced.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
+use ahash::HashMap;
 use domicile_crds::{
     Assignment, CLEANUP_FINALIZER, ClusterName, DecisionName, DecisionSpec, MemberCluster, Migration,
     NamespaceName, Relocation, RelocationName, SiteName, SiteSpec, Subject, SubjectKind, TenantName,

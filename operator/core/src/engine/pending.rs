@@ -1,7 +1,8 @@
 //! What the last verdicts left open, and what would change them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
+use ahash::{HashMap, HashSet};
 use domicile_crds::WorkloadKey;
 use jiff::Timestamp;
 
