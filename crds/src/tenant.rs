@@ -45,8 +45,8 @@ pub struct TenantSpec {
     /// withdraws rights and deletes nothing.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "set"))]
     pub namespaces: Vec<NamespaceName>,
-    /// Users, groups and service accounts that serve themselves in these namespaces. Not read yet: bind them to the role of
-    /// docs/operations.md.
+    /// Users, groups and service accounts that serve themselves in these namespaces: they are bound there to the ClusterRole
+    /// `domicile:tenant`, by the RoleBinding `domicile:subjects`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
     pub subjects: Vec<TenantSubject>,

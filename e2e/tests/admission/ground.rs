@@ -168,7 +168,7 @@ fn older() -> anyhow::Result<Vec<Value>> {
     ])
 }
 
-/// The example's binding for anna, and what gives the others their roles.
+/// What the operator would bind anna by, and what gives the others their roles.
 fn bindings() -> anyhow::Result<Vec<Value>> {
     const RBAC: &str = "rbac.authorization.k8s.io";
     let bound = |user: &str, role: &str| {
@@ -178,9 +178,14 @@ fn bindings() -> anyhow::Result<Vec<Value>> {
             "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
         })
     };
-    let example = fs::read_to_string(root().join("examples/tenant-role/binding.yaml"))?;
-    let mut all = yaml::documents(&example)?;
-    all.extend([
+    let anna = json!({
+        "apiVersion": format!("{RBAC}/v1"), "kind": "RoleBinding",
+        "metadata": {"name": "domicile:subjects", "namespace": "bakery"},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "domicile:tenant"},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "anna"}],
+    });
+    Ok(vec![
+        anna,
         bound("petra", "domicile:platform-engineer"),
         bound("clara", "domicile:compliance-officer"),
         bound("aldo", "domicile:auditor"),
@@ -196,6 +201,5 @@ fn bindings() -> anyhow::Result<Vec<Value>> {
             ],
         }),
         bound(OPERATOR, "operator"),
-    ]);
-    Ok(all)
+    ])
 }

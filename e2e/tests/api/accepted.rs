@@ -29,12 +29,7 @@ pub(crate) async fn every_country(hub: &Cluster) -> Option<String> {
 pub(crate) async fn examples(hub: &Cluster) -> anyhow::Result<Vec<String>> {
     let mut failures = Vec::new();
     let mut seen = BTreeSet::new();
-    for folder in [
-        "charts/domicile/countrysets",
-        "examples/benelux",
-        "examples/first-placement",
-        "examples/tenant-role",
-    ] {
+    for folder in ["charts/domicile/countrysets", "examples/benelux", "examples/first-placement"] {
         for path in yaml_files(folder)? {
             let path = path.display().to_string();
             for document in yaml::documents(&fs::read_to_string(&path)?)? {

@@ -16,6 +16,7 @@ mod moves;
 mod outage;
 mod preferences;
 mod secrets;
+mod serving;
 mod set;
 mod suspension;
 mod unfenced;

@@ -110,14 +110,32 @@ async fn jobs(stage: &Stage, what: &str, fits: impl Fn(&Value) -> bool) -> anyho
     .await
 }
 
+/// Nobody reads that all is well of what was stopped already.
+async fn it_was_said_before_it_stopped(stage: &Stage) -> anyhow::Result<()> {
+    stage.says("tenantworkloads/acme/often", "Compliant", "False", "ApprovalSuspended").await?;
+    let workload = stage.workload("acme", "often").await?;
+    let conditions = workload.status.unwrap_or_default().conditions;
+    let said = conditions.iter().find(|c| c.type_ == "Compliant").map(|c| c.last_transition_time.0);
+    let job = look(stage.fleet.member(NL)?, &tenants("acme/CronJob/often")?).await?.unwrap_or_default();
+    let managers = job["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let stopped =
+        managers.iter().find(|entry| entry["manager"] == "domicile-halt").map(|entry| entry["time"].clone());
+    let stopped: jiff::Timestamp = serde_json::from_value(stopped.unwrap_or_default())?;
+    // Both are whole seconds.
+    assert!(said.is_some_and(|said| said <= stopped), "said at {said:?}, stopped at {stopped}");
+    Ok(())
+}
+
 /// Jobs that a CronJob has begun stop with it, and go on where it does.
 async fn what_a_cron_job_has_begun(stage: &Stage) -> anyhow::Result<()> {
     stage.apply(&workload("acme", "often", &[often()], only("NL")).to_string()).await?;
     let active = |job: &Value| number(job, "/status/active");
     jobs(stage, "run", |job| active(job) == Some(1)).await?;
+    stage.says("tenantworkloads/acme/often", "Compliant", "True", "Lawful").await?;
     stage.apply(&decision("stop-often", "TenantWorkload/acme/often", "Suspended", &[]).to_string()).await?;
     let suspended = |job: &Value| job.pointer("/spec/suspend") == Some(&json!(true));
     stage.sees(NL, "acme/CronJob/often", "no more Jobs", suspended).await?;
+    it_was_said_before_it_stopped(stage).await?;
     jobs(stage, "are suspended", |job| suspended(job) && active(job).unwrap_or(0) == 0).await?;
     stage.comes_to_rest().await?;
     let stopped = jobs(stage, "are suspended", |job| suspended(job) && job.pointer(HALTED).is_some()).await?;

@@ -24,6 +24,9 @@ impl fmt::Display for Finding {
                     let second = "another user must decide the same (Installation, twoPersonRule)";
                     return write!(f, "{}: {because}; {second}", self.object);
                 }
+                Rule::CountryDenied | Rule::CountryNotAllowed => {
+                    return write!(f, "{} {because}", self.object);
+                }
                 // What is judged of providers says all that there is to say.
                 _ => return write!(f, "{}: {because}", self.object),
             };

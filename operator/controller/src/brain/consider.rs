@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 
-use super::{Brain, HUB_CALLS_MAX, Slot, queue::Queue, status::warn};
+use super::{Brain, HUB_CALLS_MAX, Slot, events::warn, queue::Queue};
 use crate::{member::CALLS_MAX, second::second_opinion};
 
 /// How often a member is asked again what it has of a workload that no record explains.

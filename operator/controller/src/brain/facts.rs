@@ -22,7 +22,7 @@ use super::{
     Brain, Done, Hands, Input,
     claim::Claim,
     decisions::{Strictest, counting, decision, unreadable},
-    status::warn,
+    events::warn,
 };
 use crate::hub::{HubKind, write::apply_status};
 

@@ -6,6 +6,7 @@ mod carry_out;
 mod claim;
 mod consider;
 mod decisions;
+mod events;
 mod facts;
 mod fleet;
 mod identity;
@@ -18,6 +19,7 @@ mod repeats;
 mod second;
 mod secrets;
 mod status;
+mod subjects;
 mod timers;
 mod unreadable;
 mod waiters;
@@ -137,6 +139,8 @@ pub(crate) struct Brain {
     members: HashMap<ClusterName, MemberState>,
     /// Hub namespaces that are being made.
     making: HashSet<NamespaceName>,
+    /// Who serves itself in tenants' namespaces on the hub.
+    bindings: subjects::Bindings,
     /// Who owns an object's name in a namespace.
     fact_objects: facts::FactObjects,
     /// A fact has changed since its status was looked at.
@@ -198,6 +202,7 @@ impl Brain {
             campaigns_known: HashSet::new(),
             members: HashMap::new(),
             making: HashSet::new(),
+            bindings: subjects::Bindings::default(),
             fact_objects: facts::FactObjects::default(),
             facts_changed: false,
             names: consider::Names::default(),
@@ -247,6 +252,7 @@ impl Brain {
                 }
                 if std::mem::take(&mut self.facts_changed) {
                     self.make_namespaces();
+                    self.bind_subjects(now);
                     self.report_facts(now);
                 }
                 self.round(now);
@@ -286,6 +292,7 @@ impl Brain {
         }
         self.call_waiting(CALLED_PER_TICK);
         self.make_namespaces();
+        self.bind_subjects(now);
         if self.begun.elapsed() >= CAMPAIGNS_AFTER {
             self.report_campaigns(now);
         }

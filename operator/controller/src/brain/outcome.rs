@@ -37,6 +37,8 @@ pub(crate) enum Done {
     Fact(String, String),
     /// A namespace was made on the hub, or wasn't.
     Namespace(NamespaceName),
+    /// Tenants' subjects were bound on the hub, or weren't: where, and why not.
+    Bound(Result<(), (Option<NamespaceName>, WriteError)>),
 }
 
 /// How it went.
@@ -96,6 +98,7 @@ impl Brain {
             Done::Namespace(namespace) => {
                 self.making.remove(&namespace);
             }
+            Done::Bound(done) => self.bound(done, now),
         }
     }
 

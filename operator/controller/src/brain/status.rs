@@ -9,12 +9,14 @@ use domicile_core::{
 };
 use domicile_crds::{ClusterName, Problem, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition};
 use jiff::{SignedDuration, Timestamp};
-use kube::{
-    Resource as _,
-    runtime::events::{Event, EventType, Recorder, Reporter},
-};
+use kube::Resource as _;
 
-use super::{Brain, Endpoints, Hands, Slot, VERIFY_EVERY, moves::waits_for_somebody, outcome::Outcome};
+use super::{
+    Brain, Endpoints, Slot, VERIFY_EVERY,
+    events::{news, publish},
+    moves::waits_for_somebody,
+    outcome::Outcome,
+};
 use crate::{
     hub::write::{WriteError, workload_status},
     retry::Retry,
@@ -87,7 +89,8 @@ impl Brain {
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
         // What is held stays so until somebody decides.
         let final_for_now = (ready && !moving) || stalled || waits || outlook.update_held;
-        let settled = !asking && (final_for_now || !next.problems.is_empty());
+        let settled =
+            !asking && (final_for_now || !next.problems.is_empty() || is_newly_suspended(verdict, old));
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
         let until = since + if moving { SETTLE_MOVING } else { SETTLE };
         if !settled && until > now {
@@ -233,58 +236,9 @@ impl Brain {
     }
 }
 
-/// What a new status says that the last didn't, as events: where copies are, and whether a person must act.
-fn news(old: Option<&TenantWorkloadStatus>, next: &TenantWorkloadStatus) -> Vec<(EventType, String, String)> {
-    let mut events = Vec::new();
-    for seat in &next.seats {
-        let place = &seat.place;
-        let country = place.country.map(|c| c.to_string()).unwrap_or_default();
-        let provider = place.provider.as_ref().map(ToString::to_string).unwrap_or_default();
-        let there = format!("{} ({country}, {provider})", place.cluster);
-        let before = old.and_then(|old| old.seats.iter().find(|other| other.ordinal == seat.ordinal));
-        let event = match before {
-            None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
-            Some(before) if before.place.cluster != place.cluster => {
-                ("Moved", format!("copy {} has moved from {} to {there}", seat.ordinal, before.place.cluster))
-            }
-            Some(_) => continue,
-        };
-        events.push((EventType::Normal, event.0.to_owned(), event.1));
-    }
-    let stalled = |status: &TenantWorkloadStatus| {
-        condition_of(&status.conditions, condition::STALLED).map(|c| (c.reason.clone(), c.message.clone()))
-    };
-    match (old.and_then(stalled), stalled(next)) {
-        (Some((old, _)), Some((new, _))) if old == new => {}
-        (_, Some((reason, message))) => events.push((EventType::Warning, reason, message)),
-        (Some((reason, _)), None) => {
-            events.push((EventType::Normal, "Resolved".to_owned(), format!("{reason} is over")));
-        }
-        (None, None) => {}
-    }
-    events
-}
-
-/// Publishes a Warning event about an object.
-pub(super) async fn warn(
-    hands: &Hands,
-    object: &k8s_openapi::api::core::v1::ObjectReference,
-    reason: String,
-    message: String,
-) {
-    publish(hands, object, EventType::Warning, (reason, message)).await;
-}
-
-async fn publish(
-    hands: &Hands,
-    object: &k8s_openapi::api::core::v1::ObjectReference,
-    type_: EventType,
-    (reason, message): (String, String),
-) {
-    let reporter = Reporter { controller: "domicile-operator".to_owned(), instance: None };
-    let recorder = Recorder::new(hands.client.clone(), reporter);
-    let event = Event { type_, reason, note: Some(message), action: "Place".to_owned(), secondary: None };
-    if let Err(error) = recorder.publish(&event, object).await {
-        tracing::debug!(%error, "an event was not published");
-    }
+/// Whether a copy is to be stopped that the last status called lawful: whoever reads that it is must not find it gone.
+fn is_newly_suspended(verdict: &Verdict, old: Option<&TenantWorkloadStatus>) -> bool {
+    let compliant = old.and_then(|old| condition_of(&old.conditions, condition::COMPLIANT));
+    verdict.seats.iter().any(|seat| seat.wish == Wish::Suspend)
+        && compliant.is_some_and(|c| c.status == "True")
 }

@@ -7,7 +7,7 @@ use domicile_crds::{Decision, Installation, Unreadable, WorkloadKey};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 
-use super::{Brain, status::warn};
+use super::{Brain, events::warn};
 use crate::hub::{HubKind, HubObject};
 
 /// What is there and can't be read, by kind, namespace and name.

@@ -1,5 +1,6 @@
 //! The hub: what is observed there, and what is written.
 
+pub(crate) mod bindings;
 pub(crate) mod secrets;
 pub(crate) mod watch;
 pub(crate) mod write;

@@ -45,7 +45,7 @@ impl WriteError {
     }
 }
 
-async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
+pub(super) async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answer) => answer.map_err(|error| WriteError::Kube(Box::new(error))),
         Err(_) => Err(WriteError::Deadline),

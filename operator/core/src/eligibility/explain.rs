@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::{Object, Scene, Suits, judge_workload};
 use crate::{
-    Horizon, Rule, World, class::PolicyClass, decide::Overlay, decisions::DecisionFact, providers::examine,
-    world::ClusterId,
+    Horizon, Rule, Tri, World, class::PolicyClass, countries::any_contains, decide::Overlay,
+    decisions::DecisionFact, providers::examine, world::ClusterId,
 };
 
 /// One rule that doesn't pass, with the object that a person would have to look at.
@@ -51,7 +51,9 @@ pub fn explain(
         let object_name = missing.unwrap_or_else(|| object.name(world, &class.tenant, id));
         let subject = scene.subject(object, &class.tenant);
         let decided = subject.as_ref().and_then(|subject| scene.because(rule, subject, now));
-        let because = decided.or_else(|| scene.because_of_provider((rule, certain), class, object, now));
+        let because = decided
+            .or_else(|| scene.because_of_residency((rule, certain), class, now))
+            .or_else(|| scene.because_of_provider((rule, certain), class, object, now));
         Finding { rule, certain, object: object_name, because }
     };
     let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
@@ -103,6 +105,32 @@ impl Scene<'_> {
             _ => None,
         };
         set.map(|set| format!("CountrySet/{set}"))
+    }
+
+    /// Whose residency excludes the country, the tenant's or the workload's own.
+    fn because_of_residency(
+        &self,
+        (rule, certain): (Rule, bool),
+        class: &PolicyClass,
+        now: Timestamp,
+    ) -> Option<String> {
+        let country = self.site.filter(|_| certain)?.country;
+        let contained = |entries: &[CountryRef]| {
+            any_contains(&self.world.sets, entries, country, &mut Horizon::new(now)) == Tri::Yes
+        };
+        let tenants = &class.tenant_residency;
+        let whose = |is_tenants: bool| if is_tenants { "the Tenant's" } else { "the workload's own" };
+        match rule {
+            Rule::CountryDenied => {
+                let whose = whose(contained(&tenants.denied));
+                Some(format!("is in {country}, which {whose} spec.residency.denied excludes"))
+            }
+            Rule::CountryNotAllowed => {
+                let whose = whose(!contained(&tenants.allowed));
+                Some(format!("is in {country}, which {whose} spec.residency.allowed doesn't contain"))
+            }
+            _ => None,
+        }
     }
 
     /// Why a provider isn't one that the tenant asks for.

@@ -7,6 +7,7 @@ use super::{Claim, Situation};
 use crate::{
     Rule, RuleSet,
     class::ClassRow,
+    decide::Blocked,
     eligibility::{Finding, Suits, explain, judge},
 };
 
@@ -15,6 +16,11 @@ impl Situation<'_> {
         let claim =
             |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
         let own = !self.world.is_succeeding(self.key());
+        if let Some(Blocked::Homeless(homeless)) = &self.verdict.blocked
+            && !self.verdict.seats.is_empty()
+        {
+            return claim("Unknown", Rule::NamespaceTaken.name(), &homeless.to_string());
+        }
         let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
         for seat in placed() {
             let failing = seat.failing.intersection(RuleSet::LEGAL);

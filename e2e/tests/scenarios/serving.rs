@@ -1,0 +1,100 @@
+//! Who serves itself on the hub: what `Tenant.spec.subjects` names may do what a tenant does, in the tenant's namespaces.
+
+use domicile_e2e::{
+    fleet::{process::Signal, wait::eventually},
+    props::{list, tenant, with},
+    stage::{PATIENCE, Stage},
+};
+use serde_json::{Value, json};
+
+use crate::set::namespace;
+
+/// Whether somebody, with a group, may do something in a namespace.
+async fn may(
+    stage: &Stage,
+    (user, group): (&str, &str),
+    what: &str,
+    namespace: &str,
+) -> anyhow::Result<bool> {
+    let (verb, resource) = what.split_once(' ').unwrap_or((what, ""));
+    let (user, group) = (format!("--as={user}"), format!("--as-group={group}"));
+    let args = ["auth", "can-i", verb, resource, "-n", namespace, user.as_str(), group.as_str()];
+    let answer = stage.fleet.hub()?.kubectl(args).output().await?;
+    Ok(String::from_utf8_lossy(&answer.stdout).trim() == "yes")
+}
+
+async fn comes_to(
+    stage: &Stage,
+    who: (&str, &str),
+    (what, namespace): (&str, &str),
+    wanted: bool,
+) -> anyhow::Result<()> {
+    let goal = format!("{who:?} may {what} in {namespace}: {wanted}");
+    eventually(PATIENCE, &goal, || async {
+        Ok((may(stage, who, what, namespace).await? == wanted).then_some(()))
+    })
+    .await
+}
+
+fn served(name: &str, subjects: Value) -> Value {
+    with(tenant(name), json!({"spec": {"subjects": subjects}}))
+}
+
+const ANNA: (&str, &str) = ("anna", "nobody");
+const BERT: (&str, &str) = ("bert", "acme-developers");
+const MALLORY: (&str, &str) = ("mallory", "nobody");
+const CREATE: &str = "create tenantworkloads.domicile.dev";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
+    let stage = Stage::set(&[]).await?;
+    let hub = stage.fleet.hub()?;
+    stage.apply_file("charts/domicile/roles").await?;
+    // It exists already and is nobody's.
+    hub.kubectl(["create", "namespace", "older"]).text().await?;
+    let anna = json!([{"kind": "User", "name": "anna"}]);
+    stage.apply(&list(&[served("acme", anna.clone()), served("older", anna), tenant("other")])).await?;
+    stage.start_operator()?;
+    for name in ["acme", "other"] {
+        namespace(&stage, name).await?;
+    }
+    comes_to(&stage, ANNA, (CREATE, "acme"), true).await?;
+    assert!(!may(&stage, ANNA, CREATE, "other").await?, "another tenant's");
+    assert!(!may(&stage, ANNA, CREATE, "older").await?, "a namespace that isn't labelled");
+    for more in
+        ["get pods", "delete assignments.domicile.dev", "update rolebindings.rbac.authorization.k8s.io"]
+    {
+        assert!(!may(&stage, ANNA, more, "acme").await?, "{more}");
+    }
+
+    // Whoever isn't named any more has no right any more.
+    let developers = json!([{"kind": "Group", "name": "acme-developers"},
+                            {"kind": "ServiceAccount", "name": "deployer", "namespace": "other"}]);
+    stage.apply(&served("acme", developers.clone()).to_string()).await?;
+    comes_to(&stage, BERT, (CREATE, "acme"), true).await?;
+    comes_to(&stage, ANNA, (CREATE, "acme"), false).await?;
+    let deployer = ("system:serviceaccount:other:deployer", "system:serviceaccounts");
+    assert!(may(&stage, deployer, CREATE, "acme").await?);
+
+    // What somebody has added meanwhile is taken back, and what is somebody's own by another name is left alone.
+    stage.stop_operator(Signal::KILL).await?;
+    let own =
+        ["-n", "acme", "create", "rolebinding", "domicile:tenant", "--clusterrole=view", "--user=mallory"];
+    hub.kubectl(own).text().await?;
+    let add = json!([{"op": "add", "path": "/subjects/-", "value": {
+        "kind": "User", "name": "mallory", "apiGroup": "rbac.authorization.k8s.io"}}]);
+    let (add, patch) =
+        (add.to_string(), ["-n", "acme", "patch", "rolebinding", "domicile:subjects", "--type=json", "-p"]);
+    hub.kubectl(patch.into_iter().chain([add.as_str()])).text().await?;
+    comes_to(&stage, MALLORY, (CREATE, "acme"), true).await?;
+    stage.start_operator()?;
+    comes_to(&stage, MALLORY, (CREATE, "acme"), false).await?;
+    assert!(may(&stage, MALLORY, "get pods", "acme").await?, "as it was bound by hand");
+
+    // A namespace that is the tenant's no more is nobody's to serve itself in.
+    let moved = with(served("acme", developers), json!({"spec": {"namespaces": ["acme-2"]}}));
+    stage.apply(&moved.to_string()).await?;
+    comes_to(&stage, BERT, (CREATE, "acme-2"), true).await?;
+    comes_to(&stage, BERT, (CREATE, "acme"), false).await?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Events: what is told once, to whoever looks at an object.
+
+use domicile_crds::{TenantWorkloadStatus, condition_of, keys::condition};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+
+use super::Hands;
+
+/// What a new status says that the last didn't, as events: where copies are, and whether a person must act.
+pub(super) fn news(
+    old: Option<&TenantWorkloadStatus>,
+    next: &TenantWorkloadStatus,
+) -> Vec<(EventType, String, String)> {
+    let mut events = Vec::new();
+    for seat in &next.seats {
+        let place = &seat.place;
+        let country = place.country.map(|c| c.to_string()).unwrap_or_default();
+        let provider = place.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+        let there = format!("{} ({country}, {provider})", place.cluster);
+        let before = old.and_then(|old| old.seats.iter().find(|other| other.ordinal == seat.ordinal));
+        let event = match before {
+            None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
+            Some(before) if before.place.cluster != place.cluster => {
+                ("Moved", format!("copy {} has moved from {} to {there}", seat.ordinal, before.place.cluster))
+            }
+            Some(_) => continue,
+        };
+        events.push((EventType::Normal, event.0.to_owned(), event.1));
+    }
+    let told = |status: Option<&TenantWorkloadStatus>, kind, is: fn(&str) -> bool| {
+        let condition = status.and_then(|status| condition_of(&status.conditions, kind));
+        condition.filter(|c| is(&c.status)).map(|c| (c.reason.clone(), c.message.clone()))
+    };
+    let stalled = |status| told(status, condition::STALLED, |status| status == "True");
+    match (stalled(old), stalled(Some(next))) {
+        (Some((old, _)), Some((new, _))) if old == new => {}
+        (_, Some((reason, message))) => events.push((EventType::Warning, reason, message)),
+        (Some((reason, _)), None) => {
+            events.push((EventType::Normal, "Resolved".to_owned(), format!("{reason} is over")));
+        }
+        (None, None) => {}
+    }
+    let barred = |status| told(status, condition::COMPLIANT, |status| status != "True");
+    match (barred(old), barred(Some(next))) {
+        (Some((old, _)), Some((new, _))) if old == new => {}
+        (_, Some((reason, message))) => {
+            let is_told = events.iter().any(|(_, other, _)| *other == reason);
+            events.extend((!is_told).then_some((EventType::Warning, reason, message)));
+        }
+        (Some(_), None) => {
+            let message = "every copy is at a lawful place again";
+            events.push((EventType::Normal, "Compliant".to_owned(), message.to_owned()));
+        }
+        (None, None) => {}
+    }
+    let pending = |status| told(status, condition::MOVE_PENDING, |status| status == "True");
+    if let (None, Some((reason, message))) = (pending(old), pending(Some(next))) {
+        events.push((EventType::Normal, reason, message));
+    }
+    events
+}
+
+/// Publishes a Warning event about an object.
+pub(super) async fn warn(
+    hands: &Hands,
+    object: &k8s_openapi::api::core::v1::ObjectReference,
+    reason: String,
+    message: String,
+) {
+    publish(hands, object, EventType::Warning, (reason, message)).await;
+}
+
+pub(super) async fn publish(
+    hands: &Hands,
+    object: &k8s_openapi::api::core::v1::ObjectReference,
+    type_: EventType,
+    (reason, message): (String, String),
+) {
+    let reporter = Reporter { controller: "domicile-operator".to_owned(), instance: None };
+    let recorder = Recorder::new(hands.client.clone(), reporter);
+    let event = Event { type_, reason, note: Some(message), action: "Place".to_owned(), secondary: None };
+    if let Err(error) = recorder.publish(&event, object).await {
+        tracing::debug!(%error, "an event was not published");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(conditions: &[(&str, &str, &str)]) -> TenantWorkloadStatus {
+        let conditions = conditions.iter().map(|(kind, status, reason)| {
+            serde_json::json!({"type": kind, "status": status, "reason": reason, "message": reason.to_lowercase(),
+                               "lastTransitionTime": "2026-01-01T00:00:00Z"})
+        });
+        let conditions: Vec<_> = conditions.collect();
+        serde_json::from_value(serde_json::json!({"conditions": conditions})).unwrap()
+    }
+
+    fn reasons(old: &[(&str, &str, &str)], next: &[(&str, &str, &str)]) -> Vec<String> {
+        news(Some(&status(old)), &status(next)).into_iter().map(|(_, reason, _)| reason).collect()
+    }
+
+    #[test]
+    fn an_event_tells_what_has_changed_for_whom_it_runs() {
+        let (lawful, frozen) =
+            ([("Compliant", "True", "Lawful")], [("Compliant", "False", "ApprovalFrozen")]);
+        assert_eq!(reasons(&lawful, &frozen), ["ApprovalFrozen"]);
+        assert_eq!(reasons(&frozen, &frozen), [""; 0]);
+        assert_eq!(reasons(&frozen, &[("Compliant", "False", "ApprovalSuspended")]), ["ApprovalSuspended"]);
+        assert_eq!(reasons(&frozen, &lawful), ["Compliant"]);
+        let moving = [("Compliant", "True", "Lawful"), ("MovePending", "True", "PreferredPlace")];
+        assert_eq!(reasons(&lawful, &moving), ["PreferredPlace"]);
+        assert_eq!(reasons(&moving, &lawful), [""; 0], "that it has moved is told with the place");
+        let both = [("Compliant", "False", "NoLawfulPlace"), ("Stalled", "True", "NoLawfulPlace")];
+        assert_eq!(reasons(&lawful, &both), ["NoLawfulPlace"], "once");
+    }
+}
