@@ -121,6 +121,11 @@ impl<'a> Party<'a> {
         self.described.is_some() || self.holder.is_some_and(ends)
     }
 
+    /// Whether it is a person or a state.
+    fn is_end(self) -> bool {
+        self.described.is_none() && self.is_known()
+    }
+
     fn name(self) -> &'a str {
         let legal = self.described.map(|entity| entity.spec.legal_name.as_str());
         self.holder.map(|holder| holder.name.as_str()).or(legal).unwrap_or_default()

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domicile_crds::{Interest, Ownership};
+use domicile_crds::{Interest, Ownership, ProviderName};
 
-use super::{EPSILON, Entity, Party, Providers, SHARES, Who};
+use super::{EPSILON, Entity, Party, Providers, SHARES, Who, shares::Range};
 use crate::Horizon;
 
 /// From which share of the votes or the capital on somebody controls, in percent: more than that.
@@ -71,23 +71,47 @@ impl<'a> Web<'a> {
         let (controlled, possibly) = (BTreeMap::new(), BTreeMap::new());
         let mut web = Self { providers, companies, held_by, controlled, possibly };
         web.controlled = web.reached(Company::is_controlled_by);
-        for at in 0..web.companies.len() {
-            web.disown(at);
+        // The less is known, the more may be controlled, and the less is known by one's own shares.
+        loop {
+            web.know();
+            let possibly = web.reached(Company::may_be_controlled_by);
+            if possibly == web.possibly {
+                return web;
+            }
+            web.possibly = possibly;
         }
-        web.possibly = web.reached(Company::may_be_controlled_by);
-        web
     }
 
-    /// What a provider's own companies hold of it isn't known to be anybody's.
-    fn disown(&mut self, at: usize) {
-        let Some(company) = self.companies.get(at) else { return };
-        let own = self.controlled.get(&company.entity.who);
-        let own = own.into_iter().flatten().filter_map(|at| self.companies.get(*at));
-        let own: BTreeSet<Who> = own.map(|company| company.entity.who).collect();
-        let Some(company) = self.companies.get_mut(at) else { return };
-        for ((_, who), known) in company.holdings.iter().zip(&mut company.known) {
-            *known &= !own.contains(who);
+    /// Finds out whose holdings are known: what persons and states hold, and then what is held by companies of which enough is known.
+    fn know(&mut self) {
+        let mut clear: BTreeSet<&ProviderName> = BTreeSet::new();
+        let known = loop {
+            let known: Vec<Vec<bool>> = self.companies.iter().map(|it| self.known_in(it, &clear)).collect();
+            let is_clear =
+                |(company, known): &(&Company<'a>, &Vec<bool>)| !company.is_opaque(self.providers, known);
+            let now = self.companies.iter().zip(&known).filter(is_clear).map(|(it, _)| it.entity.name);
+            let now: BTreeSet<&ProviderName> = now.collect();
+            if now == clear {
+                break known;
+            }
+            clear = now;
+        };
+        for (company, known) in self.companies.iter_mut().zip(known) {
+            company.known = known;
         }
+    }
+
+    /// Of each holding in a company whether it is known whose it is, if these companies are clear.
+    fn known_in(&self, company: &Company<'a>, clear: &BTreeSet<&ProviderName>) -> Vec<bool> {
+        let own = self.possibly.get(&company.entity.who).into_iter().flatten();
+        let own = own.filter_map(|at| self.companies.get(*at)).map(|own| own.entity.who);
+        let own: BTreeSet<Who> = own.chain([company.entity.who]).collect();
+        let is_known = |held: &(&'a Ownership, Who)| {
+            let party = self.providers.party(*held);
+            let clear = party.described.is_none_or(|owner| clear.contains(owner.name));
+            party.is_known() && clear && !own.contains(&party.who)
+        };
+        company.holdings.iter().map(is_known).collect()
     }
 
     /// Which companies each holder controls, alone and with those whom it controls.
@@ -130,7 +154,9 @@ impl<'a> Web<'a> {
     fn hidden(&self, others: impl Fn(&Company<'a>) -> bool) -> Option<Entity<'a>> {
         let mut looked_at =
             self.companies.iter().enumerate().filter(|(at, company)| *at == 0 || others(company));
-        looked_at.find(|(_, company)| company.is_hidden(self.providers)).map(|(_, company)| company.entity)
+        looked_at
+            .find(|(_, company)| company.is_opaque(self.providers, &company.known))
+            .map(|(_, company)| company.entity)
     }
 
     /// Of which of these, or of the provider itself, it isn't known who controls it.
@@ -138,12 +164,24 @@ impl<'a> Web<'a> {
         self.hidden(|company| whos.contains(&company.entity.who))
     }
 
-    /// Who controls one of these, and who does or may.
+    /// Who controls one of these, or may.
     pub(super) fn controlling(&self, whos: &BTreeSet<Who>, perhaps: bool) -> impl Iterator<Item = Who> {
         let of = if perhaps { &self.possibly } else { &self.controlled };
         let is_one =
             |at: &usize| self.companies.get(*at).is_some_and(|company| whos.contains(&company.entity.who));
         of.iter().filter(move |(_, reached)| reached.iter().any(is_one)).map(|(who, _)| *who)
+    }
+
+    /// All who hold something of it, or of one behind it.
+    pub(super) fn holders(&self) -> impl Iterator<Item = Who> {
+        self.held_by.keys().copied()
+    }
+
+    /// Somebody with all whom it controls, or may.
+    pub(super) fn group(&self, who: Who, perhaps: bool) -> BTreeSet<Who> {
+        let of = if perhaps { &self.possibly } else { &self.controlled };
+        let own = of.get(&who).into_iter().flatten().filter_map(|at| self.companies.get(*at));
+        own.map(|company| company.entity.who).chain([who]).collect()
     }
 
     fn recorded(&self) -> impl Iterator<Item = Party<'a>> {
@@ -164,11 +202,10 @@ fn upwards<'a>(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizo
     while let Some(entity) = waiting.pop() {
         let holdings = entity.holdings(horizon);
         let parties = holdings.iter().map(|held| providers.party(*held));
-        let known = parties.clone().map(Party::is_known).collect();
         let behind =
             parties.filter(|party| party.described.is_some()).flat_map(|p| providers.entities(p.who));
         waiting.extend(behind.filter(|owner| visited.insert(owner.name)));
-        companies.push(Company { entity, holdings, known });
+        companies.push(Company { entity, known: vec![false; holdings.len()], holdings });
     }
     companies
 }
@@ -184,36 +221,47 @@ impl<'a> Company<'a> {
     /// Whether these control it together by what is recorded.
     fn is_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
         let majority = |interest| {
-            let (mut most, mut others) = (0.0, 0.0);
+            let (mut own, mut others) = (Range::default(), 0.0);
             for (held, who, _) in self.held(interest) {
-                if group.contains(&who) { most += held.share.max } else { others += held.share.min }
+                if group.contains(&who) {
+                    own.add(Range { min: held.share.min, max: held.share.max });
+                } else {
+                    others += held.share.min;
+                }
             }
-            f64::min(most, 100.0 - others) > MAJORITY + EPSILON
+            own.at_worst(100.0 - others) > MAJORITY + EPSILON
         };
         self.held(Interest::Control).any(|(_, who, _)| group.contains(&who))
             || SHARES.into_iter().any(majority)
     }
 
-    /// Whether they may, if what nobody is known to hold is theirs.
+    /// Whether they may, if whatever isn't known to be others' is theirs.
     fn may_be_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
-        let left = |interest| 100.0 - self.known(interest, |who| !group.contains(&who));
-        self.is_controlled_by(group) || SHARES.into_iter().any(|interest| left(interest) > MAJORITY + EPSILON)
+        let left = |interest| {
+            let of = self.held(interest).filter(|(_, who, known)| *known && !group.contains(who));
+            100.0 - of.map(|(held, ..)| held.share.min).sum::<f64>()
+        };
+        let counts = |(held, who): &(&'a Ownership, Who)| {
+            group.contains(who) && (held.interest == Interest::Control || held.share.max > 0.0)
+        };
+        self.is_controlled_by(group)
+            || (self.holdings.iter().any(counts)
+                && SHARES.into_iter().any(|interest| left(interest) > MAJORITY + EPSILON))
     }
 
-    /// Whether it can't be told who controls it.
-    fn is_hidden(&self, providers: &Providers) -> bool {
+    /// Whether it can't be told who controls it, if of its holdings it is `known` whose each is.
+    fn is_opaque(&self, providers: &Providers, known: &[bool]) -> bool {
         let anybody = |(held, who): &(&'a Ownership, Who)| {
             held.interest == Interest::Control && !providers.party((*held, *who)).is_known()
         };
-        self.holdings.iter().any(anybody)
-            || SHARES.into_iter().any(|interest| self.known(interest, |_| true) < MAJORITY - EPSILON)
-    }
-
-    /// What is known to be held at least by those who `count`, in percent.
-    fn known(&self, interest: Interest, count: impl Fn(Who) -> bool) -> f64 {
-        self.held(interest)
-            .filter(|(_, who, known)| *known && count(*who))
-            .map(|(held, ..)| held.share.min)
-            .sum()
+        let little = |interest| {
+            let of = self
+                .holdings
+                .iter()
+                .zip(known)
+                .filter(|((held, _), known)| **known && held.interest == interest);
+            of.map(|((held, _), _)| held.share.min).sum::<f64>() < MAJORITY - EPSILON
+        };
+        self.holdings.iter().any(anybody) || SHARES.into_iter().any(little)
     }
 }

@@ -7,7 +7,7 @@ use domicile_crds::Interest;
 use super::{
     EPSILON, Entity, Providers, SHARES, Who,
     control::{Control, Web},
-    shares::{chains, known},
+    shares::{Range, chains},
 };
 use crate::Horizon;
 
@@ -36,15 +36,22 @@ impl<'a> Say<'a> {
         let mut possible: BTreeSet<Who> = control.possible_holders().map(|party| party.who).collect();
         let mut unknown = None;
         for interest in SHARES {
-            let held = Held::of(providers, start, interest, horizon);
-            let is_say = |share: f64| share >= SAY - EPSILON;
-            for (who, stake) in held.by {
-                certain.extend(is_say(stake.most).then_some(who));
-                let perhaps = is_say(stake.most) || is_say(stake.known + held.unknown);
-                possible.extend(perhaps.then_some(who));
+            let mut held = Held { providers, start, interest, horizon };
+            let (by, unknown_here) = held.by_each();
+            for who in web.holders() {
+                let perhaps = web.group(who, true);
+                let most: f64 = perhaps.iter().filter_map(|who| by.get(who)).sum();
+                if !is_say(most + unknown_here) {
+                    continue;
+                }
+                let (own, others) = held.stake(&web.group(who, false));
+                certain.extend(is_say(own.at_worst(100.0 - others)).then_some(who));
+                let (own, others) = held.stake(&perhaps);
+                possible.extend((own.max > 0.0 && is_say(100.0 - others)).then_some(who));
             }
-            unknown = unknown.or(Some((interest, held.unknown)).filter(|_| is_say(held.unknown)));
+            unknown = unknown.or(Some((interest, unknown_here)).filter(|_| is_say(unknown_here)));
         }
+        possible.extend(&certain);
         let (more, perhaps): (Vec<Who>, Vec<Who>) =
             (web.controlling(&certain, false).collect(), web.controlling(&possible, true).collect());
         certain.extend(more);
@@ -54,41 +61,41 @@ impl<'a> Say<'a> {
     }
 }
 
+fn is_say(share: f64) -> bool {
+    share >= SAY - EPSILON
+}
+
 /// What is held of an interest in a provider over all chains.
-struct Held {
-    by: BTreeMap<Who, Stake>,
-    /// What isn't known to belong to persons and states, in percent.
-    unknown: f64,
+struct Held<'a, 'h> {
+    providers: &'a Providers,
+    start: Entity<'a>,
+    interest: Interest,
+    horizon: &'h mut Horizon,
 }
 
-/// What somebody has of it, in percent.
-#[derive(Default)]
-struct Stake {
-    most: f64,
-    /// What is known at least to be its own, or to come to persons and states through it.
-    known: f64,
-}
-
-impl Held {
-    fn of(providers: &Providers, start: Entity<'_>, interest: Interest, horizon: &mut Horizon) -> Self {
-        let of_each = known(providers, start, interest, horizon);
-        let mut by: BTreeMap<Who, Stake> = BTreeMap::new();
-        let mut ends = 0.0;
-        chains(providers, start, interest, horizon, &mut |party, share| {
-            let stake = by.entry(party.who).or_default();
-            stake.most += share.max;
-            match party.described {
-                Some(entity) => {
-                    stake.known += share.min * of_each.get(entity.name).copied().unwrap_or_default();
-                }
-                None if party.is_known() => {
-                    stake.known += share.min;
-                    ends += share.min;
-                }
-                None => {}
-            }
+impl Held<'_, '_> {
+    /// What comes to each at most, over chains that may pass it more than once, and what isn't known to belong to persons and states. In percent.
+    fn by_each(&mut self) -> (BTreeMap<Who, f64>, f64) {
+        let (mut by, mut known) = (BTreeMap::new(), 0.0);
+        chains(self.providers, self.start, self.interest, self.horizon, &mut |party, share| {
+            *by.entry(party.who).or_default() += share.max;
+            known += if party.is_end() { share.min } else { 0.0 };
             Some(share)
         });
-        Self { by, unknown: f64::max(100.0 - ends, 0.0) }
+        (by, f64::max(100.0 - known, 0.0))
+    }
+
+    /// What comes to these by chains that end with the first of them, and to persons and states by chains that pass none, at least.
+    fn stake(&mut self, group: &BTreeSet<Who>) -> (Range, f64) {
+        let (mut own, mut others) = (Range::default(), 0.0);
+        chains(self.providers, self.start, self.interest, self.horizon, &mut |party, share| {
+            if group.contains(&party.who) {
+                own.add(share);
+                return None;
+            }
+            others += if party.is_end() { share.min } else { 0.0 };
+            Some(share)
+        });
+        (own, others)
     }
 }

@@ -25,6 +25,11 @@ impl Range {
         self.max += other.max;
     }
 
+    /// At most, but no more than what others leave, and no less than at least.
+    pub(super) fn at_worst(self, left: f64) -> f64 {
+        self.max.min(left).max(self.min)
+    }
+
     fn of(self, share: Self) -> Self {
         Self { min: self.min * share.min / 100.0, max: self.max * share.max / 100.0 }
     }
@@ -55,35 +60,4 @@ pub(super) fn chains<'a>(
         }
         ends = next;
     }
-}
-
-/// What of an interest in an entity, and in each that stands behind it, is known to come to persons and states at least, over
-/// all chains: 1 is all.
-pub(super) fn known<'a>(
-    providers: &'a Providers,
-    start: Entity<'a>,
-    interest: Interest,
-    horizon: &mut Horizon,
-) -> BTreeMap<&'a ProviderName, f64> {
-    let mut holdings: BTreeMap<&ProviderName, Vec<(Party<'a>, f64)>> = BTreeMap::new();
-    let mut waiting = vec![start];
-    while let Some(entity) = waiting.pop() {
-        if holdings.contains_key(entity.name) {
-            continue;
-        }
-        let counted = entity.holdings(horizon).into_iter().filter(|(held, _)| held.interest == interest);
-        let all = counted.map(|held| (providers.party(held), held.0.share.min / 100.0)).collect::<Vec<_>>();
-        waiting.extend(all.iter().filter_map(|(party, _)| party.described));
-        holdings.insert(entity.name, all);
-    }
-    let mut known: BTreeMap<&ProviderName, f64> = BTreeMap::new();
-    for _ in 0..CHAIN_MAX {
-        let of = |party: &Party<'a>| match party.described {
-            Some(owner) => known.get(owner.name).copied().unwrap_or_default(),
-            None => f64::from(u8::from(party.is_known())),
-        };
-        let sum = |all: &Vec<(Party<'a>, f64)>| all.iter().map(|(party, share)| share * of(party)).sum();
-        known = holdings.iter().map(|(name, all)| (*name, sum(all))).collect();
-    }
-    known
 }
