@@ -343,6 +343,16 @@ impl Cluster {
         self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await
     }
 
+    /// Whether the server would take an object from a person who applies it. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it wouldn't.
+    pub async fn would_take(&self, object: &Value) -> Result<(), ClusterError> {
+        // By the name that kubectl has: what it has applied before and the object doesn't name any more goes away.
+        self.apply_with(object, &PatchParams::apply("kubectl").force().dry_run()).await
+    }
+
     async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<(), ClusterError> {
         let Addressed { api, name, shown } = self.target(object)?;
         let params =

@@ -69,6 +69,12 @@ impl Snapshot {
         1
     }
 
+    /// Whether an object is of those that [`put`](Self::put) takes.
+    #[must_use]
+    pub fn takes(object: &Value) -> bool {
+        key(object).is_some()
+    }
+
     /// Takes an object away. Answers whether it was there.
     pub fn remove(&mut self, key: &Key) -> bool {
         self.0.remove(key).is_some()

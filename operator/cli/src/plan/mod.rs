@@ -1,6 +1,7 @@
 //! `kubectl domicile plan`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use domicile_core::snapshot::Snapshot;
 use domicile_crds::{ProviderName, SiteName, TenantName};
@@ -9,7 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::{HubArgs, PlanArgs};
-use crate::facts::{Facts, FactsError, lay_over};
+use crate::cluster::Cluster;
+use crate::facts::{self, Facts, FactsError};
 use crate::{CHANGES, Outcome, output};
 
 mod steps;
@@ -54,6 +56,32 @@ pub struct Plan {
     pub waves: BTreeMap<TenantName, usize>,
     /// How many copies stay as they are.
     pub unchanged: usize,
+    /// What the hub didn't check of the files, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
+}
+
+/// The objects of a file, as they would be.
+#[derive(Debug)]
+pub struct Applied {
+    file: String,
+    objects: Vec<Value>,
+}
+
+impl Applied {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// If the hub wouldn't take one.
+    pub fn read(file: &Path) -> Result<Self, FactsError> {
+        let name = if file == Path::new("-") {
+            "what is given on standard input was".to_owned()
+        } else {
+            format!("{} were", file.display())
+        };
+        Ok(Self { file: name, objects: facts::objects(file)? })
+    }
 }
 
 /// Runs the command; returns what goes to stdout.
@@ -62,8 +90,19 @@ pub struct Plan {
 ///
 /// If the facts can't be had, or what is to change isn't there.
 pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanError> {
+    let files = args.files.iter().map(|file| Applied::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut unchecked = Vec::new();
+    if !files.is_empty() && args.facts.from.is_none() {
+        let hub = Cluster::hub(&options.target()).await.map_err(FactsError::from)?;
+        for file in &files {
+            unchecked.extend(facts::ask(&hub, &file.objects).await.map_err(FactsError::from)?);
+        }
+    }
     let facts = Facts::read(&args.facts, options).await?;
-    let plan = plan(&facts, args)?;
+    let plan = Plan { unchecked, ..plan(&facts, args, &files)? };
+    for note in &plan.unchecked {
+        output::note(format!("note: {note}"));
+    }
     let text = |wide| text::text(&plan, wide, output::Paint::for_stdout());
     let text = output::render(args.output, &plan, text)?;
     Ok(Outcome { text, code: if plan.steps.is_empty() { 0 } else { CHANGES } })
@@ -74,12 +113,14 @@ pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanErro
 /// # Errors
 ///
 /// If what is to change isn't there, or can't be read.
-pub fn plan(facts: &Facts, args: &PlanArgs) -> Result<Plan, PlanError> {
+pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, PlanError> {
     let mut asked = Vec::new();
     let mut snapshot = facts.snapshot.clone();
-    for file in &args.files {
-        lay_over(&mut snapshot, file)?;
-        asked.push(format!("{} were applied", file.display()));
+    for Applied { file, objects } in files {
+        for object in objects {
+            snapshot.put(object.clone());
+        }
+        asked.push(format!("{file} applied"));
     }
     change(&mut snapshot, args, &mut asked)?;
     let at = args.facts.at.unwrap_or(facts.now);
@@ -126,7 +167,7 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
     }
     let unchanged = after.len() - steps.len();
     let waves = steps::waves(snapshot, &steps);
-    Ok(Plan { asked, at, steps, waves, unchanged })
+    Ok(Plan { asked, at, steps, waves, unchanged, unchecked: Vec::new() })
 }
 
 fn change(snapshot: &mut Snapshot, args: &PlanArgs, asked: &mut Vec<String>) -> Result<(), PlanError> {

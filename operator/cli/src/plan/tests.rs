@@ -4,6 +4,7 @@ use domicile_core::snapshot::Snapshot;
 use serde_json::json;
 
 use super::*;
+use crate::facts::lay_over;
 use crate::output::Paint;
 
 /// The examples as they are before the vendor is barred, with everything where it was placed.
@@ -24,7 +25,7 @@ fn benelux() -> Facts {
 
 /// What is to be placed or moved is where it was to go.
 fn settle(facts: &mut Facts) {
-    for step in plan(facts, &PlanArgs::default()).unwrap().steps {
+    for step in plan(facts, &PlanArgs::default(), &[]).unwrap().steps {
         let Some(to) = step.to else { continue };
         let (namespace, name) = step.workload.split_once('/').unwrap();
         let seat =
@@ -46,7 +47,7 @@ fn args(words: &[&str]) -> PlanArgs {
 }
 
 fn told(facts: &Facts, words: &[&str]) -> String {
-    text::text(&plan(facts, &args(words)).unwrap(), false, Paint::plain())
+    text::text(&plan(facts, &args(words), &[]).unwrap(), false, Paint::plain())
 }
 
 #[test]
@@ -83,8 +84,8 @@ fn time_alone_changes_something() {
             "decidedBy": "x", "reason": "ends", "validFrom": "2027-03-01T00:00:00Z",
         },
     }));
-    assert_eq!(plan(&facts, &args(&["--at", "2027-02-28"])).unwrap().steps, []);
-    let steps = plan(&facts, &args(&["--at", "2027-03-01"])).unwrap().steps;
+    assert_eq!(plan(&facts, &args(&["--at", "2027-02-28"]), &[]).unwrap().steps, []);
+    let steps = plan(&facts, &args(&["--at", "2027-03-01"]), &[]).unwrap().steps;
     assert!(!steps.is_empty() && steps.iter().all(|step| step.what == What::Suspend), "{steps:?}");
 }
 
@@ -93,7 +94,7 @@ fn an_approval_is_planned_as_if_two_had_made_it() {
     let mut facts = benelux();
     // What one alone has approved doesn't count then, so that the vendor is approved anew, too.
     let words = ["--online", "ch-zrh", "--approve", "limmat", "--approve", "meridian-cloud"];
-    let place = |facts: &Facts| plan(facts, &args(&words)).unwrap().steps;
+    let place = |facts: &Facts| plan(facts, &args(&words), &[]).unwrap().steps;
     let one = place(&facts).into_iter().filter(|step| step.to.is_some()).count();
     let object = json!({
         "apiVersion": "domicile.dev/v1alpha1", "kind": "Installation", "metadata": {"name": "default"},
@@ -106,7 +107,7 @@ fn an_approval_is_planned_as_if_two_had_made_it() {
 
 #[test]
 fn what_isnt_there_is_named_with_what_is() {
-    let error = plan(&benelux(), &args(&["--revoke", "nobody"])).unwrap_err().to_string();
+    let error = plan(&benelux(), &args(&["--revoke", "nobody"]), &[]).unwrap_err().to_string();
     assert_eq!(
         error,
         "there is no HostingProvider nobody; there are limmat, maasland, meridian-cloud, rhein-main, schelde-maas"

@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 use domicile_core::snapshot::{KINDS, Snapshot, Unreadable};
 use domicile_crds::yaml::{self, YamlError};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::args::{FactsArgs, HubArgs};
 use crate::cluster::{Cluster, ClusterError};
 use crate::output;
+
+mod fields;
+#[cfg(test)]
+mod tests;
+
+pub use fields::FieldError;
 
 /// The facts can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +32,9 @@ pub enum FactsError {
     /// There is nothing in it.
     #[error("{0} holds none of Domicile's objects: is it the right one?")]
     Empty(String),
+    /// An object that the hub wouldn't take.
+    #[error("{0} can't be applied")]
+    Refused(String, #[source] FieldError),
     /// An object that isn't of the form that it should have.
     #[error("nobody can say what an object means that can't be read: correct it")]
     Unreadable(#[from] Unreadable),
@@ -83,9 +93,45 @@ impl Facts {
 ///
 /// # Errors
 ///
-/// If one can't be read, or there is nothing in it.
+/// As [`objects`].
 pub fn lay_over(snapshot: &mut Snapshot, path: &Path) -> Result<(), FactsError> {
-    let mut taken = 0;
+    for object in objects(path)? {
+        snapshot.put(object);
+    }
+    Ok(())
+}
+
+/// Asks the hub whether it would take objects of ours. Answers which of them it didn't check, and why.
+///
+/// # Errors
+///
+/// If it refuses one for what it says, or doesn't answer.
+pub async fn ask(hub: &Cluster, objects: &[Value]) -> Result<Vec<String>, ClusterError> {
+    let mut unchecked = Vec::new();
+    let ours = |object: &&Value| object.get("kind").is_none_or(|kind| kind != "Namespace");
+    for object in objects.iter().filter(ours) {
+        match hub.would_take(object).await {
+            Ok(()) => {}
+            // Whoever plans need not be whoever may write it, and its namespace may have yet to be made.
+            Err(error) if matches!(error.code(), Some(403 | 404)) => {
+                let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                let (kind, name) = (text("/kind"), text("/metadata/name"));
+                let why = error.message().unwrap_or_default();
+                unchecked.push(format!("the hub didn't check {kind}/{name}: {why}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unchecked)
+}
+
+/// Domicile's objects, and Namespaces, in a file or in all YAML and JSON files in a folder and those below.
+///
+/// # Errors
+///
+/// If one can't be read, the hub wouldn't take one, or there is nothing in it.
+pub fn objects(path: &Path) -> Result<Vec<Value>, FactsError> {
+    let mut taken = Vec::new();
     for file in files(path)? {
         let name = file.display().to_string();
         let text = if file == Path::new("-") {
@@ -95,9 +141,20 @@ pub fn lay_over(snapshot: &mut Snapshot, path: &Path) -> Result<(), FactsError> 
         };
         let text = text.map_err(|error| FactsError::File(name.clone(), error))?;
         let documents = yaml::documents(&text).map_err(|error| FactsError::Yaml(name.clone(), error))?;
-        taken += documents.into_iter().map(|document| snapshot.put(document)).sum::<usize>();
+        for object in documents.into_iter().flat_map(items) {
+            fields::check(&object).map_err(|error| FactsError::Refused(name.clone(), error))?;
+            taken.extend(Snapshot::takes(&object).then_some(object));
+        }
     }
-    if taken == 0 { Err(FactsError::Empty(path.display().to_string())) } else { Ok(()) }
+    if taken.is_empty() { Err(FactsError::Empty(path.display().to_string())) } else { Ok(taken) }
+}
+
+/// The items of a list, and what is none itself.
+fn items(mut object: Value) -> Vec<Value> {
+    match object.get_mut("items").map(Value::take) {
+        Some(Value::Array(all)) => all.into_iter().flat_map(items).collect(),
+        _ => vec![object],
+    }
 }
 
 /// The file, or the files in the folder in the order of their names, as `kubectl apply -R -f` takes them.

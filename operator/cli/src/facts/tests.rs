@@ -1,0 +1,124 @@
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use kube::client::Body;
+use serde_json::json;
+
+use super::*;
+
+fn object(kind: &str, metadata: &Value, spec: &Value) -> Value {
+    json!({"apiVersion": "domicile.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+/// What is said against a file with that in it.
+fn refused(name: &str, object: &Value) -> String {
+    let file = std::env::temp_dir().join(format!("domicile-{}-{name}.yaml", std::process::id()));
+    std::fs::write(&file, yaml::document(object)).unwrap();
+    let found = objects(&file);
+    std::fs::remove_file(&file).unwrap();
+    found.err().map_or_else(String::new, |error| output::explained(&error))
+}
+
+#[test]
+fn a_misspelt_field_is_refused_by_name() {
+    let tenant = |spec: Value| object("Tenant", &json!({"name": "shop"}), &spec);
+    let said = refused("misspelt", &tenant(json!({"providers": {"independantOf": ["US"]}})));
+    let wanted =
+        "Tenant/shop has a field that its kind doesn't have, spec.providers.independantOf; there are ";
+    assert!(said.contains(wanted) && said.contains("independentOf"), "{said}");
+    let residency = json!({"residency": {"allowed": [{"country": "NL"}, {"contry": "BE"}]}});
+    let said = refused("list", &tenant(residency));
+    assert!(said.contains("spec.residency.allowed[1].contry"), "{said}");
+    let mut root = tenant(json!({}));
+    root["sepc"] = json!({});
+    let said = refused("root", &root);
+    assert!(said.contains(", sepc; there are spec, status"), "{said}");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [root]});
+    assert!(refused("items", &list).contains(", sepc;"));
+}
+
+#[test]
+fn what_is_free_stays_free() {
+    let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "anything": {"at": "all"}});
+    let metadata =
+        json!({"name": "web", "namespace": "shop", "annotations": {"x": "y"}, "managedFields": []});
+    assert_eq!(refused("free", &object("TenantWorkload", &metadata, &json!({"manifests": [manifest]}))), "");
+    let secrets = json!({"labels": {"a": "b"}});
+    assert_eq!(
+        refused(
+            "map",
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}, "x": secrets})
+        ),
+        ""
+    );
+}
+
+#[test]
+fn what_the_hub_has_no_place_for_is_refused() {
+    let says = |name: &str, object: &Value, wanted: &str| {
+        let said = refused(name, object);
+        assert!(said.contains(wanted), "{said}");
+    };
+    let (at, none) = (json!({"name": "a"}), json!({}));
+    says(
+        "kind",
+        &object("HostingProvidr", &at, &none),
+        "is of no kind that Domicile has; there are CountrySet,",
+    );
+    says("name", &object("Site", &json!({"name": "A.b"}), &none), "Site/A.b needs a metadata.name");
+    says("nameless", &object("Site", &none, &none), "Site/ needs a metadata.name");
+    says("namespace", &object("TenantWorkload", &at, &none), "TenantWorkload/a needs a metadata.namespace");
+    let mut later = object("Site", &at, &none);
+    later["apiVersion"] = json!("domicile.dev/v2");
+    says("version", &later, "Site/a is of domicile.dev/v2: this program reads domicile.dev/v1alpha1");
+    let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    says("others", &other, "holds none of Domicile's objects");
+}
+
+#[test]
+fn the_examples_have_only_fields_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for folder in ["examples/benelux", "examples/first-placement", "charts/domicile/countrysets"] {
+        assert!(!objects(&root.join(folder)).unwrap().is_empty());
+    }
+}
+
+/// A hub that answers everything alike, and what it is asked.
+fn hub(code: u16, answer: &Value) -> (Cluster, Arc<Mutex<Vec<String>>>) {
+    let (answer, asked) = (answer.to_string(), Arc::new(Mutex::new(Vec::new())));
+    let heard = asked.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        heard.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+        let answer = Response::builder().status(code).body(Body::from(answer.clone().into_bytes()));
+        async move { Ok::<_, tower::BoxError>(answer?) }
+    });
+    let client = kube::Client::new(service, "default");
+    let config = kube::Config::new("http://hub.invalid".parse().unwrap());
+    (Cluster { label: "the hub".to_owned(), client, config }, asked)
+}
+
+#[tokio::test]
+async fn the_hub_is_asked_without_being_changed() {
+    let site = object("Site", &json!({"name": "a"}), &json!({}));
+    let (hub, asked) = hub(200, &site);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}});
+    assert_eq!(ask(&hub, &[namespace, site]).await.unwrap(), Vec::<String>::new());
+    let asked = asked.lock().unwrap().clone();
+    let [one] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(one.starts_with("PATCH /apis/domicile.dev/v1alpha1/sites/a?"), "{one}");
+    for part in ["dryRun=All", "force=true", "fieldManager=kubectl", "fieldValidation=Strict"] {
+        assert!(one.contains(part), "{part} isn't in {one}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_hub_refuses_is_told_and_what_it_may_not_be_asked_is_noted() {
+    let site = [object("Site", &json!({"name": "a"}), &json!({}))];
+    let status = |code: u16, message: &str| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "x", "code": code});
+    let (invalid, _) = hub(422, &status(422, "until must be later than from"));
+    let error = ask(&invalid, &site).await.unwrap_err();
+    assert!(output::explained(&error).ends_with("until must be later than from"), "{error}");
+    let (forbidden, _) = hub(403, &status(403, "sites is forbidden"));
+    let notes = ask(&forbidden, &site).await.unwrap();
+    assert_eq!(notes, ["the hub didn't check Site/a: sites is forbidden"]);
+}
