@@ -3,7 +3,10 @@
 //! The objects come from a hub or from files, with others laid over them. What follows from them is decided by the very
 //! code that the operator runs.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domicile_crds::{
     Assignment, ClusterName, CountrySet, CountrySetName, Decision, DecisionName, HostingProvider,
@@ -15,7 +18,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::{Change, Engine};
+use crate::{Change, Engine, decide::PREFERENCE_SETTLE};
 
 /// The kinds that are looked at, by name.
 pub const KINDS: [&str; 12] = [
@@ -142,6 +145,30 @@ impl Snapshot {
         }
         engine.advance(now);
         Ok(engine)
+    }
+
+    /// The same, and as if each member that is ready had been so for [`PREFERENCE_SETTLE`]: what only waits for that happens without
+    /// anybody's doing. Answers also which of them haven't.
+    ///
+    /// # Errors
+    ///
+    /// As [`engine`](Self::engine).
+    pub fn settled(&self, now: Timestamp) -> Result<(Engine, BTreeSet<ClusterName>), Unreadable> {
+        let mut engine = self.engine(now)?;
+        let mut young = BTreeSet::new();
+        let Ok(enough) = now.checked_sub(PREFERENCE_SETTLE) else { return Ok((engine, young)) };
+        for (key, object) in self.of_kind("MemberCluster") {
+            let mut object: MemberCluster = read(key, object)?;
+            let Ok(name) = ClusterName::new(&key.2) else { continue };
+            let conditions = object.status.iter_mut().flat_map(|status| &mut status.conditions);
+            let mut ready = conditions.filter(|it| it.type_ == condition::READY && it.status == "True");
+            let Some(ready) = ready.find(|ready| ready.last_transition_time.0 > enough) else { continue };
+            ready.last_transition_time.0 = enough;
+            young.insert(name.clone());
+            engine.apply(Change::Cluster(name, Some(Box::new(object))), now);
+        }
+        engine.advance(now);
+        Ok((engine, young))
     }
 }
 

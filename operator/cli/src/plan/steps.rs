@@ -77,17 +77,26 @@ pub(super) fn steps(
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<BTreeMap<(WorkloadKey, i32), Step>, Unreadable> {
-    let mut engine = snapshot.engine(now)?;
+    let (mut engine, young) = snapshot.settled(now)?;
     let keys: BTreeSet<WorkloadKey> = engine.world().workloads.keys().cloned().collect();
     let verdicts = engine.decide(&keys, now);
     let mut steps = BTreeMap::new();
+    let mut keep = |key: &WorkloadKey, mut step: Step| {
+        let waits = matches!(step.what, What::Move | What::Ask);
+        if let Some(to) = step.to.as_ref().filter(|to| waits && young.contains(*to)) {
+            step.why = format!("{}, once {to} has been Ready for a minute", step.why);
+        }
+        steps.insert((key.clone(), step.copy), step);
+    };
     for verdict in &verdicts {
         for seat in &verdict.seats {
-            steps.insert((verdict.key.clone(), seat.ordinal), step(&engine, verdict, seat, now));
+            keep(&verdict.key, step(&engine, verdict, seat, now));
         }
         if let (Some(blocked), []) = (&verdict.blocked, verdict.seats.as_slice()) {
-            let step = Step { why: blocked.to_string(), ..bare(&engine, &verdict.key, 0, What::Blocked) };
-            steps.insert((verdict.key.clone(), 0), step);
+            keep(
+                &verdict.key,
+                Step { why: blocked.to_string(), ..bare(&engine, &verdict.key, 0, What::Blocked) },
+            );
         }
     }
     Ok(steps)

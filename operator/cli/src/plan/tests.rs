@@ -75,6 +75,17 @@ fn a_site_that_comes_online_draws_whom_it_may() {
 }
 
 #[test]
+fn what_waits_for_a_minute_only_is_told_at_once() {
+    let mut facts = benelux();
+    let mut member = facts.snapshot.get("MemberCluster", "", "ch-zrh-1").unwrap().clone();
+    member["status"]["conditions"][0]["lastTransitionTime"] = json!("2026-11-29T11:59:30Z");
+    facts.snapshot.put(member);
+    let text = told(&facts, &["--online", "ch-zrh", "--approve", "limmat"]);
+    let why = "\n  Site/ch-zrh is preferred and available, once ch-zrh-1 has been Ready for a minute\n";
+    assert!(text.contains("moves from us-va-1 to ch-zrh-1: 3\n") && text.contains(why), "{text}");
+}
+
+#[test]
 fn time_alone_changes_something() {
     let mut facts = benelux();
     facts.snapshot.put(json!({
