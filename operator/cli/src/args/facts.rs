@@ -13,9 +13,10 @@ use crate::output::Format;
 /// Where the facts come from.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FactsArgs {
-    /// Read the objects from this file or folder instead of the hub; `-` is stdin. No cluster is asked.
+    /// Read the objects from this file or folder instead of the hub; `-` is stdin. No cluster is asked. May be given several
+    /// times; of the same object, the last one counts.
     #[arg(long, value_name = "DIR")]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
     /// Look at this time instead of now: a date (in UTC) or RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub at: Option<Timestamp>,
@@ -56,10 +57,11 @@ pub struct ExplainArgs {
 /// Exit codes: 0 if nothing would happen, 2 if something would, 1 for an error of any kind.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile plan --revoke meridian-cloud\n  kubectl domicile plan --online zrh --approve limmat\n  kubectl domicile plan -f changed.yaml --at 2027-03-01\n  kubectl domicile plan --from examples/benelux -o json"
+    after_long_help = "Examples:\n  kubectl domicile plan --revoke meridian-cloud\n  kubectl domicile plan --online zrh --approve limmat\n  kubectl domicile plan -f changed.yaml --at 2027-03-01\n  kubectl domicile plan --from examples/benelux --from charts/domicile/countrysets -o json"
 )]
 pub struct PlanArgs {
-    /// Objects as they would be, applied over what is there. May be given several times; `-` is stdin.
+    /// Objects as they would be, applied over what is there. May be given several times; `-` is stdin. Of the same object, the last
+    /// one counts.
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// As if this provider's approval were revoked. May be given several times.

@@ -103,7 +103,7 @@ struct Answer {
 pub async fn run(args: &ExplainArgs, options: &HubArgs) -> Result<String, ExplainError> {
     let namespace = match &args.namespace {
         Some(namespace) => namespace.clone(),
-        None if args.facts.from.is_some() => NamespaceName::new("")?,
+        None if !args.facts.from.is_empty() => NamespaceName::new("")?,
         None => NamespaceName::new(&Cluster::hub(&options.target()).await?.config.default_namespace)?,
     };
     let facts = Facts::read(&args.facts, options).await?;

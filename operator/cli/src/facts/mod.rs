@@ -56,21 +56,22 @@ impl Facts {
     ///
     /// If the hub or a file can't be read.
     pub async fn read(args: &FactsArgs, options: &HubArgs) -> Result<Self, FactsError> {
-        if let Some(folder) = &args.from {
-            let mut snapshot = Snapshot::default();
-            lay_over(&mut snapshot, folder)?;
-            let assumed = snapshot.assume();
-            if !assumed.is_empty() {
-                output::note(format!(
-                    "note: nothing in {} says how {} is: taken for ready, and open to all tenants",
-                    folder.display(),
-                    assumed.join(", ")
-                ));
-            }
-            // Files have no clock of their own.
-            return Ok(Self { snapshot, now: Timestamp::now() });
+        if args.from.is_empty() {
+            return Self::of_hub(&Cluster::hub(&options.target()).await?).await;
         }
-        Self::of_hub(&Cluster::hub(&options.target()).await?).await
+        let mut snapshot = Snapshot::default();
+        for path in &args.from {
+            lay_over(&mut snapshot, path)?;
+        }
+        let assumed = snapshot.assume();
+        if !assumed.is_empty() {
+            output::note(format!(
+                "note: nothing in the files says how {} is: taken for ready, and open to all tenants",
+                assumed.join(", ")
+            ));
+        }
+        // Files have no clock of their own.
+        Ok(Self { snapshot, now: Timestamp::now() })
     }
 
     /// Reads all that matters from the hub.

@@ -14,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::facts::{self, Facts, FactsError};
 use crate::{CHANGES, Outcome, output};
 
+mod nearest;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,9 @@ pub struct Plan {
     pub waves: BTreeMap<TenantName, usize>,
     /// How many copies stay as they are.
     pub unchanged: usize,
+    /// Objects that others name and that aren't there.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing: BTreeSet<String>,
     /// What the hub didn't check of the files, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
@@ -92,7 +96,7 @@ impl Applied {
 pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanError> {
     let files = args.files.iter().map(|file| Applied::read(file)).collect::<Result<Vec<_>, _>>()?;
     let mut unchecked = Vec::new();
-    if !files.is_empty() && args.facts.from.is_none() {
+    if !files.is_empty() && args.facts.from.is_empty() {
         let hub = Cluster::hub(&options.target()).await.map_err(FactsError::from)?;
         for file in &files {
             unchecked.extend(facts::ask(&hub, &file.objects).await.map_err(FactsError::from)?);
@@ -167,7 +171,36 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
     }
     let unchanged = after.len() - steps.len();
     let waves = steps::waves(snapshot, &steps);
-    Ok(Plan { asked, at, steps, waves, unchanged, unchecked: Vec::new() })
+    let missing = missing_sets(snapshot);
+    Ok(Plan { asked, at, steps, waves, unchanged, missing, unchecked: Vec::new() })
+}
+
+/// The CountrySets that are named and aren't there: nobody can tell which countries they hold.
+fn missing_sets(snapshot: &Snapshot) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for kind in ["Tenant", "TenantWorkload", "Relocation"] {
+        let specs = snapshot.of_kind(kind).filter_map(|(_, object)| object.get("spec")?.as_object());
+        for (_, value) in specs.flatten().filter(|(field, _)| *field != "manifests") {
+            sets_in(value, &mut named);
+        }
+    }
+    let missing = named.into_iter().filter(|name| snapshot.get("CountrySet", "", name).is_none());
+    missing.map(|name| format!("CountrySet/{name}")).collect()
+}
+
+fn sets_in<'a>(value: &'a Value, named: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| sets_in(item, named)),
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                if field == "countrySet" || field == "homeCountrySet" {
+                    named.extend(value.as_str());
+                }
+                sets_in(value, named);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn change(snapshot: &mut Snapshot, args: &PlanArgs, asked: &mut Vec<String>) -> Result<(), PlanError> {

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::{
     Engine, RuleSet,
-    decide::{SeatVerdict, Verdict, Wish},
+    decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
     snapshot::{Snapshot, Unreadable},
 };
 use domicile_crds::{ClusterName, MigrationMode, Tenant, TenantName, WorkloadKey};
 use jiff::Timestamp;
 use serde::{Deserialize as _, Serialize};
+
+use super::nearest::{nearest, no_place};
 
 /// What would become of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,6 +65,9 @@ pub struct Step {
     /// Why.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// If no cluster may have it: the one that comes nearest, and what bars it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
 }
 
 impl Step {
@@ -104,7 +109,8 @@ pub(super) fn steps(
 
 fn bare(engine: &Engine, key: &WorkloadKey, copy: i32, what: What) -> Step {
     let tenant = engine.world().tenant_of(&key.namespace).ok().cloned();
-    Step { workload: key.to_string(), copy, tenant, what, from: None, to: None, why: String::new() }
+    let (workload, why) = (key.to_string(), String::new());
+    Step { workload, copy, tenant, what, from: None, to: None, why, nearest: None }
 }
 
 fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) -> Step {
@@ -114,7 +120,10 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
     let why = |rules: RuleSet| finding(engine, key, seat, rules, now);
     match &seat.wish {
         Wish::Place(to) => (step.what, step.to) = (What::Place, Some(to.clone())),
-        Wish::Wait => step.what = What::Wait,
+        Wish::Wait => {
+            step.what = What::Wait;
+            (step.why, step.nearest) = no_place(engine, key, now);
+        }
         Wish::Stay => {}
         Wish::Hold => {
             let all = seat.failing.union(seat.unknown);
@@ -138,6 +147,9 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
             (step.to, step.why) = (Some(to.clone()), cause.to_string());
         }
         Wish::Stuck { cause, obstacle } => {
+            if *obstacle == Obstacle::NoLawfulPlace {
+                step.nearest = nearest(engine, key, seat.at.as_ref(), now);
+            }
             (step.what, step.why) = (What::Stuck, format!("{cause}, but {obstacle}"));
         }
         Wish::Leave => step.what = What::Leave,

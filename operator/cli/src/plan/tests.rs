@@ -85,6 +85,71 @@ fn what_waits_for_a_minute_only_is_told_at_once() {
     assert!(text.contains("moves from us-va-1 to ch-zrh-1: 3\n") && text.contains(why), "{text}");
 }
 
+/// A workload that may be nowhere, of a tenant that names a set which isn't there.
+fn homeless() -> Facts {
+    let mut facts = benelux();
+    let mut tenant = facts.snapshot.get("Tenant", "", "archive").unwrap().clone();
+    tenant["spec"]["residency"] = json!({"allowed": [{"countrySet": "nowhere"}]});
+    facts.snapshot.put(tenant);
+    let record =
+        facts.snapshot.of_kind("Assignment").map(|(key, _)| key.clone()).find(|key| key.1 == "archive");
+    facts.snapshot.remove(&record.unwrap());
+    facts
+}
+
+#[test]
+fn what_has_no_place_is_told_why() {
+    let text = told(&homeless(), &[]);
+    insta::assert_snapshot!(text);
+    let plan = plan(&homeless(), &args(&[]), &[]).unwrap();
+    let step = plan.steps.iter().find(|step| step.what == What::Wait).unwrap();
+    assert!(text.contains(&step.why) && text.contains(step.nearest.as_ref().unwrap()), "{step:?}");
+    assert_eq!(plan.missing.iter().collect::<Vec<_>>(), ["CountrySet/nowhere"]);
+}
+
+#[test]
+fn many_reasons_are_summed_up() {
+    let mut facts = homeless();
+    let spec =
+        facts.snapshot.of_kind("TenantWorkload").find(|(key, _)| key.1 == "archive").unwrap().1["spec"]
+            .clone();
+    for at in 0..40 {
+        let metadata = json!({"namespace": "archive", "name": format!("w-{at}")});
+        facts.snapshot.put(json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload", "metadata": metadata, "spec": spec}));
+        // Of each, another decision is told.
+        let suspended = json!({
+            "subject": {"kind": "TenantWorkload", "name": format!("archive/w-{at}")}, "decision": "Suspended", "basis": "Request",
+            "authority": "x", "decidedBy": "x", "reason": "r",
+        });
+        facts.snapshot.put(json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": format!("d-{at}")}, "spec": suspended}));
+    }
+    let mut tenant = facts.snapshot.get("Tenant", "", "archive").unwrap().clone();
+    tenant["spec"]["residency"] = json!({"allowed": [{"country": "US"}]});
+    facts.snapshot.put(tenant);
+    let text = told(&facts, &[]);
+    assert!(text.contains("\nno place: 35 for other reasons, which -o wide tells\n"), "{text}");
+    assert!(text.lines().count() < 30, "{text}");
+}
+
+#[test]
+fn several_folders_are_read_and_the_last_counts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let [benelux, sets] =
+        ["examples/benelux", "charts/domicile/countrysets"].map(|it| root.join(it).display().to_string());
+    let asked = args(&["--from", &benelux, "--from", &sets]);
+    assert_eq!(asked.facts.from.len(), 2);
+    let mut snapshot = Snapshot::default();
+    for path in &asked.facts.from {
+        lay_over(&mut snapshot, path).unwrap();
+    }
+    assert_eq!(missing_sets(&snapshot), BTreeSet::new());
+    let state = snapshot.get("Site", "", "ch-zrh").unwrap()["spec"]["state"].clone();
+    assert_eq!(state, "Online", "51-swiss-online.yaml is the later of two");
+    let mut alone = Snapshot::default();
+    lay_over(&mut alone, Path::new(&benelux)).unwrap();
+    assert!(missing_sets(&alone).contains("CountrySet/eu"));
+}
+
 #[test]
 fn time_alone_changes_something() {
     let mut facts = benelux();

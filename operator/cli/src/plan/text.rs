@@ -8,6 +8,8 @@ use crate::output::{Paint, State};
 
 /// How many workloads of a group are named.
 const NAMED: usize = 3;
+/// How many reasons for which something has no place are told.
+const REASONS: usize = 5;
 
 /// As text.
 pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
@@ -22,14 +24,24 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
             "Nothing would happen; {}.",
             copies(plan.unchanged, "stays as it is", "stay as they are")
         );
+        missing(plan, &mut out);
         return out;
     }
-    let mut groups: BTreeMap<(What, _, _, &str), Vec<&Step>> = BTreeMap::new();
+    let mut groups: BTreeMap<(What, _, _, &str, _), Vec<&Step>> = BTreeMap::new();
     for step in &plan.steps {
         let why = if step.what == What::Blocked { "" } else { step.why.as_str() };
-        groups.entry((step.what, &step.from, &step.to, why)).or_default().push(step);
+        groups.entry((step.what, &step.from, &step.to, why, &step.nearest)).or_default().push(step);
     }
-    for ((what, from, to, why), group) in &groups {
+    let mut reasons = 0;
+    let mut more = 0;
+    for ((what, from, to, why, nearest), group) in &groups {
+        if *what == What::Wait {
+            reasons += 1;
+            if reasons > REASONS && !wide {
+                more += group.len();
+                continue;
+            }
+        }
         let (word, state) = word(*what);
         let places = match (from, to) {
             (Some(from), Some(to)) => format!(" from {from} to {to}"),
@@ -43,10 +55,25 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
         if !why.is_empty() {
             let _ = writeln!(out, "  {why}");
         }
+        if let Some(nearest) = nearest {
+            let _ = writeln!(out, "  nearest: {nearest}");
+        }
+    }
+    if more > 0 {
+        let (word, state) = word(What::Wait);
+        let _ = writeln!(out, "{}: {more} for other reasons, which -o wide tells", paint.state(word, state));
     }
     out.push('\n');
     out.push_str(&summary(plan));
+    missing(plan, &mut out);
     out
+}
+
+/// What isn't there and is named, so that nobody can tell what it means.
+fn missing(plan: &Plan, out: &mut String) {
+    for object in &plan.missing {
+        let _ = writeln!(out, "{object} isn't there: nobody knows which countries it holds.");
+    }
 }
 
 fn names(group: &[&Step], all: bool) -> String {

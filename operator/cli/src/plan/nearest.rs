@@ -1,0 +1,45 @@
+//! Why a copy has no place: what bars the cluster that comes nearest.
+
+use domicile_core::{Engine, Rule, eligibility::explain_place, text::shorten, world::ClusterId};
+use domicile_crds::{ClusterName, WorkloadKey};
+use jiff::Timestamp;
+
+/// The cluster that comes nearest of all but `here`, by the rule that is the least permanent of those that come first, and why
+/// it may not have a copy.
+pub(super) fn nearest(
+    engine: &Engine,
+    key: &WorkloadKey,
+    here: Option<&ClusterName>,
+    now: Timestamp,
+) -> Option<String> {
+    let (world, row) = (engine.world(), engine.classes().of(key)?);
+    let mut best: Option<(Option<Rule>, ClusterId)> = None;
+    for id in world.clusters_by_name().iter().copied() {
+        let known = world.cluster(id).is_some_and(|row| row.fact.is_some() && Some(&row.name) != here);
+        let cell = row.cell(id);
+        let first = cell.failing.union(cell.unknown).first();
+        // What nothing bars for its class has no room, or is barred for this workload alone.
+        let rank = |rule: Option<Rule>| (rule.is_none(), rule);
+        if known && best.is_none_or(|(rule, _)| rank(first) > rank(rule)) {
+            best = Some((first, id));
+        }
+    }
+    let (rule, id) = best?;
+    let name = &world.cluster(id)?.name;
+    let findings = explain_place(world, (&row.class, key), id, now);
+    let found = findings.iter().find(|finding| rule.is_none_or(|rule| rule == finding.rule));
+    let why =
+        found.map_or_else(|| "it has a copy already, or promised its room".to_owned(), ToString::to_string);
+    Some(shorten(&format!("{name}: {why}")))
+}
+
+/// Why a copy that is nowhere has no place, and the cluster that comes nearest.
+pub(super) fn no_place(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> (String, Option<String>) {
+    if engine.world().workloads.get(key).is_some_and(|workload| workload.deleting) {
+        return ("it is being deleted".to_owned(), None);
+    }
+    match nearest(engine, key, None, now) {
+        None => ("there is no MemberCluster".to_owned(), None),
+        near => ("no cluster may have it".to_owned(), near),
+    }
+}
