@@ -39,7 +39,8 @@ pub(super) async fn look(eyes: Eyes<'_>, options: &HubArgs) -> Result<World, Sig
     world.tenants = looker.all().await?;
     world.others.extend(looker.observed(|x: &CountrySet| of(x.status.as_ref())).await?);
     world.others.extend(looker.observed(|x: &HostingProvider| of(x.status.as_ref())).await?);
-    world.others.extend(looker.observed(|x: &Decision| of(x.status.as_ref())).await?);
+    let decisions = looker.all::<Decision>().await?.into_seen().unwrap_or_default();
+    world.others.extend(decisions.iter().filter_map(Observed::of_decision));
     let campaign = |x: &Relocation| x.status.as_ref().map(|status| status.conditions.clone());
     world.others.extend(looker.observed(campaign).await?);
     let installation = eyes.hub.find("default").await;

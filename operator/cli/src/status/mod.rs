@@ -11,8 +11,8 @@ mod text;
 use std::collections::BTreeSet;
 
 use domicile_crds::{
-    Installation, MemberCluster, NamespaceName, Problem, Site, Tenant, TenantWorkload, condition_of,
-    keys::condition,
+    Decision, Installation, MemberCluster, NamespaceName, Problem, Site, SubjectKind, Tenant, TenantWorkload,
+    condition_of, keys::condition,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -128,6 +128,21 @@ impl Observed {
 }
 
 impl Observed {
+    /// A decision, unless nobody has anything left to do about it: it is over, or the workload that it is about is gone. Of a
+    /// decision about another kind, the subject may be misspelt and must be looked at.
+    #[must_use]
+    pub fn of_decision(decision: &Decision) -> Option<Self> {
+        let conditions = decision.status.as_ref().map(|status| status.conditions.clone());
+        let says = |kind, reasons: &[&str]| {
+            let found = condition_of(conditions.as_deref().unwrap_or_default(), kind);
+            found.is_some_and(|it| it.status == "False" && reasons.contains(&it.reason.as_str()))
+        };
+        let is_over = says(condition::IN_FORCE, &["Superseded", "Expired"]);
+        let is_outlived = decision.spec.subject.kind == SubjectKind::TenantWorkload
+            && says(condition::READY, &["SubjectMissing"]);
+        (!is_over && !is_outlived).then(|| Self::of(decision, conditions))
+    }
+
     /// A condition, if it speaks of the object as it is now.
     #[must_use]
     pub fn current(&self, kind: &str) -> Option<&Condition> {

@@ -358,3 +358,29 @@ fn tables_fit_into_80_columns() {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }
+
+#[test]
+fn a_decision_that_is_over_or_outlived_its_workload_needs_nobody() {
+    let of = |kind: &str, in_force: &str, why: &str, reason: &str| -> Option<Observed> {
+        let decision: Decision = from_value(json!({
+            "metadata": {"name": "d", "generation": 2},
+            "spec": {
+                "subject": {"kind": kind, "name": "shop/gone"}, "decision": "Frozen", "basis": "Request", "authority": "x",
+                "decidedBy": "x", "reason": "r",
+            },
+            "status": {"conditions": conditions(&[("Ready", "False", reason, "m"), ("InForce", in_force, why, "")])},
+        }))
+        .unwrap();
+        Observed::of_decision(&decision)
+    };
+    let listed = |found: Option<Observed>| {
+        let world = World { others: found.into_iter().collect(), ..world() };
+        report(&world, "domicile-system", now()).stuck.iter().any(|stuck| stuck.object == "Decision d")
+    };
+    assert!(!listed(of("TenantWorkload", "True", "InForce", "SubjectMissing")));
+    assert!(!listed(of("HostingProvider", "False", "Superseded", "SubjectMissing")));
+    assert!(!listed(of("HostingProvider", "False", "Expired", "SubjectMissing")));
+    assert!(listed(of("HostingProvider", "True", "InForce", "SubjectMissing")));
+    assert!(listed(of("Site", "False", "NotYet", "SubjectMissing")));
+    assert!(listed(of("TenantWorkload", "False", "DecisionMissing", "DecisionMissing")));
+}
