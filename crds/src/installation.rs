@@ -33,7 +33,8 @@ pub struct InstallationSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
     /// A decision that approves or lifts counts only when a second user (`decidedBy`) has made the same one. A freeze never
-    /// waits.
+    /// waits. It is asked of all decisions, older ones too: what one user alone has approved or lifted before doesn't count any
+    /// more. `kubectl domicile plan -f` says what that would bring about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub two_person_rule: bool,
     /// How many moves may begin within any hour. Absent: no limit but the tenants' own.

@@ -18,8 +18,13 @@ use crate::output;
 use crate::plan::{self, Plan, PlanError, What};
 
 mod lift;
+mod standing;
 #[cfg(test)]
 mod tests;
+
+/// What is said of a decision that doesn't count yet.
+const SECOND: &str =
+    "It counts when a second user has made the same decision: run the same command as somebody else.\n";
 
 /// Nothing was decided.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +107,13 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     if args.print {
         return Ok(yaml::document(&object));
     }
+    if let Some(already) = standing::already(&facts, &decision)?.filter(|_| what != Act::Reinstate) {
+        output::note(format!("note: {already}"));
+    }
     let plan = plan::with(&facts, &object)?;
     output::note(plan::told(&plan));
     confirm(args, &plan)?;
+    let waits = if standing::waits_for_another(&facts, &decision)? { SECOND } else { "" };
     let api = Api::<Decision>::all(hub.client.clone());
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let name = decision.metadata.name.clone().unwrap_or_default();
@@ -112,7 +121,10 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     let lifts = decision.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let lifts = if lifts.is_empty() { String::new() } else { format!(" in place of {}", lifts.join(", ")) };
     let subject = shown(&args.subject);
-    Ok(format!("decision.domicile.dev/{name} created: {subject} {:?}{lifts}\n", decision.spec.decision))
+    Ok(format!(
+        "decision.domicile.dev/{name} created: {subject} {:?}{lifts}\n{waits}",
+        decision.spec.decision
+    ))
 }
 
 /// The object as it is written.

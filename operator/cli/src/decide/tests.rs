@@ -77,3 +77,48 @@ fn what_would_do_nothing_is_an_error() {
     let missing = exists(&facts(&[]), &gone).unwrap_err().to_string();
     assert_eq!(missing, "there is no Site gone; there is none at all");
 }
+
+/// With two users asked for.
+fn two_persons(decisions: &[(&str, &str, &str, Value)]) -> Facts {
+    let mut facts = facts(decisions);
+    facts.snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Installation", "metadata": {"name": "default"}, "spec": {"twoPersonRule": true},
+    }));
+    facts
+}
+
+#[test]
+fn what_waits_for_a_second_user_says_so() {
+    let waits = |facts: &Facts, what: Act, words: &[&str]| {
+        let made = decision(facts, &args(words), what, "eve".to_owned()).unwrap();
+        standing::waits_for_another(facts, &made).unwrap()
+    };
+    let (approve, freeze) = (Act::Verdict(Verdict::Approved), Act::Verdict(Verdict::Frozen));
+    assert!(!waits(&facts(&[]), approve, &[]), "one is enough");
+    assert!(waits(&two_persons(&[]), approve, &[]));
+    assert!(waits(&two_persons(&[]), approve, &["--valid-from", "2027-01-01"]), "it will wait then");
+    assert!(!waits(&two_persons(&[]), freeze, &[]), "a freeze never waits");
+    let frozen = ("a", "ministry", "Frozen", json!({}));
+    assert!(waits(&two_persons(std::slice::from_ref(&frozen)), Act::Reinstate, &[]));
+    let first = ("b", "ministry", "Approved", json!({"supersedes": ["a"]}));
+    assert!(!waits(&two_persons(&[frozen, first]), Act::Reinstate, &[]), "somebody has made it");
+}
+
+#[test]
+fn what_is_so_already_is_said() {
+    let said = |facts: &Facts, words: &[&str]| {
+        let made = decision(facts, &args(words), Act::Verdict(Verdict::Frozen), "eve".to_owned()).unwrap();
+        standing::already(facts, &made).unwrap()
+    };
+    let same = facts(&[("a", "ministry", "Frozen", json!({}))]);
+    let wanted = "HostingProvider/vendor is Frozen already, by Decision/a of ministry";
+    assert_eq!(said(&same, &[]).as_deref(), Some(wanted));
+    assert_eq!(said(&same, &["--tenant", "a"]).as_deref(), Some(wanted), "for all tenants is for one, too");
+    let others = [
+        ("b", "court", "Frozen", json!({})),
+        ("c", "ministry", "Revoked", json!({})),
+        ("d", "ministry", "Frozen", json!({"validUntil": "2026-01-01T00:00:00Z"})),
+        ("e", "ministry", "Frozen", json!({"scope": {"tenants": ["b"]}})),
+    ];
+    assert_eq!(said(&facts(&others), &[]), None);
+}

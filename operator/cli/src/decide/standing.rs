@@ -1,0 +1,42 @@
+//! How a decision stands among those that there are.
+
+use std::sync::Arc;
+
+use domicile_core::{
+    Horizon,
+    decisions::{DecisionFact, Effect},
+};
+use domicile_crds::{Decision, DecisionName};
+
+use super::{DecideError, object, shown};
+use crate::facts::{Facts, FactsError};
+
+/// Whether a decision, once it is written, waits until another user has made the same.
+pub(super) fn waits_for_another(facts: &Facts, decision: &Decision) -> Result<bool, DecideError> {
+    let mut snapshot = facts.snapshot.clone();
+    snapshot.put(object(decision));
+    let engine = snapshot.engine(facts.now).map_err(FactsError::from)?;
+    let name = DecisionName::new(decision.metadata.name.as_deref().unwrap_or_default())?;
+    let fact = DecisionFact { name, spec: Arc::new(decision.spec.clone()) };
+    let from = fact.spec.valid_from.as_ref().map_or(facts.now, |from| from.0.max(facts.now));
+    let effect = engine.world().decisions.effect(&fact, &mut Horizon::new(from));
+    Ok(effect == Effect::ByOneAlone)
+}
+
+/// That the same authority has decided the same, and that it counts, if so.
+pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<String>, DecideError> {
+    let engine = facts.snapshot.engine(facts.now).map_err(FactsError::from)?;
+    let (decisions, spec) = (&engine.world().decisions, &decision.spec);
+    let mut horizon = Horizon::new(facts.now);
+    let mut all = decisions.about(&spec.subject).iter();
+    let same = all.find(|other| {
+        let scope = &other.spec.scope;
+        (other.spec.decision, &other.spec.authority) == (spec.decision, &spec.authority)
+            && (scope.is_empty() || *scope == spec.scope)
+            && decisions.effect(other, &mut horizon) == Effect::InForce
+    });
+    Ok(same.map(|other| {
+        let (subject, of) = (shown(&spec.subject), &spec.authority);
+        format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, other.name)
+    }))
+}
