@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{AnswerArgs, HubArgs};
 use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::hub::HubError;
-use crate::{hub, output};
+use crate::{hub, output, status};
 
 /// A move can't be answered.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,7 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
         return Err(AnswerError::Ended { name: name.to_owned(), step: format!("{step:?}") });
     }
     let answer = args.answer.into();
+    status::warn(&hub, options).await;
     // The plan as it was read here: if it has changed since, the answer is to another one and doesn't count.
     let patch = json!({"spec": {"answer": answer, "answerFor": migration.spec.digest}});
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::args::{DecideArgs, HubArgs};
 use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::facts::{Facts, FactsError};
-use crate::output;
 use crate::plan::{self, Plan, PlanError, What};
+use crate::{output, status};
 
 mod lift;
 mod standing;
@@ -107,6 +107,7 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     if args.print {
         return Ok(yaml::document(&object));
     }
+    status::warn(&hub, options).await;
     if let Some(already) = standing::already(&facts, &decision)?.filter(|_| what != Act::Reinstate) {
         output::note(format!("note: {already}"));
     }

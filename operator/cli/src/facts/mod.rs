@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::args::{FactsArgs, HubArgs};
 use crate::cluster::{Cluster, ClusterError};
-use crate::output;
+use crate::{output, status};
 
 mod fields;
 #[cfg(test)]
@@ -57,7 +57,9 @@ impl Facts {
     /// If the hub or a file can't be read.
     pub async fn read(args: &FactsArgs, options: &HubArgs) -> Result<Self, FactsError> {
         if args.from.is_empty() {
-            return Self::of_hub(&Cluster::hub(&options.target()).await?).await;
+            let hub = Cluster::hub(&options.target()).await?;
+            status::warn(&hub, options).await;
+            return Self::of_hub(&hub).await;
         }
         let mut snapshot = Snapshot::default();
         for path in &args.from {

@@ -5,6 +5,7 @@
 mod left;
 mod look;
 mod report;
+mod silence;
 mod stuck;
 mod text;
 
@@ -22,6 +23,7 @@ use kube::{Resource, ResourceExt};
 pub use left::{Left, Record};
 pub use look::lease;
 pub use report::{ClusterLine, Counts, Operator, Report, Seen, TenantLine, alive, report};
+pub use silence::warn;
 pub use stuck::Stuck;
 pub use text::{stuck_text, text};
 

@@ -162,7 +162,7 @@ pub(super) fn seconds_since(then: Timestamp, now: Timestamp) -> i64 {
     now.duration_since(then).as_secs().max(0)
 }
 
-fn operator(lease: Option<&Lease>, now: Timestamp) -> Operator {
+pub(super) fn operator(lease: Option<&Lease>, now: Timestamp) -> Operator {
     let spec = lease.and_then(|lease| lease.spec.as_ref());
     let holder = spec.and_then(|spec| spec.holder_identity.clone()).filter(|holder| !holder.is_empty());
     let lasts = spec.map(|spec| spec.lease_duration_seconds.unwrap_or(LEASE_SECONDS));

@@ -384,3 +384,20 @@ fn a_decision_that_is_over_or_outlived_its_workload_needs_nobody() {
     assert!(listed(of("Site", "False", "NotYet", "SubjectMissing")));
     assert!(listed(of("TenantWorkload", "False", "DecisionMissing", "DecisionMissing")));
 }
+
+#[test]
+fn whoever_relies_on_the_operator_is_warned_of_its_silence() {
+    let said = |lease: Option<Lease>| silence::silence(lease.as_ref(), "domicile-system", now());
+    assert_eq!(said(Some(lease("2026-11-24T11:59:46Z"))), None);
+    assert_eq!(
+        said(Some(lease("2026-11-24T11:59:42Z"))).unwrap(),
+        "the operator was last heard of 18 s ago: nothing is carried out until it runs"
+    );
+    assert!(said(Some(lease("2026-11-24T13:00:00Z"))).unwrap().contains("3600 s in the future"));
+    assert!(
+        said(None).unwrap().starts_with("nobody holds the operator's lease in namespace domicile-system")
+    );
+    let mut released = lease("2026-11-24T12:00:00Z");
+    released.spec.as_mut().unwrap().holder_identity = None;
+    assert!(said(Some(released)).unwrap().starts_with("nobody holds the operator's lease"));
+}
