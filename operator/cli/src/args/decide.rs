@@ -20,7 +20,7 @@ pub struct DecideArgs {
     /// decision.
     #[arg(long, value_name = "NAME", env = "DOMICILE_AUTHORITY")]
     pub authority: String,
-    /// On what ground.
+    /// On what ground; otherwise `precaution` to freeze, `contract` to approve, and `finding` to suspend, revoke or reinstate.
     #[arg(long, value_name = "GROUND")]
     pub basis: Option<Ground>,
     /// From when: a date (in UTC) or RFC 3339. Otherwise at once.

@@ -122,9 +122,9 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     let lifts = decision.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let lifts = if lifts.is_empty() { String::new() } else { format!(" in place of {}", lifts.join(", ")) };
     let subject = shown(&args.subject);
+    let (verdict, basis) = (decision.spec.decision, decision.spec.basis);
     Ok(format!(
-        "decision.domicile.dev/{name} created: {subject} {:?}{lifts}\n{waits}",
-        decision.spec.decision
+        "decision.domicile.dev/{name} created: {subject} {verdict:?}{lifts}, on the ground {basis:?}\n{waits}"
     ))
 }
 

@@ -25,6 +25,19 @@ pub enum ExplainError {
     /// The facts can't be had.
     #[error(transparent)]
     Facts(#[from] FactsError),
+    /// The fleet may not be seen.
+    #[error(
+        "you may not see all that the operator reads, without which this can't be said: `kubectl -n {namespace} describe tw {name}` says in short where it is, or why it has no place"
+    )]
+    Hidden {
+        /// The workload's namespace.
+        namespace: NamespaceName,
+        /// Its name.
+        name: domicile_crds::WorkloadName,
+        /// What may not be seen.
+        #[source]
+        source: Box<FactsError>,
+    },
     /// A request failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -106,11 +119,22 @@ pub async fn run(args: &ExplainArgs, options: &HubArgs) -> Result<String, Explai
         None if !args.facts.from.is_empty() => NamespaceName::new("")?,
         None => NamespaceName::new(&Cluster::hub(&options.target()).await?.config.default_namespace)?,
     };
-    let facts = Facts::read(&args.facts, options).await?;
+    let facts = Facts::read(&args.facts, options).await.map_err(|error| hidden(error, &namespace, args))?;
     let key = WorkloadKey { namespace, name: args.workload.clone() };
     let explanation = explanation(&facts, &key, args)?;
     let text = |wide| text::text(&explanation, wide, output::Paint::for_stdout());
     Ok(output::render(args.output, &explanation, text)?)
+}
+
+/// A tenant finds the same in short where it may look.
+fn hidden(error: FactsError, namespace: &NamespaceName, args: &ExplainArgs) -> ExplainError {
+    match error {
+        FactsError::Cluster(cluster) if cluster.code() == Some(403) => {
+            let (namespace, name) = (namespace.clone(), args.workload.clone());
+            ExplainError::Hidden { namespace, name, source: Box::new(FactsError::Cluster(cluster)) }
+        }
+        other => other.into(),
+    }
 }
 
 fn explanation(facts: &Facts, key: &WorkloadKey, args: &ExplainArgs) -> Result<Explanation, ExplainError> {

@@ -104,3 +104,22 @@ fn what_isnt_there_is_named() {
         "there is no MemberCluster gone"
     );
 }
+
+#[test]
+fn a_tenant_is_told_where_it_may_look() {
+    use clap::Parser as _;
+    let cli = crate::args::Cli::parse_from(["kubectl-domicile", "explain", "web", "-n", "shop"]);
+    let crate::args::Command::Explain(args) = cli.command else { panic!("another command") };
+    let call = |code: u16| {
+        let status = kube::core::Status::failure("sites is forbidden", "Forbidden").with_code(code).boxed();
+        let (doing, cluster) = ("list sites".to_owned(), "the hub".to_owned());
+        FactsError::Cluster(ClusterError::Call { doing, cluster, source: Box::new(kube::Error::Api(status)) })
+    };
+    let told = |code| output::explained(&hidden(call(code), args.namespace.as_ref().unwrap(), &args));
+    let text = told(403);
+    assert!(
+        text.contains("`kubectl -n shop describe tw web`") && text.ends_with("sites is forbidden"),
+        "{text}"
+    );
+    assert!(!told(500).contains("describe"));
+}

@@ -109,7 +109,7 @@ pub(super) fn check(value: &Value) -> Result<(), FieldError> {
     let fields = value.as_object().into_iter().flatten();
     let of_every_kind = ["apiVersion", "kind", "metadata"];
     for (field, value) in fields.filter(|(field, _)| !of_every_kind.contains(&field.as_str())) {
-        let found = within(&kind.schema, field, value, String::new());
+        let found = within(&kind.schema, field, value, "");
         found.map_or(Ok(()), |(path, there)| {
             Err(FieldError::Unknown { object: object.clone(), path, there })
         })?;
@@ -118,7 +118,7 @@ pub(super) fn check(value: &Value) -> Result<(), FieldError> {
 }
 
 /// The first field in `value`, which is `field` of what has `schema`, that isn't known, and those that are beside it.
-fn within(schema: &Value, field: &str, value: &Value, at: String) -> Option<(String, Vec<String>)> {
+fn within(schema: &Value, field: &str, value: &Value, at: &str) -> Option<(String, Vec<String>)> {
     let path = if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") };
     let properties = schema.get("properties").and_then(Value::as_object);
     let known = properties.and_then(|all| all.get(field)).or_else(|| schema.get("additionalProperties"));
@@ -132,9 +132,7 @@ fn unknown(schema: &Value, value: &Value, path: &str) -> Option<(String, Vec<Str
     let is_free = schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
     match value {
         _ if is_free => None,
-        Value::Object(fields) => {
-            fields.iter().find_map(|(field, value)| within(schema, field, value, path.to_owned()))
-        }
+        Value::Object(fields) => fields.iter().find_map(|(field, value)| within(schema, field, value, path)),
         Value::Array(items) => {
             let of = schema.get("items")?;
             items.iter().enumerate().find_map(|(at, item)| unknown(of, item, &format!("{path}[{at}]")))

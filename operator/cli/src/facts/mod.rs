@@ -72,8 +72,9 @@ impl Facts {
                 assumed.join(", ")
             ));
         }
-        // Files have no clock of their own.
-        Ok(Self { snapshot, now: Timestamp::now() })
+        // Files have no clock of their own, and nobody plans by less than a second.
+        let now = Timestamp::now();
+        Ok(Self { snapshot, now: Timestamp::from_second(now.as_second()).unwrap_or(now) })
     }
 
     /// Reads all that matters from the hub.

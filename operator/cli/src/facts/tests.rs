@@ -122,3 +122,13 @@ async fn what_the_hub_refuses_is_told_and_what_it_may_not_be_asked_is_noted() {
     let notes = ask(&forbidden, &site).await.unwrap();
     assert_eq!(notes, ["the hub didn't check Site/a: sites is forbidden"]);
 }
+
+#[tokio::test]
+async fn of_files_the_time_is_told_in_seconds() {
+    use clap::Parser as _;
+    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/domicile/countrysets");
+    let cli = crate::args::Cli::parse_from(["kubectl-domicile", "plan", "--from", sets.to_str().unwrap()]);
+    let crate::args::Command::Plan(args) = cli.command else { panic!("another command") };
+    let facts = Facts::read(&args.facts, &cli.hub).await.unwrap();
+    assert_eq!(facts.now.subsec_nanosecond(), 0);
+}

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use domicile_core::snapshot::Snapshot;
-use domicile_crds::{ProviderName, SiteName, TenantName};
+use domicile_crds::TenantName;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::{HubArgs, PlanArgs};
 use crate::cluster::Cluster;
 use crate::facts::{self, Facts, FactsError};
 use crate::{CHANGES, Outcome, output};
 
+mod change;
 mod nearest;
 mod steps;
 #[cfg(test)]
@@ -80,9 +81,9 @@ impl Applied {
     /// If the hub wouldn't take one.
     pub fn read(file: &Path) -> Result<Self, FactsError> {
         let name = if file == Path::new("-") {
-            "what is given on standard input was".to_owned()
+            "what is given on standard input".to_owned()
         } else {
-            format!("{} were", file.display())
+            file.display().to_string()
         };
         Ok(Self { file: name, objects: facts::objects(file)? })
     }
@@ -118,20 +119,22 @@ pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanErro
 ///
 /// If what is to change isn't there, or can't be read.
 pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, PlanError> {
-    let mut asked = Vec::new();
+    let mut made = change::Made::default();
     let mut snapshot = facts.snapshot.clone();
     for Applied { file, objects } in files {
         for object in objects {
             snapshot.put(object.clone());
         }
-        asked.push(format!("{file} applied"));
+        made.asked.push(format!("{file} was applied"));
     }
-    change(&mut snapshot, args, &mut asked)?;
+    change::change(&mut snapshot, args, &mut made)?;
     let at = args.facts.at.unwrap_or(facts.now);
     if at != facts.now {
-        asked.push(format!("it were {at}"));
+        made.asked.push(format!("it was {at}"));
     }
-    compare(facts, &snapshot, at, asked)
+    let mut plan = compare(facts, &snapshot, at, made.asked.clone())?;
+    made.name(&mut plan);
+    Ok(plan)
 }
 
 /// What would happen if `object` were applied.
@@ -143,7 +146,7 @@ pub fn with(facts: &Facts, object: &Value) -> Result<Plan, PlanError> {
     let mut snapshot = facts.snapshot.clone();
     snapshot.put(object.clone());
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let asked = format!("{}/{} were applied", text("/kind"), text("/metadata/name"));
+    let asked = format!("{}/{} was applied", text("/kind"), text("/metadata/name"));
     compare(facts, &snapshot, facts.now, vec![asked])
 }
 
@@ -166,7 +169,9 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
         let Some(new) = new else { continue };
         let same = old.map_or(new.what == What::Stay, |old| old.is_like(new));
         if !same {
-            steps.push(new.clone());
+            let why = old.filter(|_| new.what == What::Stay).and_then(Step::released);
+            let why = why.map_or_else(|| new.why.clone(), str::to_owned);
+            steps.push(Step { why, ..new.clone() });
         }
     }
     let unchanged = after.len() - steps.len();
@@ -201,74 +206,4 @@ fn sets_in<'a>(value: &'a Value, named: &mut BTreeSet<&'a str>) {
         }
         _ => {}
     }
-}
-
-fn change(snapshot: &mut Snapshot, args: &PlanArgs, asked: &mut Vec<String>) -> Result<(), PlanError> {
-    for provider in &args.revoke {
-        decide(snapshot, provider, "Revoked")?;
-        asked.push(format!("{provider} were revoked"));
-    }
-    for provider in &args.freeze {
-        decide(snapshot, provider, "Frozen")?;
-        asked.push(format!("{provider} were frozen"));
-    }
-    for provider in &args.approve {
-        lift(snapshot, provider);
-        decide(snapshot, provider, "Approved")?;
-        asked.push(format!("{provider} were approved and nothing else decided about it"));
-    }
-    for (sites, state) in [(&args.online, "Online"), (&args.close, "Closing")] {
-        for site in sites {
-            set_state(snapshot, site, state)?;
-            asked.push(format!("{site} were {}", state.to_lowercase()));
-        }
-    }
-    Ok(())
-}
-
-/// A decision about a provider, by an authority of which nobody else may be. By two users, so that it counts under any rule.
-fn decide(snapshot: &mut Snapshot, provider: &ProviderName, verdict: &str) -> Result<(), PlanError> {
-    need(snapshot, "HostingProvider", provider.as_str())?;
-    for (user, end) in [("plan", ""), ("another", "-2")] {
-        snapshot.put(json!({
-            "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision",
-            "metadata": {"name": format!("plan-{}-{provider}{end}", verdict.to_lowercase())},
-            "spec": {
-                "subject": {"kind": "HostingProvider", "name": provider}, "decision": verdict,
-                "basis": "Request", "authority": "plan", "decidedBy": user, "reason": "what if",
-            },
-        }));
-    }
-    Ok(())
-}
-
-/// Takes away what restricts a provider.
-fn lift(snapshot: &mut Snapshot, provider: &ProviderName) {
-    let restricts = |object: &Value| {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
-        text("/spec/subject/kind") == Some("HostingProvider")
-            && text("/spec/subject/name") == Some(provider.as_str())
-            && text("/spec/decision") != Some("Approved")
-    };
-    let all = snapshot.of_kind("Decision").filter(|(_, object)| restricts(object));
-    for key in all.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-        snapshot.remove(&key);
-    }
-}
-
-fn set_state(snapshot: &mut Snapshot, site: &SiteName, state: &str) -> Result<(), PlanError> {
-    let mut object = need(snapshot, "Site", site.as_str())?;
-    if let Some(Value::Object(spec)) = object.get_mut("spec") {
-        spec.insert("state".to_owned(), state.into());
-        spec.remove("onlineFrom");
-    }
-    snapshot.put(object);
-    Ok(())
-}
-
-fn need(snapshot: &Snapshot, kind: &'static str, name: &str) -> Result<Value, PlanError> {
-    snapshot.get(kind, "", name).cloned().ok_or_else(|| {
-        let there: Vec<String> = snapshot.of_kind(kind).map(|((_, _, name), _)| name.clone()).collect();
-        PlanError::Missing { kind, name: name.to_owned(), there: crate::hub::listed(&there) }
-    })
 }

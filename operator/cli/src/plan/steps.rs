@@ -71,6 +71,18 @@ pub struct Step {
 }
 
 impl Step {
+    /// What becomes of the copy if it stays from now on.
+    pub(super) fn released(&self) -> Option<&'static str> {
+        match self.what {
+            What::Freeze => Some("it is thawed: what is new is applied"),
+            What::Suspend => Some("it is started again"),
+            What::Hold => Some("what is new is applied"),
+            What::Stuck | What::MustMove => Some("it may be there again"),
+            What::Move | What::Ask => Some("nothing draws it elsewhere any more"),
+            What::Wait | What::Place | What::Leave | What::Blocked | What::Stay => None,
+        }
+    }
+
     /// Whether it comes to the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.what, &self.from, &self.to) == (other.what, &other.from, &other.to)

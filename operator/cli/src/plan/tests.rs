@@ -151,6 +151,42 @@ fn several_folders_are_read_and_the_last_counts() {
 }
 
 #[test]
+fn what_is_lifted_says_what_it_does() {
+    let mut facts = benelux();
+    let decide = |facts: &mut Facts, verdict: &str| {
+        facts.snapshot.put(json!({
+            "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "barred"},
+            "spec": {
+                "subject": {"kind": "HostingProvider", "name": "meridian-cloud"}, "decision": verdict, "basis": "Request",
+                "authority": "x", "decidedBy": "x", "reason": "r",
+            },
+        }));
+        told(facts, &["--approve", "meridian-cloud"])
+    };
+    for (verdict, why) in [
+        ("Frozen", "it is thawed: what is new is applied"),
+        ("Suspended", "it is started again"),
+        ("Revoked", "it may be there again"),
+    ] {
+        let text = decide(&mut facts, verdict);
+        let wanted = format!("\n  {why}\n\n8 copies go on where they are.\n");
+        assert!(text.contains("stays at us-va-1: 8\n") && text.ends_with(&wanted), "{text}");
+    }
+}
+
+#[test]
+fn a_provider_may_have_a_long_name() {
+    let (mut facts, long) = (benelux(), "m".repeat(63));
+    let mut provider = facts.snapshot.get("HostingProvider", "", "meridian-cloud").unwrap().clone();
+    provider["metadata"]["name"] = json!(long);
+    facts.snapshot.put(provider);
+    let mut site = facts.snapshot.get("Site", "", "us-va").unwrap().clone();
+    site["spec"]["ownedBy"] = json!(long);
+    facts.snapshot.put(site);
+    assert!(told(&facts, &["--freeze", &long]).contains("frozen at us-va-1: 8\n"));
+}
+
+#[test]
 fn time_alone_changes_something() {
     let mut facts = benelux();
     facts.snapshot.put(json!({

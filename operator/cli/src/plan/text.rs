@@ -115,6 +115,10 @@ fn summary(plan: &Plan) -> String {
     tell(count(&[What::Place]), "is placed", "are placed");
     tell(count(&[What::Freeze]), "is frozen", "are frozen");
     tell(count(&[What::Suspend]), "is suspended", "are suspended");
+    tell(count(&[What::Hold]), "is held as it is", "are held as they are");
+    tell(count(&[What::Leave]), "is removed", "are removed");
+    tell(count(&[What::Blocked]), "can't be run", "can't be run");
+    tell(count(&[What::Stay]), "goes on where it is", "go on where they are");
     tell(count(&[What::Stuck, What::Wait]), "has no lawful place", "have no lawful place");
     tell(plan.unchanged, "stays as it is", "stay as they are");
     let mut out = parts.join("; ") + ".\n";

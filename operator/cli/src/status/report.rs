@@ -34,6 +34,9 @@ pub struct Report {
     /// The namespace that is looked at, if it isn't known whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<TenantLine>,
+    /// The namespace that is looked at, if it is only one.
+    #[serde(skip)]
+    pub only: Option<String>,
     /// What deleted workloads have left.
     pub left: Option<Vec<Left>>,
     /// What a person must act on.
@@ -144,6 +147,7 @@ pub fn report(world: &World, operator_namespace: &str, now: Timestamp) -> Report
         clusters: world.clusters.seen().map(|found| clusters(world, found, trusted, now)),
         tenants: world.tenants.seen().map(|found| tenants(world, found, trusted, now)),
         namespace: own_namespace(world, trusted, now),
+        only: world.namespace.clone(),
         left,
         stuck,
         hidden: world.hidden.clone(),

@@ -401,3 +401,10 @@ fn whoever_relies_on_the_operator_is_warned_of_its_silence() {
     released.spec.as_mut().unwrap().holder_identity = None;
     assert!(said(Some(released)).unwrap().starts_with("nobody holds the operator's lease"));
 }
+
+#[test]
+fn the_way_to_what_is_stuck_stays_in_the_namespace() {
+    let world = World { namespace: Some("shop".to_owned()), ..world() };
+    let text = text(&report(&world, "domicile-system", now()), false, Paint::plain());
+    assert!(text.contains(": kubectl domicile status -n shop --stuck\n"), "{text}");
+}

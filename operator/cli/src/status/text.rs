@@ -26,10 +26,11 @@ pub fn text(report: &Report, wide: bool, paint: Paint) -> String {
     if let Some(lines) = report.left.as_ref().filter(|lines| !lines.is_empty()) {
         parts.push(left(lines).render(paint));
     }
+    let only = report.only.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
     match report.stuck.len() {
         0 => {}
-        1 => parts.push("1 thing needs a person: kubectl domicile status --stuck\n".to_owned()),
-        n => parts.push(format!("{n} things need a person: kubectl domicile status --stuck\n")),
+        1 => parts.push(format!("1 thing needs a person: kubectl domicile status{only} --stuck\n")),
+        n => parts.push(format!("{n} things need a person: kubectl domicile status{only} --stuck\n")),
     }
     parts.join("\n")
 }

@@ -81,7 +81,10 @@ fn columns<const N: usize>(
 ) -> Result<[usize; N], ImportError> {
     let missing: Vec<_> = wanted.iter().filter(|column| !header.contains(*column)).copied().collect();
     if !missing.is_empty() {
-        let what = format!("it has no column {}", missing.join(", "));
+        let what = match missing.as_slice() {
+            [one] => format!("it has no column {one}"),
+            all => format!("it lacks the columns {}", all.join(", ")),
+        };
         return Err(ImportError::unusable(name, what, "take the file as GLEIF publishes it"));
     }
     Ok(wanted.map(|column| position(header, column).unwrap_or_default()))
@@ -104,5 +107,28 @@ fn failed(name: &str, error: csv::Error) -> ImportError {
     match error.into_kind() {
         ErrorKind::Io(source) => ImportError::Read { name: name.to_owned(), source },
         _ => ImportError::Malformed { name: name.to_owned(), line, column: 1, what },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_that_is_needed_is_documented() {
+        let page = include_str!("../../../../../docs/cli.md");
+        for column in ENTITY.iter().chain(&RELATION).chain(&EXCEPTION) {
+            assert!(page.contains(&format!("`{column}`")), "{column}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_a_sentence() {
+        let told = |header: &[&str]| columns("a.csv", header, &EXCEPTION).unwrap_err().to_string();
+        let end = "take the file as GLEIF publishes it";
+        let one = told(&["LEI", "Exception.Category"]);
+        assert_eq!(one, format!("a.csv: it has no column Exception.Reason.1; {end}"));
+        let two = told(&["Exception.Category"]);
+        assert_eq!(two, format!("a.csv: it lacks the columns LEI, Exception.Reason.1; {end}"));
     }
 }
