@@ -133,7 +133,8 @@ fn moved(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>
 /// What of the replacement wasn't seen ready lately.
 ///
 /// A move may pin an older generation than the workload's own; then only that something is there can be seen from here.
-/// A Job that is on record as completed isn't run again, so it may be missing: also where there is nothing else.
+/// A Job that is on record as completed isn't run again, so it may be missing: also where there is nothing else, which of an
+/// older generation the record says.
 fn not_ready(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement<'_>) -> Option<String> {
     let age = candidate.now.duration_since(replacement.verified_at);
     let workload = act.workload.filter(|w| w.metadata.generation == Some(replacement.generation));
@@ -144,7 +145,8 @@ fn not_ready(candidate: &Candidate<'_>, act: &Act<'_>, replacement: &Replacement
         let copied = w.spec.secrets.iter().any(|secret| secret.from == SecretSource::Hub);
         !copied && !all.is_empty() && all.iter().all(has_run)
     };
-    let nothing = replacement.ready.is_empty() && !workload.is_some_and(only_ran);
+    let all_ran = workload.map_or_else(|| only_jobs_that_ran(act, replacement), only_ran);
+    let nothing = replacement.ready.is_empty() && !all_ran;
     if nothing || age > OBSERVATION_AGE_MAX {
         return Some("the replacement".to_owned());
     }
@@ -159,6 +161,17 @@ fn completed(act: &Act<'_>, replacement: &Replacement<'_>, job: &Value) -> bool 
     let jobs =
         seats.iter().filter(|seat| seat.cluster == *replacement.cluster).flat_map(|s| &s.completed_jobs);
     jobs.into_iter().any(|done| done.name == manifests::text(job, "/metadata/name"))
+}
+
+/// Whether the copy at the replacement's place consists of Jobs that have completed, and nothing else, as its record says.
+fn only_jobs_that_ran(act: &Act<'_>, replacement: &Replacement<'_>) -> bool {
+    let seats = act.assignment.map_or(&[][..], |assignment| &assignment.spec.seats);
+    seats.iter().filter(|seat| seat.cluster == *replacement.cluster).any(|seat| {
+        let ran = |item: &InventoryItem| {
+            item.kind == "Job" && seat.completed_jobs.iter().any(|done| done.name == item.name)
+        };
+        !seat.inventory.is_empty() && seat.inventory.iter().all(ran)
+    })
 }
 
 fn rolled_back(

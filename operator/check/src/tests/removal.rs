@@ -158,6 +158,25 @@ fn where_all_that_is_wanted_has_run_nothing_needs_to_be_there() {
 }
 
 #[test]
+fn where_the_workload_was_updated_since_the_record_says_what_must_be_there() {
+    let mut world = moved();
+    world.workload(json!({"manifests": [deployment("web")]}));
+    world.workload.as_mut().unwrap().metadata.generation = Some(2);
+    has_run(&mut world, "x");
+    let (job, config) = (item("batch/v1", "Job", "x"), item("v1", "ConfigMap", "x"));
+    for (inventory, wanted) in [
+        (vec![], "ReplacementNotReady"),
+        (vec![job.clone(), config], "ReplacementNotReady"),
+        (vec![item("batch/v1", "Job", "other")], "ReplacementNotReady"),
+        (vec![job], ""),
+    ] {
+        world.assignment.as_mut().unwrap().spec.seats[1].inventory = inventory.clone();
+        let found = remove_replaced(&world, &web(), "bru-1", &[], SignedDuration::ZERO);
+        assert_eq!(found, wanted, "{inventory:?}");
+    }
+}
+
+#[test]
 fn the_replacements_place_must_be_lawful_and_ready_itself() {
     for (subject, verdict, wanted) in [
         ("Site/be-bru", "Revoked", "ApprovalRevoked"),
