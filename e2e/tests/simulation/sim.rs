@@ -3,6 +3,7 @@
 mod acts;
 mod changes;
 mod jobs;
+mod planned;
 mod truths;
 
 use std::{

@@ -34,6 +34,8 @@ impl Sim {
                 self.fail(&format!("the second opinion refuses {order:?} for {key}: {}", said.join("; ")));
             }
             if self.chance(12) {
+                // It fails, and is tried again.
+                self.engine.touch(key.clone());
                 continue;
             }
             self.note(format!("{key}: {order:?}"));

@@ -152,7 +152,7 @@ impl Sim {
     }
 
     /// Works until nothing is left to do.
-    fn quiet(&mut self) {
+    pub(super) fn quiet(&mut self) {
         let mut quiet = 0;
         for _ in 0..400 {
             self.now += SignedDuration::from_secs(10);

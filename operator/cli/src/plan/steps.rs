@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::{
-    Engine, RuleSet,
+    Change, Engine, RuleSet,
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
     snapshot::{Snapshot, Unreadable},
 };
-use domicile_crds::{ClusterName, MigrationMode, Tenant, TenantName, WorkloadKey};
+use domicile_crds::{
+    Assignment, AssignmentSpec, ClusterName, MigrationMode, Seat, SeatPhase, Tenant, TenantName,
+    TenantWorkload, WorkloadKey,
+};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource as _;
 use serde::{Deserialize as _, Serialize};
 
 use super::nearest::{nearest, no_place};
@@ -83,40 +88,104 @@ impl Step {
         }
     }
 
+    /// Whether the operator does it by itself, and it is over then.
+    fn is_done_at_once(&self) -> bool {
+        matches!(self.what, What::Place | What::MustMove | What::Move | What::Leave)
+    }
+
     /// Whether it comes to the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.what, &self.from, &self.to) == (other.what, &other.from, &other.to)
     }
 }
 
-/// What the operator would do at `now`, by workload and copy.
+/// How often it is decided again, once what moves has moved: that makes room for others.
+const ROUNDS_MAX: usize = 8;
+
+/// What the operator would do at `now` and, as long as nothing else changes, after it, by workload and copy.
 pub(super) fn steps(
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<BTreeMap<(WorkloadKey, i32), Step>, Unreadable> {
     let (mut engine, young) = snapshot.settled(now)?;
-    let keys: BTreeSet<WorkloadKey> = engine.world().workloads.keys().cloned().collect();
-    let verdicts = engine.decide(&keys, now);
-    let mut steps = BTreeMap::new();
-    let mut keep = |key: &WorkloadKey, mut step: Step| {
-        let waits = matches!(step.what, What::Move | What::Ask);
-        if let Some(to) = step.to.as_ref().filter(|to| waits && young.contains(*to)) {
-            step.why = format!("{}, once {to} has been Ready for a minute", step.why);
+    let mut keys = engine.take_dirty();
+    keys.extend(engine.world().workloads.keys().cloned());
+    let mut steps: BTreeMap<(WorkloadKey, i32), Step> = BTreeMap::new();
+    for _ in 0..ROUNDS_MAX {
+        let verdicts = engine.decide(&keys, now);
+        let mut moved: BTreeMap<&WorkloadKey, Vec<Step>> = BTreeMap::new();
+        for verdict in &verdicts {
+            for mut step in of_verdict(&engine, verdict, now) {
+                wait_for_a_minute(&mut step, &young);
+                let place = (verdict.key.clone(), step.copy);
+                if step.is_done_at_once() {
+                    moved.entry(&verdict.key).or_default().push(step.clone());
+                }
+                // Who has moved stays.
+                if steps.get(&place).is_none_or(|known| !known.is_done_at_once()) {
+                    steps.insert(place, step);
+                }
+            }
         }
-        steps.insert((key.clone(), step.copy), step);
-    };
-    for verdict in &verdicts {
-        for seat in &verdict.seats {
-            keep(&verdict.key, step(&engine, verdict, seat, now));
+        for (key, steps) in &moved {
+            arrive(&mut engine, key, steps, now);
         }
-        if let (Some(blocked), []) = (&verdict.blocked, verdict.seats.as_slice()) {
-            keep(
-                &verdict.key,
-                Step { why: blocked.to_string(), ..bare(&engine, &verdict.key, 0, What::Blocked) },
-            );
+        engine.advance(now);
+        keys = engine.take_dirty();
+        if moved.is_empty() || keys.is_empty() {
+            break;
         }
     }
     Ok(steps)
+}
+
+fn of_verdict(engine: &Engine, verdict: &Verdict, now: Timestamp) -> Vec<Step> {
+    match (&verdict.blocked, verdict.seats.as_slice()) {
+        (Some(blocked), []) => {
+            let step = bare(engine, &verdict.key, 0, What::Blocked);
+            vec![Step { why: blocked.to_string(), ..step }]
+        }
+        (_, seats) => seats.iter().map(|seat| step(engine, verdict, seat, now)).collect(),
+    }
+}
+
+fn wait_for_a_minute(step: &mut Step, young: &BTreeSet<ClusterName>) {
+    let waits = matches!(step.what, What::Move | What::Ask);
+    if let Some(to) = step.to.as_ref().filter(|to| waits && young.contains(*to)) {
+        step.why = format!("{}, once {to} has been Ready for a minute", step.why);
+    }
+}
+
+/// Has the copies of a workload where they would be, and their moves ended.
+fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp) {
+    let world = engine.world();
+    let record = world.assignments.get(key).map(|record| (*record.spec).clone());
+    let mut spec = record.unwrap_or(AssignmentSpec { tenant: None, on_delete: None, seats: Vec::new() });
+    for step in steps {
+        let old = spec.seats.iter().position(|seat| seat.ordinal == step.copy);
+        let old = old.map(|at| spec.seats.remove(at));
+        let epoch = old.map_or(1, |seat| seat.epoch + 1);
+        spec.seats.extend(step.to.clone().map(|cluster| Seat {
+            ordinal: step.copy,
+            cluster,
+            epoch,
+            generation: 0,
+            phase: SeatPhase::Active,
+            inventory: Vec::new(),
+            completed_jobs: Vec::new(),
+        }));
+    }
+    let mut object = Assignment::new(key.name.as_str(), spec);
+    object.metadata.owner_references = world.workloads.get(key).map(|workload| {
+        let (kind, uid) = (TenantWorkload::kind(&()).into_owned(), workload.uid.to_string());
+        vec![OwnerReference { kind, uid, ..OwnerReference::default() }]
+    });
+    let moves = world.running_moves(key).filter(|it| steps.iter().any(|step| step.copy == it.spec.seat));
+    let ended: Vec<String> = moves.map(|it| it.name.clone()).collect();
+    for name in ended {
+        engine.apply(Change::Migration(key.clone(), name, None), now);
+    }
+    engine.apply(Change::Assignment(key.clone(), Some(Box::new(object))), now);
 }
 
 fn bare(engine: &Engine, key: &WorkloadKey, copy: i32, what: What) -> Step {
