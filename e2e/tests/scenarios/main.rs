@@ -19,6 +19,7 @@ mod secrets;
 mod serving;
 mod set;
 mod suspension;
+mod time;
 mod unfenced;
 mod unreadable;
 mod update;
