@@ -137,7 +137,7 @@ pub async fn ask(hub: &Cluster, objects: &[Value]) -> Result<Vec<String>, Cluste
 pub fn objects(path: &Path) -> Result<Vec<Value>, FactsError> {
     let mut taken = Vec::new();
     for file in files(path)? {
-        let name = file.display().to_string();
+        let name = called(&file);
         let text = if file == Path::new("-") {
             std::io::read_to_string(std::io::stdin().lock())
         } else {
@@ -150,7 +150,15 @@ pub fn objects(path: &Path) -> Result<Vec<Value>, FactsError> {
             taken.extend(Snapshot::takes(&object).then_some(object));
         }
     }
-    if taken.is_empty() { Err(FactsError::Empty(path.display().to_string())) } else { Ok(taken) }
+    if taken.is_empty() { Err(FactsError::Empty(called(path))) } else { Ok(taken) }
+}
+
+/// What people call a file.
+pub fn called(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "what is given on standard input".to_owned();
+    }
+    path.display().to_string()
 }
 
 /// The items of a list, and what is none itself.

@@ -80,12 +80,7 @@ impl Applied {
     ///
     /// If the hub wouldn't take one.
     pub fn read(file: &Path) -> Result<Self, FactsError> {
-        let name = if file == Path::new("-") {
-            "what is given on standard input".to_owned()
-        } else {
-            file.display().to_string()
-        };
-        Ok(Self { file: name, objects: facts::objects(file)? })
+        Ok(Self { file: facts::called(file), objects: facts::objects(file)? })
     }
 }
 
