@@ -94,12 +94,8 @@ impl Snapshot {
         self.0.iter().filter(move |((of, ..), _)| of == kind)
     }
 
-    /// Takes every member for ready, and for one that lets all tenants in, of which nothing was observed: files that people
-    /// write don't say it. Namespaces that tenants list and that aren't there are theirs, as the operator would make them.
-    ///
-    /// Answers of which members that was assumed.
-    pub fn assume(&mut self) -> Vec<String> {
-        let tenants: Vec<Value> = self.of_kind("Tenant").map(|((_, _, name), _)| json!(name)).collect();
+    /// Namespaces that tenants list and that aren't there are theirs, as the operator would make them.
+    pub fn assume_namespaces(&mut self) {
         let mut namespaces = Vec::new();
         for ((_, _, tenant), object) in self.of_kind("Tenant") {
             let listed = object.pointer("/spec/namespaces").and_then(Value::as_array).into_iter().flatten();
@@ -112,6 +108,15 @@ impl Snapshot {
             }
         }
         self.0.extend(namespaces.into_iter().filter_map(|object| Some((key(&object)?, object))));
+    }
+
+    /// Takes every member for ready, and for one that lets all tenants in, of which nothing was observed: files that people
+    /// write don't say it. Their [namespaces](Self::assume_namespaces) are assumed, too.
+    ///
+    /// Answers of which members that was assumed.
+    pub fn assume(&mut self) -> Vec<String> {
+        self.assume_namespaces();
+        let tenants: Vec<Value> = self.of_kind("Tenant").map(|((_, _, name), _)| json!(name)).collect();
         let mut assumed = Vec::new();
         let members = self.0.iter_mut().filter(|((kind, ..), _)| kind == "MemberCluster");
         for ((_, _, name), object) in

@@ -154,6 +154,7 @@ pub fn objects(path: &Path) -> Result<Vec<Value>, FactsError> {
 }
 
 /// What people call a file.
+#[must_use]
 pub fn called(path: &Path) -> String {
     if path == Path::new("-") {
         return "what is given on standard input".to_owned();

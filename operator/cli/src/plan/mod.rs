@@ -122,6 +122,9 @@ pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, P
         }
         made.asked.push(format!("{file} was applied"));
     }
+    if !files.is_empty() {
+        snapshot.assume_namespaces();
+    }
     change::change(&mut snapshot, args, &mut made)?;
     let at = args.facts.at.unwrap_or(facts.now);
     if at != facts.now {

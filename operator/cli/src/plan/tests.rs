@@ -187,6 +187,27 @@ fn a_provider_may_have_a_long_name() {
 }
 
 #[test]
+fn a_new_tenant_is_planned_with_its_workload() {
+    let facts = benelux();
+    let tenant = json!({"namespaces": ["mill"], "residency": {"allowed": [{"country": "US"}]}});
+    let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+    let object = |kind: &str, metadata: Value, spec: Value| json!({"apiVersion": "domicile.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
+    let objects = vec![
+        object("Tenant", json!({"name": "mill"}), tenant),
+        object(
+            "TenantWorkload",
+            json!({"namespace": "mill", "name": "web"}),
+            json!({"manifests": [manifest]}),
+        ),
+    ];
+    let files = [Applied { file: "new.yaml".to_owned(), objects }];
+    let plan = plan(&facts, &args(&[]), &files).unwrap();
+    let [step] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
+    let near = "us-va-1: MemberCluster/us-va-1 hasn't admitted the tenant: its owner can, with `kubectl domicile admit`";
+    assert_eq!((step.what, step.nearest.as_deref()), (What::Wait, Some(near)));
+}
+
+#[test]
 fn time_alone_changes_something() {
     let mut facts = benelux();
     facts.snapshot.put(json!({
