@@ -4,11 +4,10 @@
 //! to a fact is judged once per class and not once per workload.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use ahash::HashMap;
 use domicile_crds::{
     CountrySetName, NamespaceName, PlaceRef, ProviderPolicy, Residency, TenantName, WorkloadKey,
 };

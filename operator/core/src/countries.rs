@@ -1,6 +1,7 @@
 //! Which countries a set means at an instant, and whether a residency allows one.
 
-use ahash::HashMap;
+use std::collections::HashMap;
+
 use domicile_crds::{CountryCode, CountryRef, CountrySetName, CountrySetSpec, Residency};
 
 use crate::{Horizon, Tri};

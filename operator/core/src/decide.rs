@@ -1,6 +1,7 @@
 //! What should become of a workload: pure, total, and the same for whoever asks.
 
-use ahash::HashMap;
+use std::collections::HashMap;
+
 use domicile_crds::{Cause, ClusterName, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,8 +1,7 @@
 //! What holds for a subject: the strictest of its decisions that nothing has taken the place of.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use ahash::HashMap;
 use domicile_crds::{
     CountryCode, DecisionName, DecisionSpec, Scope, SiteName, Subject, SubjectKind, TenantName, Verdict,
 };

@@ -2,7 +2,8 @@
 //!
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
-use ahash::HashMap;
+use std::collections::HashMap;
+
 use domicile_crds::{
     PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
 };

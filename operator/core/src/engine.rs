@@ -1,8 +1,10 @@
 //! Keeps the answers up to date: a change touches only the workloads that it can affect.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use ahash::{HashMap, HashSet};
 use domicile_crds::{
     Assignment, ClusterName, CountrySetName, CountrySetSpec, DecisionName, DecisionSpec, HostingProviderSpec,
     InstallationSpec, MemberCluster, Migration, NamespaceName, ProviderName, Relocation, RelocationName,
@@ -76,8 +78,7 @@ pub struct Engine {
     ageing: BTreeSet<(Timestamp, ClusterId)>,
     /// The same for the hub's own objects.
     hub_stale_from: Option<Timestamp>,
-    /// In no order: many more are noted than asked for one by one.
-    dirty: HashSet<WorkloadKey>,
+    dirty: BTreeSet<WorkloadKey>,
 }
 
 /// What changed since the answers were last brought up to date.
@@ -134,7 +135,7 @@ impl Engine {
 
     /// The workloads to be looked at again, which are then forgotten.
     pub fn take_dirty(&mut self) -> BTreeSet<WorkloadKey> {
-        std::mem::take(&mut self.dirty).into_iter().collect()
+        std::mem::take(&mut self.dirty)
     }
 
     /// The workloads that have or are about to have something on a cluster.

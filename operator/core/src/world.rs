@@ -1,11 +1,10 @@
 //! Everything that a decision rests on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
-use ahash::{HashMap, HashSet};
 use domicile_crds::{
     ClusterName, NamespaceName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
 };
@@ -107,7 +106,7 @@ impl World {
             fact: None,
             seen: None,
             used: Resources::default(),
-            taken: HashSet::default(),
+            taken: HashSet::new(),
         });
         id
     }

@@ -1,11 +1,10 @@
 //! Taking note of changes: what they are about is remembered, and judged when the engine is next advanced.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use ahash::HashMap;
 use domicile_crds::{
     Assignment, CLEANUP_FINALIZER, ClusterName, DecisionName, DecisionSpec, MemberCluster, Migration,
     NamespaceName, Relocation, RelocationName, SiteName, SiteSpec, Subject, SubjectKind, TenantName,

@@ -1,8 +1,7 @@
 //! What the last verdicts left open, and what would change them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use ahash::{HashMap, HashSet};
 use domicile_crds::WorkloadKey;
 use jiff::Timestamp;
 

@@ -1,8 +1,7 @@
 //! Bringing the answers up to date, and noting whom that concerns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use ahash::HashMap;
 use domicile_crds::{MigrationMode, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
 
@@ -106,7 +105,7 @@ impl Engine {
         let tenants = std::mem::take(&mut self.touched.tenants);
         let reopened = std::mem::take(&mut self.touched.reopened);
         let providers = std::mem::take(&mut self.touched.providers);
-        let mut changed: HashMap<ClusterId, Vec<ClassId>> = HashMap::default();
+        let mut changed: HashMap<ClusterId, Vec<ClassId>> = HashMap::new();
         for class in self.classes.ids() {
             let Some(row) = self.classes.row(class) else { continue };
             let is_new = !row.is_judged();
