@@ -47,7 +47,7 @@ impl Ground {
         hub.kubectl(label).text().await?;
         let apply_all = ["apply", "--server-side", "-f", "-"];
         hub.kubectl(apply_all).stdin(list(&older()?)).text().await?;
-        hub.kubectl(apply_all).stdin(list(&bindings()?)).text().await?;
+        hub.kubectl(apply_all).stdin(list(&bindings())).text().await?;
         for folder in ["charts/domicile/roles", "charts/domicile/admission"] {
             apply(hub, folder).await?;
         }
@@ -169,7 +169,7 @@ fn older() -> anyhow::Result<Vec<Value>> {
 }
 
 /// What the operator would bind anna by, and what gives the others their roles.
-fn bindings() -> anyhow::Result<Vec<Value>> {
+fn bindings() -> Vec<Value> {
     const RBAC: &str = "rbac.authorization.k8s.io";
     let bound = |user: &str, role: &str| {
         json!({
@@ -184,7 +184,7 @@ fn bindings() -> anyhow::Result<Vec<Value>> {
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "domicile:tenant"},
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "anna"}],
     });
-    Ok(vec![
+    vec![
         anna,
         bound("petra", "domicile:platform-engineer"),
         bound("clara", "domicile:compliance-officer"),
@@ -201,5 +201,5 @@ fn bindings() -> anyhow::Result<Vec<Value>> {
             ],
         }),
         bound(OPERATOR, "operator"),
-    ])
+    ]
 }

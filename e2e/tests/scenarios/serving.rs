@@ -36,7 +36,7 @@ async fn comes_to(
     .await
 }
 
-fn served(name: &str, subjects: Value) -> Value {
+fn served(name: &str, subjects: &Value) -> Value {
     with(tenant(name), json!({"spec": {"subjects": subjects}}))
 }
 
@@ -53,7 +53,7 @@ async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
     // It exists already and is nobody's.
     hub.kubectl(["create", "namespace", "older"]).text().await?;
     let anna = json!([{"kind": "User", "name": "anna"}]);
-    stage.apply(&list(&[served("acme", anna.clone()), served("older", anna), tenant("other")])).await?;
+    stage.apply(&list(&[served("acme", &anna), served("older", &anna), tenant("other")])).await?;
     stage.start_operator()?;
     for name in ["acme", "other"] {
         namespace(&stage, name).await?;
@@ -70,7 +70,7 @@ async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
     // Whoever isn't named any more has no right any more.
     let developers = json!([{"kind": "Group", "name": "acme-developers"},
                             {"kind": "ServiceAccount", "name": "deployer", "namespace": "other"}]);
-    stage.apply(&served("acme", developers.clone()).to_string()).await?;
+    stage.apply(&served("acme", &developers).to_string()).await?;
     comes_to(&stage, BERT, (CREATE, "acme"), true).await?;
     comes_to(&stage, ANNA, (CREATE, "acme"), false).await?;
     let deployer = ("system:serviceaccount:other:deployer", "system:serviceaccounts");
@@ -92,7 +92,7 @@ async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
     assert!(may(&stage, MALLORY, "get pods", "acme").await?, "as it was bound by hand");
 
     // A namespace that is the tenant's no more is nobody's to serve itself in.
-    let moved = with(served("acme", developers), json!({"spec": {"namespaces": ["acme-2"]}}));
+    let moved = with(served("acme", &developers), json!({"spec": {"namespaces": ["acme-2"]}}));
     stage.apply(&moved.to_string()).await?;
     comes_to(&stage, BERT, (CREATE, "acme-2"), true).await?;
     comes_to(&stage, BERT, (CREATE, "acme"), false).await?;

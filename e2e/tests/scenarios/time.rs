@@ -5,7 +5,7 @@ use domicile_crds::Migration;
 use domicile_e2e::{
     fleet::wait::eventually,
     props::{deployment, list, site, tenant, with, workload},
-    stage::{PATIENCE, Stage},
+    stage::PATIENCE,
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;

@@ -1,7 +1,7 @@
 //! Keeps the answers up to date: a change touches only the workloads that it can affect.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -78,7 +78,8 @@ pub struct Engine {
     ageing: BTreeSet<(Timestamp, ClusterId)>,
     /// The same for the hub's own objects.
     hub_stale_from: Option<Timestamp>,
-    dirty: BTreeSet<WorkloadKey>,
+    /// In no order: many more are noted than asked for one by one.
+    dirty: HashSet<WorkloadKey>,
 }
 
 /// What changed since the answers were last brought up to date.
@@ -135,7 +136,7 @@ impl Engine {
 
     /// The workloads to be looked at again, which are then forgotten.
     pub fn take_dirty(&mut self) -> BTreeSet<WorkloadKey> {
-        std::mem::take(&mut self.dirty)
+        std::mem::take(&mut self.dirty).into_iter().collect()
     }
 
     /// The workloads that have or are about to have something on a cluster.

@@ -104,7 +104,9 @@ impl Sim {
         let mut snapshot = Snapshot::default();
         let mut put = |object: Value| assert_eq!(snapshot.put(object), 1);
         put(json(&world::country_set()));
-        world::PROVIDERS.iter().for_each(|name| put(json(&world::provider(name))));
+        for name in world::PROVIDERS {
+            put(json(&world::provider(name)));
+        }
         for (name, site, country, provider) in world::MEMBERS {
             put(json(&world::site(site, country, provider, self.sites[site])));
             put(json(&world::member(name, site, self.scheduling[name], "True")));
