@@ -1,6 +1,6 @@
 //! Shares over chains of holdings, added up by the length of the chain: to name each chain could take for ever.
 
-use domicile_crds::{HolderKind, Interest};
+use domicile_crds::Interest;
 use jiff::Timestamp;
 
 use super::register::{Company, Holding, Register, Share};
@@ -81,11 +81,16 @@ impl<'a> Snapshot<'a> {
         sums.iter().filter(|(_, share)| share.most > 0.0).collect()
     }
 
-    /// The provider, and all that can be reached by going from holders to theirs.
-    pub(super) fn upwards(&self, from: Company) -> Vec<Company> {
-        let mut seen = PerNumber::new(self.register.number_of_companies());
-        seen.at(from, |seen: &mut bool| *seen = true);
-        let mut reached = vec![from];
+    /// The providers, and all that can be reached by going from holders to theirs.
+    pub(super) fn upwards(&self, from: &[Company]) -> Vec<Company> {
+        let mut seen: PerNumber<bool> = PerNumber::new(self.register.number_of_companies());
+        let mut reached = Vec::new();
+        for &company in from {
+            if !seen.get(company) {
+                seen.at(company, |seen| *seen = true);
+                reached.push(company);
+            }
+        }
         let mut next = 0;
         while let Some(&company) = reached.get(next) {
             next += 1;
@@ -104,26 +109,30 @@ impl<'a> Snapshot<'a> {
 
 /// What is held in a provider, over all chains, in capital or in votes.
 pub(super) struct Held {
-    /// By each holder, at most.
-    pub(super) most: PerNumber<f64>,
+    /// By each holder.
+    pub(super) shares: PerNumber<Share>,
     /// By persons and states, at least.
     pub(super) known: f64,
-    /// Which of them are entities.
-    pub(super) entities: PerNumber<bool>,
 }
 
 impl Snapshot<'_> {
     pub(super) fn held(&self, of: Company, interest: Interest) -> Held {
         let parties = self.register.number_of_parties();
-        let mut held = Held { most: PerNumber::new(parties), known: 0.0, entities: PerNumber::new(parties) };
+        let mut held = Held { shares: PerNumber::new(parties), known: 0.0 };
         for (holding, share) in self.chains(of, interest, |_, share| Some(share)) {
-            held.most.at(holding.holder, |most| *most += share.most);
-            held.entities.at(holding.holder, |entity| *entity |= holding.kind == HolderKind::Entity);
+            held.shares.at(holding.holder, |sum| sum.add(share));
             if holding.is_end() {
                 held.known += share.least;
             }
         }
         held
+    }
+}
+
+impl Held {
+    /// What isn't known to belong to persons and states.
+    pub(super) fn unknown(&self) -> f64 {
+        (100.0 - self.known).max(0.0)
     }
 }
 

@@ -7,7 +7,7 @@ use domicile_crds::{CountryCode, ForeignShare, Interest};
 use super::{
     chains::{COUNTED, PerNumber, Snapshot, above},
     control::Control,
-    register::{Company, Holding, Party, Share},
+    register::{Company, Holding, Share},
 };
 
 /// A provider, as somebody sees it who comes from certain countries.
@@ -18,7 +18,7 @@ pub(super) struct View<'a> {
     limits: ForeignShare,
     /// Of each party among the holders.
     origins: PerNumber<Origin>,
-    control: Control,
+    control: &'a Control<'a>,
     tallies: [Tally; 2],
 }
 
@@ -34,7 +34,7 @@ struct Origin {
 
 impl Origin {
     fn may_be_foreign(self) -> bool {
-        !self.described.unwrap_or(self.said)
+        self.foreign || !self.described.unwrap_or(self.said)
     }
 }
 
@@ -50,20 +50,21 @@ struct Tally {
 
 impl<'a> View<'a> {
     pub(super) fn new(
-        at: Snapshot<'a>,
+        control: &'a Control<'a>,
         company: Company,
         home: &'a BTreeSet<CountryCode>,
         limits: ForeignShare,
     ) -> Self {
+        let at = control.at;
         let origins = origins(&at, company, home);
         let tallies = COUNTED.map(|interest| tally(&at, company, home, (&origins, interest)));
-        Self { at, company, home, limits, origins, control: at.control(&[company]), tallies }
+        Self { at, company, home, limits, origins, control, tallies }
     }
 
     /// Whether it is foreign, or those who are have control or too much of it.
     pub(super) fn fails(&self) -> bool {
         is_foreign(&self.at, self.company, self.home)
-            || self.control.parties.iter().any(|party| self.origins.get(*party).foreign)
+            || self.control.who(self.company).any(|party| self.origins.get(party).foreign)
             || self.tallies.iter().any(|tally| tally.is_too_much(self.limits))
     }
 
@@ -73,8 +74,8 @@ impl<'a> View<'a> {
         if tallies.any(|tally| tally.leaves_too_much_open(self.limits)) {
             return Some("who has its capital and its votes");
         }
-        let may_be_foreign = |party: &Party| self.origins.get(*party).may_be_foreign();
-        if self.at.is_hidden(&self.control) || self.control.parties.iter().any(may_be_foreign) {
+        let mut who_may = self.control.who_may(self.company).map(|party| self.origins.get(party));
+        if self.control.is_hidden(self.company) || who_may.any(Origin::may_be_foreign) {
             return Some("who controls it");
         }
         let headquarters = self.at.register.record(self.company).object.spec.headquartered_in;
@@ -93,7 +94,7 @@ fn has_no_headquarters(at: &Snapshot<'_>, company: Company) -> bool {
 
 fn origins(at: &Snapshot<'_>, from: Company, home: &BTreeSet<CountryCode>) -> PerNumber<Origin> {
     let mut origins = PerNumber::new(at.register.number_of_parties());
-    for holding in at.upwards(from).into_iter().flat_map(|company| at.holdings(company)) {
+    for holding in at.upwards(&[from]).into_iter().flat_map(|company| at.holdings(company)) {
         let companies = at.register.behind(holding);
         let abroad = holding.described.is_none() && holding.country.is_some_and(|c| !home.contains(&c));
         origins.at(holding.holder, |origin: &mut Origin| {
@@ -153,6 +154,9 @@ impl Tally {
     }
 
     fn leaves_too_much_open(&self, limits: ForeignShare) -> bool {
-        above(self.rest(), limits.individual.into()) || above(self.not_home(), limits.collective.into())
+        // It may belong to one who has something already.
+        let most = self.foreign.iter().map(|(_, share)| share.least).fold(0.0, f64::max);
+        above(self.rest() + most, limits.individual.into())
+            || above(self.not_home(), limits.collective.into())
     }
 }

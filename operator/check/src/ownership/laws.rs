@@ -21,15 +21,23 @@ pub(super) enum Binds {
     Some,
 }
 
-/// A provider, and whoever controls it.
+/// A provider, and whoever controls it or may.
 pub(super) struct Compellable<'a> {
     at: Snapshot<'a>,
-    control: Control,
-    /// Those who control, by what the entries that name them say.
-    holders: BTreeMap<Party, Holder>,
+    is_hidden: bool,
+    sure: Group,
+    possible: Group,
 }
 
-#[derive(Default)]
+/// Some who control.
+struct Group {
+    /// Those of them that are providers, and the one that they control.
+    companies: BTreeSet<Company>,
+    /// By what the entries that name them say.
+    holders: Vec<Holder>,
+}
+
+#[derive(Clone, Default)]
 struct Holder {
     /// A person, a state or a described entity.
     known: bool,
@@ -39,37 +47,45 @@ struct Holder {
 }
 
 impl<'a> Compellable<'a> {
-    pub(super) fn new(at: Snapshot<'a>, company: Company) -> Self {
-        let control = at.control(&[company]);
+    pub(super) fn new(control: &Control<'a>, company: Company) -> Self {
+        let at = control.at;
         let mut holders: BTreeMap<Party, Holder> = BTreeMap::new();
-        let holdings = control.companies.iter().flat_map(|company| at.holdings(*company));
-        for holding in holdings.filter(|h| control.parties.contains(&h.holder)) {
+        for holding in at.upwards(&[company]).into_iter().flat_map(|company| at.holdings(company)) {
             let holder = holders.entry(holding.holder).or_default();
             holder.known |= !holding.may_be_anybody();
             holder.described |= holding.described.is_some();
             holder.countries.extend(holding.country);
         }
-        Self { at, control, holders }
+        let group = |parties: Vec<Party>| {
+            let behind = parties.iter().flat_map(|party| control.behind(*party)).copied();
+            let companies = behind.chain([company]).collect();
+            Group { companies, holders: parties.iter().filter_map(|p| holders.get(p).cloned()).collect() }
+        };
+        let sure = group(control.who(company).collect());
+        let possible = group(control.who_may(company).collect());
+        Self { at, is_hidden: control.is_hidden(company), sure, possible }
     }
 
     pub(super) fn bound_by(&self, law: &ExcludedLaw) -> Binds {
         // What names nothing means nothing that could be answered; the API refuses it.
         let is_empty = law.jurisdiction.is_none() && law.law.is_none();
-        let mut companies = self.control.companies.iter();
-        let mut holders = self.holders.values();
-        if companies.clone().any(|company| self.binds(law, *company))
-            || holders.clone().any(|holder| holder.is_bound_by(law))
-        {
+        if self.binds_one_of(law, &self.sure) {
             Binds::Some
         } else if is_empty
-            || self.at.is_hidden(&self.control)
-            || companies.any(|company| self.is_silent(law, *company))
-            || holders.any(|holder| holder.is_silent(law))
+            || self.is_hidden
+            || self.binds_one_of(law, &self.possible)
+            || self.possible.companies.iter().any(|company| self.is_silent(law, *company))
+            || self.possible.holders.iter().any(|holder| holder.is_silent(law))
         {
             Binds::Unknown
         } else {
             Binds::Nobody
         }
+    }
+
+    fn binds_one_of(&self, law: &ExcludedLaw, group: &Group) -> bool {
+        group.companies.iter().any(|company| self.binds(law, *company))
+            || group.holders.iter().any(|holder| holder.is_bound_by(law))
     }
 
     fn binds(&self, law: &ExcludedLaw, company: Company) -> bool {

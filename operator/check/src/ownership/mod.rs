@@ -18,6 +18,7 @@ use jiff::Timestamp;
 pub(crate) use self::register::Register;
 use self::{
     chains::Snapshot,
+    control::Control,
     foreign::View,
     independence::{Beside, Of},
     laws::{Binds, Compellable},
@@ -53,19 +54,26 @@ impl Candidate<'_> {
     }
 
     fn judged(&self, policy: &ProviderPolicy, at: Snapshot<'_>, company: Company) -> Vec<Forbidden> {
-        let mut found = self.owners(policy, at, company);
+        let mut found = Vec::new();
+        if asked(policy).iter().any(|rule| *rule != Rule::CertificationMissing) {
+            let mut of = independence::meant(at, &policy.independent_of);
+            of.push(company);
+            let control = Control::new(at, &of);
+            found.extend(self.owners(policy, &control, company));
+            found.extend(compelled(&policy.not_subject_to, &control, company));
+        }
         let provider = &at.register.record(company).object;
-        found.extend(compelled(&policy.not_subject_to, at, company));
         found.extend(uncertified(&policy.certifications, provider, self.now));
         found
     }
 
     /// The rules on who owns and controls it.
-    fn owners(&self, policy: &ProviderPolicy, at: Snapshot<'_>, company: Company) -> Vec<Forbidden> {
+    fn owners(&self, policy: &ProviderPolicy, control: &Control<'_>, company: Company) -> Vec<Forbidden> {
+        let at = control.at;
         let object = object(at, company);
         let mut found = Vec::new();
-        let beside =
-            (!policy.independent_of.is_empty()).then(|| Beside::new(at, company, &policy.independent_of));
+        let beside = (!policy.independent_of.is_empty())
+            .then(|| Beside::new(control, company, &policy.independent_of));
         for entry in beside.iter().flat_map(Beside::depends_on) {
             found.push(Forbidden::ProviderNotIndependent { object: object.clone(), of: cut(entry) });
         }
@@ -74,7 +82,7 @@ impl Candidate<'_> {
         let mut view = None;
         match &home {
             Some((set, Some(home))) => {
-                let view = view.insert(View::new(at, company, home, policy.max_foreign_share));
+                let view = view.insert(View::new(control, company, home, policy.max_foreign_share));
                 if view.fails() {
                     found.push(Forbidden::ForeignControl { object: object.clone(), set: set.to_string() });
                 }
@@ -124,13 +132,13 @@ fn whom(at: Snapshot<'_>, of: &Of<'_>) -> Object {
 }
 
 /// A failure rather than an unknown, which is said once.
-fn compelled(laws: &[ExcludedLaw], at: Snapshot<'_>, company: Company) -> Vec<Forbidden> {
+fn compelled(laws: &[ExcludedLaw], control: &Control<'_>, company: Company) -> Vec<Forbidden> {
     if laws.is_empty() {
         return vec![];
     }
-    let compellable = Compellable::new(at, company);
+    let compellable = Compellable::new(control, company);
     let answers: Vec<_> = laws.iter().map(|law| (law, compellable.bound_by(law))).collect();
-    let object = object(at, company);
+    let object = object(control.at, company);
     match answers.iter().map(|(_, binds)| *binds).max() {
         Some(Binds::Some) => {
             let binding = answers.into_iter().filter(|(_, binds)| *binds == Binds::Some);

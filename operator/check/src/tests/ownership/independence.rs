@@ -3,7 +3,6 @@
 use super::*;
 
 const DEPENDS: &str = "ProviderNotIndependent";
-const UNKNOWN: &str = "OwnershipUnknown";
 const LEI: &str = "529900T8BM49AURSDO55";
 
 fn of(entry: &str) -> Value {

@@ -71,11 +71,12 @@ fn a_law_binds_through_whoever_controls() {
     assert_eq!(by(&act, "both 51 person bob US, both 49 person ann NL"), "", "it is about one law");
     assert_eq!(by(&all, "both 51 person cy, both 49 person ann NL"), UNKNOWN);
     assert_eq!(by(&act, "both 51 person cy, both 49 person ann NL"), "");
-    assert_eq!(by(&all, "both 45-51 entity shell NL, both 55 person ann NL"), UNKNOWN);
-    assert_eq!(by(&act, "both 45-51 unknown x NL, both 55 person ann NL"), UNKNOWN);
+    assert_eq!(by(&all, "both 45-51 entity shell NL, both 49-55 person ann NL"), UNKNOWN);
+    assert_eq!(by(&all, "both 45-51 entity shell NL, both 55 person ann NL"), "", "ann leaves it 45");
+    assert_eq!(by(&act, "both 45-51 unknown x NL, both 49-55 person ann NL"), UNKNOWN);
     assert_eq!(by(&all, "both 51 entity shell US, both 49 person ann NL"), FAILS);
     assert_eq!(by(&act, "capital 100 person ann NL"), UNKNOWN, "nobody knows who has the votes");
-    assert_eq!(by(&all, "both 45-51 @mid NL, both 55 person ann NL"), UNKNOWN, "no such HostingProvider");
+    assert_eq!(by(&all, "both 45-51 @mid NL, both 49-55 person ann NL"), UNKNOWN, "no such HostingProvider");
 }
 
 #[test]

@@ -3,15 +3,21 @@
 //! Who holds what is written in a line: `both 24 person bob US` is 24 % of capital and of votes, held by a person
 //! named bob from the US; `votes 0-30 @mid` a range of votes, held by the HostingProvider mid.
 
+mod chains;
+mod control;
 mod foreign;
 mod independence;
 mod laws;
 mod monotone;
+mod unaccounted;
 
 use serde_json::json;
 
 use super::*;
 use crate::{Halt, Removal};
+
+const FOREIGN: &str = "ForeignControl";
+const UNKNOWN: &str = "OwnershipUnknown";
 
 /// A provider and what is known of it: settings and holdings, separated by commas.
 type Known<'a> = (&'a str, &'a str);
@@ -97,6 +103,23 @@ fn holdings(text: &str) -> Vec<Value> {
 fn table(asks: &Value, cases: &[(&str, &[Known<'_>], &str)]) {
     for (name, providers, wanted) in cases {
         assert_eq!(hosted(asks, providers).place(), *wanted, "{name}");
+    }
+}
+
+/// Home is the Benelux; 24 % for one foreigner and 39 % for all.
+fn home() -> Value {
+    json!({"homeCountrySet": "benelux"})
+}
+
+/// Any share is allowed, so that only control is left to judge.
+fn any_share() -> Value {
+    json!({"homeCountrySet": "benelux", "maxForeignShare": {"individual": 100, "collective": 100}})
+}
+
+/// Cases about who holds `host`, and nobody else.
+fn held(asks: &Value, cases: &[(&str, &str, &str)]) {
+    for (name, holdings, wanted) in cases {
+        assert_eq!(hosted(asks, &[("host", holdings)]).place(), *wanted, "{name}");
     }
 }
 
