@@ -27,7 +27,7 @@ impl<'a> Control<'a> {
         let all = at.upwards(of);
         let entities = all.iter().flat_map(|company| at.holdings(*company));
         let entities = entities.filter(|h| h.kind == HolderKind::Entity).map(|h| h.holder).collect();
-        let sure = Book::new(at, &all, Stake::sure).by_company();
+        let sure = Book::new(at, &all, |_, holding| Stake::sure(holding)).by_company();
         let empty = BTreeMap::new();
         let mut control = Self { at, sure, possible: empty, entities, dark: BTreeSet::new() };
         let possible = |company, holding: &Holding| Stake::possible(holding, control.knows(company, holding));
@@ -46,10 +46,12 @@ impl<'a> Control<'a> {
         self.possible.get(&company).into_iter().flatten().copied()
     }
 
+    /// Whether this party controls it.
     pub(super) fn does(&self, party: Party, company: Company) -> bool {
         self.sure.get(&company).is_some_and(|parties| parties.contains(&party))
     }
 
+    /// Whether this party may control it.
     pub(super) fn may(&self, party: Party, company: Company) -> bool {
         self.possible.get(&company).is_some_and(|parties| parties.contains(&party))
     }
@@ -95,7 +97,7 @@ struct Stake {
 
 impl Stake {
     /// What an entry adds to it for who has it. It takes as much from what is left for all others.
-    fn sure(_: Company, holding: &Holding) -> Self {
+    fn sure(holding: &Holding) -> Self {
         let share = |part: f64| COUNTED.map(|interest| if interest == holding.interest { part } else { 0.0 });
         let by_other_means = holding.interest == Interest::Control;
         Self { most: share(holding.share.most), left: share(holding.share.least), by_other_means }
@@ -103,7 +105,7 @@ impl Stake {
 
     /// The same, if whoever has something may have whatever isn't known to be others'.
     fn possible(holding: &Holding, is_known: bool) -> Self {
-        let sure = Self::sure(0, holding);
+        let sure = Self::sure(holding);
         let something = sure.by_other_means || holding.share.most > 0.0;
         let most = if something { f64::INFINITY } else { 0.0 };
         Self { most: [most; 2], left: if is_known { sure.left } else { [0.0; 2] }, ..sure }
@@ -184,10 +186,16 @@ impl<'a> Book<'a> {
         let mut touched = Vec::new();
         let mut group = BTreeSet::from([party]);
         let mut next = vec![party];
-        while let Some(member) = next.pop() {
+        // Where all control all, the first few do.
+        while controlled.len() < self.fresh.len()
+            && let Some(member) = next.pop()
+        {
             // Nobody stands behind a person, even if it goes by the name of one whom somebody controls.
             let entries = self.entries.get(&member).into_iter().flatten();
             for entry in entries.filter(|entry| member == party || entry.is_entitys) {
+                if controlled.contains(&entry.of) {
+                    continue;
+                }
                 let stake = stakes.get(entry.of);
                 let mut stake = stake.or_else(|| {
                     touched.push(entry.of);
