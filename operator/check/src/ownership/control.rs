@@ -93,6 +93,8 @@ struct Stake {
     /// What others leave.
     left: [f64; 2],
     by_other_means: bool,
+    /// It has come to control: there is no more to add up.
+    is_enough: bool,
 }
 
 impl Stake {
@@ -100,7 +102,12 @@ impl Stake {
     fn sure(holding: &Holding) -> Self {
         let share = |part: f64| COUNTED.map(|interest| if interest == holding.interest { part } else { 0.0 });
         let by_other_means = holding.interest == Interest::Control;
-        Self { most: share(holding.share.most), left: share(holding.share.least), by_other_means }
+        Self {
+            most: share(holding.share.most),
+            left: share(holding.share.least),
+            by_other_means,
+            is_enough: false,
+        }
     }
 
     /// The same, if whoever has something may have whatever isn't known to be others'.
@@ -193,17 +200,18 @@ impl<'a> Book<'a> {
             // Nobody stands behind a person, even if it goes by the name of one whom somebody controls.
             let entries = self.entries.get(&member).into_iter().flatten();
             for entry in entries.filter(|entry| member == party || entry.is_entitys) {
-                if controlled.contains(&entry.of) {
+                let stake = stakes.get(entry.of);
+                if stake.is_some_and(|stake| stake.is_enough) {
                     continue;
                 }
-                let stake = stakes.get(entry.of);
                 let mut stake = stake.or_else(|| {
                     touched.push(entry.of);
                     self.fresh.get(&entry.of).copied()
                 });
                 let controls = stake.as_mut().is_some_and(|stake| {
                     stake.add(entry.stake);
-                    stake.controls()
+                    stake.is_enough = stake.controls();
+                    stake.is_enough
                 });
                 stakes.at(entry.of, |old| *old = stake);
                 if controls && controlled.insert(entry.of) {
