@@ -3,7 +3,7 @@
 use domicile_crds::Interest;
 use jiff::Timestamp;
 
-use super::register::{Company, Holding, Register, Share};
+use super::register::{Company, Holding, Party, Register, Share};
 
 /// Longest chain, in holdings.
 const CHAIN_MAX: usize = 32;
@@ -109,16 +109,31 @@ impl<'a> Snapshot<'a> {
 
 /// What is held in a provider, over all chains, in capital or in votes.
 pub(super) struct Held {
+    pub(super) interest: Interest,
     /// By each holder.
     pub(super) shares: PerNumber<Share>,
     /// By persons and states, at least.
-    pub(super) known: f64,
+    known: f64,
+    /// Somebody is said to be held by more than there is.
+    overfull: bool,
+}
+
+/// What is held in a provider by some, and behind them, and by others.
+pub(super) struct Parted {
+    /// What comes to these, whatever they themselves belong to.
+    pub(super) own: Share,
+    /// By persons and states, at least, over chains that don't pass these.
+    pub(super) others: f64,
 }
 
 impl Snapshot<'_> {
     pub(super) fn held(&self, of: Company, interest: Interest) -> Held {
-        let parties = self.register.number_of_parties();
-        let mut held = Held { shares: PerNumber::new(parties), known: 0.0 };
+        let overfull = self.upwards(&[of]).into_iter().any(|company| {
+            let entries = self.holdings(company).filter(|h| h.interest == interest);
+            above(entries.map(|h| h.share.least).sum(), 100.0)
+        });
+        let shares = PerNumber::new(self.register.number_of_parties());
+        let mut held = Held { interest, shares, known: 0.0, overfull };
         for (holding, share) in self.chains(of, interest, |_, share| Some(share)) {
             held.shares.at(holding.holder, |sum| sum.add(share));
             if holding.is_end() {
@@ -127,12 +142,38 @@ impl Snapshot<'_> {
         }
         held
     }
+
+    pub(super) fn parted(
+        &self,
+        of: Company,
+        interest: Interest,
+        is_own: impl Fn(&Holding) -> bool,
+    ) -> Parted {
+        let mut parted = Parted { own: Share::default(), others: 0.0 };
+        let pass = |holding: &Holding, share| (!is_own(holding)).then_some(share);
+        for (holding, share) in self.chains(of, interest, pass) {
+            if is_own(holding) {
+                parted.own.add(share);
+            } else if holding.is_end() {
+                parted.others += share.least;
+            }
+        }
+        parted
+    }
 }
 
 impl Held {
     /// What isn't known to belong to persons and states.
     pub(super) fn unknown(&self) -> f64 {
         (100.0 - self.known).max(0.0)
+    }
+
+    /// What persons and states leave, over chains that don't pass these: it is at least so much and at most so much.
+    pub(super) fn left_to(&self, parties: impl Iterator<Item = Party>) -> [f64; 2] {
+        let least = 100.0 - self.known;
+        // Chains bring on no more than what has come to one of these, unless there is more than there is.
+        let passed: f64 = parties.map(|party| self.shares.get(party).least).sum();
+        [least, if self.overfull { f64::INFINITY } else { least + passed }]
     }
 }
 

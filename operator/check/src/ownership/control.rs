@@ -12,14 +12,16 @@ use super::{
 /// Who controls some providers and those who stand behind them, and who may.
 pub(super) struct Control<'a> {
     pub(super) at: Snapshot<'a>,
+    /// All these providers.
+    pub(super) all: Vec<Company>,
     /// By provider.
     sure: BTreeMap<Company, BTreeSet<Party>>,
     /// By provider; whoever controls it may, too.
     possible: BTreeMap<Company, BTreeSet<Party>>,
     /// Those who are held as entities, and not only as persons or states of the same name.
     entities: BTreeSet<Party>,
-    /// Those of which it isn't known who controls them, whoever controls those who do.
-    dark: BTreeSet<Company>,
+    /// Those of which somebody unknown has control, or of which less than half is known to be somebody's.
+    opaque: BTreeSet<Company>,
 }
 
 impl<'a> Control<'a> {
@@ -27,13 +29,22 @@ impl<'a> Control<'a> {
         let all = at.upwards(of);
         let entities = all.iter().flat_map(|company| at.holdings(*company));
         let entities = entities.filter(|h| h.kind == HolderKind::Entity).map(|h| h.holder).collect();
-        let sure = Book::new(at, &all, |_, holding| Stake::sure(holding)).by_company();
-        let empty = BTreeMap::new();
-        let mut control = Self { at, sure, possible: empty, entities, dark: BTreeSet::new() };
-        let possible = |company, holding: &Holding| Stake::possible(holding, control.knows(company, holding));
-        control.possible = Book::new(at, &all, possible).by_company();
-        control.dark = all.into_iter().filter(|company| control.is_dark(*company)).collect();
-        control
+        let sure = Book::new(at, &all, |_, holding| Sum::sure(holding)).by_company();
+        let possible = sure.clone();
+        let mut control = Self { at, all, sure, possible, entities, opaque: BTreeSet::new() };
+        // Who may control makes less known, and the less is known, the more may control.
+        let mut known = Vec::new();
+        loop {
+            control.opaque = control.find_opaque();
+            let entries = control.all.iter().flat_map(|company| at.holdings(*company).map(|h| (*company, h)));
+            let now: Vec<_> = entries.map(|(of, h)| control.knows(of, h, &control.opaque)).collect();
+            if now == known {
+                return control;
+            }
+            known = now;
+            let possible = |of, h: &Holding| Sum::possible(h, control.knows(of, h, &control.opaque));
+            control.possible = Book::new(at, &control.all, possible).by_company();
+        }
     }
 
     /// Who controls it.
@@ -61,24 +72,63 @@ impl<'a> Control<'a> {
         if self.entities.contains(&party) { self.at.register.companies_of(party) } else { &[] }
     }
 
+    /// All whom this party controls.
+    pub(super) fn whom(&self, party: Party) -> BTreeSet<Party> {
+        self.parties(|company| self.does(party, company))
+    }
+
+    /// All whom this party may control.
+    pub(super) fn whom_it_may(&self, party: Party) -> BTreeSet<Party> {
+        self.parties(|company| self.may(party, company))
+    }
+
+    fn parties(&self, of: impl Fn(Company) -> bool) -> BTreeSet<Party> {
+        let companies = self.all.iter().filter(|company| of(**company));
+        companies.map(|company| self.at.register.record(*company).party).collect()
+    }
+
+    /// Whether somebody is held as an entity.
+    pub(super) fn is_entity(&self, party: Party) -> bool {
+        self.entities.contains(&party)
+    }
+
     /// Whether control is hidden in it.
     pub(super) fn is_hidden(&self, company: Company) -> bool {
         let mut behind = self.who_may(company).flat_map(|party| self.behind(party));
-        self.dark.contains(&company) || behind.any(|company| self.dark.contains(company))
+        self.opaque.contains(&company) || behind.any(|company| self.opaque.contains(company))
     }
 
-    /// Whether it is known whose this share of a provider is. What belongs to one whom the provider controls is its
-    /// own.
-    fn knows(&self, company: Company, holding: &Holding) -> bool {
-        let own = self.at.register.record(company).party;
-        let mut held = self.at.register.behind(holding).iter();
-        !holding.may_be_anybody() && !held.any(|held| self.does(own, *held))
+    /// Whether it is known whose this share of a provider is. What belongs to it, or to one whom it may control, is its
+    /// own, and so nobody's.
+    fn knows(&self, of: Company, holding: &Holding, opaque: &BTreeSet<Company>) -> bool {
+        let own = self.at.register.record(of).party;
+        let mut behind = self.at.register.behind(holding).iter();
+        !holding.may_be_anybody()
+            && holding.holder != own
+            && !behind.any(|company| opaque.contains(company) || self.may(own, *company))
     }
 
-    fn is_dark(&self, company: Company) -> bool {
+    /// All but those of which enough rests on persons and states in the end, by who may control whom so far.
+    fn find_opaque(&self) -> BTreeSet<Company> {
+        let mut opaque: BTreeSet<_> = self.all.iter().copied().collect();
+        loop {
+            let before = opaque.len();
+            // From those who stand farthest behind, so that there is little left for another time.
+            for &company in self.all.iter().rev() {
+                if opaque.contains(&company) && !self.is_opaque(company, &opaque) {
+                    opaque.remove(&company);
+                }
+            }
+            if opaque.len() == before {
+                return opaque;
+            }
+        }
+    }
+
+    fn is_opaque(&self, company: Company, opaque: &BTreeSet<Company>) -> bool {
         let by_anybody = |h: &Holding| h.interest == Interest::Control && h.may_be_anybody();
         let little_known = |interest| {
-            let known = |h: &&Holding| h.interest == interest && self.knows(company, h);
+            let known = |h: &&Holding| h.interest == interest && self.knows(company, h, opaque);
             let least: f64 = self.at.holdings(company).filter(known).map(|h| h.share.least).sum();
             above(50.0, least)
         };
@@ -88,7 +138,8 @@ impl<'a> Control<'a> {
 
 /// What somebody, and all whom it controls, have of a provider, of capital and of votes.
 #[derive(Clone, Copy, Default)]
-struct Stake {
+struct Sum {
+    least: [f64; 2],
     most: [f64; 2],
     /// What others leave.
     left: [f64; 2],
@@ -97,17 +148,13 @@ struct Stake {
     is_enough: bool,
 }
 
-impl Stake {
+impl Sum {
     /// What an entry adds to it for who has it. It takes as much from what is left for all others.
     fn sure(holding: &Holding) -> Self {
         let share = |part: f64| COUNTED.map(|interest| if interest == holding.interest { part } else { 0.0 });
+        let least = share(holding.share.least);
         let by_other_means = holding.interest == Interest::Control;
-        Self {
-            most: share(holding.share.most),
-            left: share(holding.share.least),
-            by_other_means,
-            is_enough: false,
-        }
+        Self { least, most: share(holding.share.most), left: least, by_other_means, is_enough: false }
     }
 
     /// The same, if whoever has something may have whatever isn't known to be others'.
@@ -119,29 +166,28 @@ impl Stake {
     }
 
     fn add(&mut self, other: Self) {
-        for of in 0..2 {
-            if let (Some(most), Some(more)) = (self.most.get_mut(of), other.most.get(of)) {
-                *most += more;
-            }
-            if let (Some(left), Some(more)) = (self.left.get_mut(of), other.left.get(of)) {
-                *left += more;
-            }
-        }
+        let add = |sums: &mut [f64; 2], more: [f64; 2]| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        };
+        add(&mut self.least, other.least);
+        add(&mut self.most, other.most);
+        add(&mut self.left, other.left);
         self.by_other_means |= other.by_other_means;
     }
 
     /// What is left for somebody who has nothing of it.
     fn less(all: impl Iterator<Item = Self>) -> Self {
-        let taken = all.fold(Self::default(), |mut sum, stake| {
-            sum.add(stake);
+        let taken = all.fold(Self::default(), |mut sum, part| {
+            sum.add(part);
             sum
         });
         Self { left: taken.left.map(|taken| 100.0 - taken), ..Self::default() }
     }
 
     fn controls(self) -> bool {
-        let mut each = self.most.into_iter().zip(self.left);
-        self.by_other_means || each.any(|(most, left)| above(most.min(left), 50.0))
+        let left = self.left.into_iter().zip(self.least).map(|(left, least)| left.max(least));
+        let mut shares = self.most.into_iter().zip(left).map(|(most, left)| most.min(left));
+        self.by_other_means || shares.any(|share| above(share, 50.0))
     }
 }
 
@@ -150,46 +196,45 @@ struct Book<'a> {
     at: Snapshot<'a>,
     entries: BTreeMap<Party, Vec<Entry>>,
     /// What each provider leaves for who has nothing of it.
-    fresh: BTreeMap<Company, Stake>,
+    fresh: BTreeMap<Company, Sum>,
 }
 
 struct Entry {
     of: Company,
     is_entitys: bool,
-    stake: Stake,
+    sum: Sum,
 }
 
 impl<'a> Book<'a> {
-    fn new(at: Snapshot<'a>, all: &[Company], stake: impl Fn(Company, &Holding) -> Stake) -> Self {
+    fn new(at: Snapshot<'a>, all: &[Company], sum: impl Fn(Company, &Holding) -> Sum) -> Self {
         let mut book = Self { at, entries: BTreeMap::new(), fresh: BTreeMap::new() };
         for &of in all {
-            let stakes = at.holdings(of).map(|holding| stake(of, holding));
-            book.fresh.insert(of, Stake::less(stakes));
-            for holding in at.holdings(of) {
+            let sums: Vec<_> = at.holdings(of).map(|holding| (holding, sum(of, holding))).collect();
+            book.fresh.insert(of, Sum::less(sums.iter().map(|(_, sum)| *sum)));
+            for (holding, sum) in sums {
                 let is_entitys = holding.kind == HolderKind::Entity;
-                let entry = Entry { of, is_entitys, stake: stake(of, holding) };
-                book.entries.entry(holding.holder).or_default().push(entry);
+                book.entries.entry(holding.holder).or_default().push(Entry { of, is_entitys, sum });
             }
         }
         book
     }
 
     fn by_company(&self) -> BTreeMap<Company, BTreeSet<Party>> {
-        let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        let mut stakes = PerNumber::new(self.at.register.number_of_companies());
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut sums = PerNumber::new(self.at.register.number_of_companies());
         for &party in self.entries.keys() {
-            for company in self.controlled(party, &mut stakes) {
-                found.entry(company).or_default().insert(party);
+            for company in self.controlled(party, &mut sums) {
+                found.entry(company).or_default().push(party);
             }
         }
-        found
+        found.into_iter().map(|(company, parties)| (company, parties.into_iter().collect())).collect()
     }
 
     /// All that somebody controls: with each more counts as its own.
     ///
-    /// `stakes` is empty, and is so again afterwards: there may be many who control little.
-    fn controlled(&self, party: Party, stakes: &mut PerNumber<Option<Stake>>) -> BTreeSet<Company> {
-        let mut controlled = BTreeSet::new();
+    /// `sums` is empty, and is so again afterwards: there may be many who control little.
+    fn controlled(&self, party: Party, sums: &mut PerNumber<Option<Sum>>) -> Vec<Company> {
+        let mut controlled = Vec::new();
         let mut touched = Vec::new();
         let mut group = BTreeSet::from([party]);
         let mut next = vec![party];
@@ -200,28 +245,29 @@ impl<'a> Book<'a> {
             // Nobody stands behind a person, even if it goes by the name of one whom somebody controls.
             let entries = self.entries.get(&member).into_iter().flatten();
             for entry in entries.filter(|entry| member == party || entry.is_entitys) {
-                let stake = stakes.get(entry.of);
-                if stake.is_some_and(|stake| stake.is_enough) {
+                let sum = sums.get(entry.of);
+                if sum.is_some_and(|sum| sum.is_enough) {
                     continue;
                 }
-                let mut stake = stake.or_else(|| {
+                let mut sum = sum.or_else(|| {
                     touched.push(entry.of);
                     self.fresh.get(&entry.of).copied()
                 });
-                let controls = stake.as_mut().is_some_and(|stake| {
-                    stake.add(entry.stake);
-                    stake.is_enough = stake.controls();
-                    stake.is_enough
+                let controls = sum.as_mut().is_some_and(|sum| {
+                    sum.add(entry.sum);
+                    sum.is_enough = sum.controls();
+                    sum.is_enough
                 });
-                stakes.at(entry.of, |old| *old = stake);
-                if controls && controlled.insert(entry.of) {
+                sums.at(entry.of, |old| *old = sum);
+                if controls {
+                    controlled.push(entry.of);
                     let held = self.at.register.record(entry.of).party;
                     next.extend(group.insert(held).then_some(held));
                 }
             }
         }
         for company in touched {
-            stakes.at(company, |stake| *stake = None);
+            sums.at(company, |sum| *sum = None);
         }
         controlled
     }

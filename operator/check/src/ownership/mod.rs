@@ -9,6 +9,7 @@ mod foreign;
 mod independence;
 mod laws;
 mod register;
+mod say;
 
 use std::collections::BTreeSet;
 

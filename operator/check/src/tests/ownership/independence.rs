@@ -80,6 +80,40 @@ fn who_controls_one_that_has_a_say_has_a_say() {
 }
 
 #[test]
+fn who_controls_several_has_what_all_of_them_have() {
+    let host = "both 74 person ann NL, both 13 @m, both 13 @n";
+    let half = "both 51 @vendor, both 49 person ann NL";
+    let less = "both 50 @vendor, both 50 person ann NL";
+    let by_other_means = "both 100 person ann NL, control @vendor";
+    judge("13 % twice", host, &[("m", half), ("n", half)], DEPENDS);
+    judge("13 % and half of it", host, &[("m", half), ("n", less)], "");
+    judge("it has nothing of them", host, &[("m", by_other_means), ("n", by_other_means)], DEPENDS);
+    judge(
+        "one has the other, which counts once",
+        "both 80 person ann NL, both 20 @m",
+        &[("m", "both 51 @n, both 49 @vendor"), ("n", "both 100 @vendor")],
+        "",
+    );
+    let open = "both 10 @vendor, both 39 person ann NL";
+    judge("it may control one", host, &[("m", half), ("n", open)], UNKNOWN);
+    judge(
+        "it may, and it is too little",
+        "both 76 person ann NL, both 12 @m, both 12 @n",
+        &[("m", half), ("n", open)],
+        "",
+    );
+    let vendor = [("vendor", "both 100 person vera US"), ("host", host), ("m", half), ("n", half)];
+    assert_eq!(hosted(&of("vera"), &vendor).place(), DEPENDS, "nor is it independent of who controls it");
+}
+
+#[test]
+fn nobody_has_more_than_others_leave() {
+    judge("24 %", "both 76 person ann NL, both 0-60 @vendor", &[], "");
+    judge("25 %", "both 75 person ann NL, both 0-60 @vendor", &[], DEPENDS);
+    judge("less than what it has", "both 100 person ann NL, both 25 @vendor", &[], DEPENDS);
+}
+
+#[test]
 fn the_host_may_have_no_say_in_who_is_excluded() {
     let ask = |vendor: &str, more: &[Known<'_>]| {
         let mut world = hosted(&of("vendor"), &[("vendor", vendor), ("host", "both 100 person ann NL")]);
