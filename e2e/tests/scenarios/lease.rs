@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 use domicile_e2e::{
-    fleet::{process::Signal, wait::eventually},
+    fleet::{
+        ports::Port,
+        process::{Process, Signal, Spec},
+        wait::eventually,
+    },
     props::{config_map, decision, deployment, list, workload},
     sight::look,
-    stage::{LEASE_SECONDS, OPERATOR_NAMESPACE, Stage},
+    stage::{LEASE_SECONDS, OPERATOR_NAMESPACE, PATIENCE, Stage, binary},
 };
 use serde_json::{Value, json};
 
@@ -37,9 +41,31 @@ fn web(version: &str) -> Value {
     workload("acme", "web", &[config_map("web", version), deployment("web", version)], json!({}))
 }
 
+/// Where a lease can't be, the operator says so and doesn't only wait.
+async fn misses_its_namespace(stage: &Stage) -> anyhow::Result<()> {
+    let (port, log) = (Port::reserve()?, stage.fleet.dir().join("lost.log"));
+    let hub = stage.fleet.hub()?.kubeconfig_path().display().to_string();
+    let spec = Spec {
+        name: "lost".to_owned(),
+        program: binary("domicile-operator")?,
+        args: vec![format!("--listen=127.0.0.1:{}", port.number()), "--namespace=nowhere".to_owned()],
+        env: vec![("KUBECONFIG".to_owned(), hub)],
+        log: log.clone(),
+    };
+    let lost = Process::start(&spec)?;
+    eventually(PATIENCE, "it to say which namespace is missing", || async {
+        let said = std::fs::read_to_string(&log)?;
+        Ok(said.contains("namespaces \"nowhere\" not found").then_some(()))
+    })
+    .await?;
+    lost.stop(Duration::from_secs(10)).await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_holder_of_the_lease_writes() -> anyhow::Result<()> {
     let stage = two_members(false).await?;
+    misses_its_namespace(&stage).await?;
     let first = holder(&stage).await?;
     let second = stage.start_operator()?;
     let third = stage.start_operator()?;

@@ -120,7 +120,11 @@ impl Candidate {
     ) -> anyhow::Result<Option<Lease>> {
         let Some(current) = within(self.duration / 3, api.get_opt(LEASE_NAME)).await? else {
             let lease = self.lease(None, 0);
-            return Ok(within(self.duration / 3, api.create(&PostParams::default(), &lease)).await.ok());
+            // One that is there by now was made by somebody who was faster.
+            return match within(self.duration / 3, api.create(&PostParams::default(), &lease)).await {
+                Err(error) if is_conflict(&error) => Ok(None),
+                made => made.map(Some),
+            };
         };
         let holder = current.spec.as_ref().and_then(|s| s.holder_identity.clone()).unwrap_or_default();
         known(&holder);

@@ -1,7 +1,7 @@
 //! Keeps the answers up to date: a change touches only the workloads that it can affect.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,9 +15,11 @@ use jiff::Timestamp;
 use crate::{World, class::Classes, quantity::Resources, world::ClusterId};
 
 mod apply;
+mod dirty;
 mod pending;
 mod upkeep;
 
+use dirty::Dirty;
 use pending::{News, Pending};
 
 /// Something was observed. `None` means that the object is gone.
@@ -78,8 +80,7 @@ pub struct Engine {
     ageing: BTreeSet<(Timestamp, ClusterId)>,
     /// The same for the hub's own objects.
     hub_stale_from: Option<Timestamp>,
-    /// In no order: many more are noted than asked for one by one.
-    dirty: HashSet<WorkloadKey>,
+    dirty: Dirty,
 }
 
 /// What changed since the answers were last brought up to date.
@@ -136,7 +137,7 @@ impl Engine {
 
     /// The workloads to be looked at again, which are then forgotten.
     pub fn take_dirty(&mut self) -> BTreeSet<WorkloadKey> {
-        std::mem::take(&mut self.dirty).into_iter().collect()
+        self.dirty.take()
     }
 
     /// The workloads that have or are about to have something on a cluster.

@@ -38,6 +38,8 @@ pub(super) struct Case<'a> {
     wake: Horizon,
     /// Clusters that one of its copies has, and then those that one gets.
     pub(super) taken: Vec<ClusterId>,
+    /// Where the copy which is looked at was before last: nothing is on its way between there and where it is.
+    pub(super) left: Vec<ClusterId>,
     /// Clusters that the copy which is looked at isn't given as long as there are others.
     pub(super) avoided: Vec<ClusterId>,
     pub(super) short: bool,
@@ -73,6 +75,7 @@ impl<'a> Case<'a> {
             horizon: Horizon::new(now),
             wake: Horizon::new(now),
             taken,
+            left: Vec::new(),
             avoided: Vec::new(),
             short: false,
         })
@@ -229,10 +232,32 @@ impl<'a> Case<'a> {
 
     /// The best of `tiers`, and of those where a move of the copy has failed only if there is no other.
     fn choose_anew(&mut self, ordinal: i32, tiers: std::ops::Range<u16>) -> Option<ClusterId> {
+        self.left = self.left_long_ago(ordinal);
         self.avoided = self.failed_targets(ordinal);
         let chosen = if self.avoided.is_empty() { None } else { self.choose(tiers.clone()) };
         self.avoided.clear();
-        chosen.or_else(|| self.choose(tiers))
+        let chosen = chosen.or_else(|| self.choose(tiers));
+        self.left.clear();
+        chosen
+    }
+
+    /// Where a copy was before a later move took it on, and hasn't been removed yet: it may go back there by a move of its own.
+    fn left_long_ago(&self, ordinal: i32) -> Vec<ClusterId> {
+        let Some(seat) = self.seats.iter().find(|seat| seat.ordinal == ordinal) else { return Vec::new() };
+        let ends = |m: &MigrationFact| [m.spec.from.clone(), m.spec.to.clone()];
+        let all = self.moves.iter().copied();
+        let over = all.filter(|m| m.spec.seat == ordinal && crate::moves::is_over(&m.spec, seat));
+        let (latest, earlier): (Vec<&MigrationFact>, Vec<_>) =
+            over.partition(|m| ends(m).contains(&seat.cluster));
+        let is_latest = |name: &ClusterName| latest.iter().any(|m| ends(m).contains(name));
+        let others = |name: &ClusterName| {
+            let seats =
+                self.seats.iter().filter(|other| other.ordinal != ordinal).map(|other| &other.cluster);
+            let moves = self.moves.iter().filter(|m| m.spec.seat != ordinal);
+            seats.chain(moves.flat_map(|m| [&m.spec.from, &m.spec.to])).any(|other| other == name)
+        };
+        let names = earlier.into_iter().flat_map(ends).filter(|name| !is_latest(name) && !others(name));
+        names.filter_map(|name| self.world.find_cluster(&name)).collect()
     }
 
     /// Where moves of a copy have failed since it has been where it is.

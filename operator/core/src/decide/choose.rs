@@ -45,7 +45,7 @@ impl Case<'_> {
 
     /// Whether an open cluster can have a copy of this very workload.
     fn may_have(&mut self, id: ClusterId, by_preference: bool) -> bool {
-        if self.taken.contains(&id)
+        if (self.taken.contains(&id) && !self.left.contains(&id))
             || self.avoided.contains(&id)
             || self.world.is_stale(id, self.horizon.now())
             || !self.own(id).is_empty()

@@ -350,8 +350,10 @@ fn take_over(
     (record, out): (&mut Record<'_>, &mut Outlook),
 ) {
     // Where a later move has taken the copy, nothing would be on record of what it leaves there: it goes by a move of its own.
-    let came_by_it = [&migration.spec.from, &migration.spec.to].contains(&&copy.seat.cluster);
-    if !came_by_it || !matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. }) {
+    if ![&migration.spec.from, &migration.spec.to].contains(&&copy.seat.cluster) {
+        return;
+    }
+    if !matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. }) {
         return out.waits.push((migration.spec.seat, Wait::Frozen(copy.seat.cluster.clone())));
     }
     if copy.workload.breaks_before_make() && !stop(desk, copy, from, out) {

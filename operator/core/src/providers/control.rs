@@ -108,7 +108,8 @@ impl<'a> Web<'a> {
         let own: BTreeSet<Who> = own.chain([company.entity.who]).collect();
         let is_known = |held: &(&'a Ownership, Who)| {
             let party = self.providers.party(*held);
-            let clear = party.described.is_none_or(|owner| clear.contains(owner.name));
+            let all_clear = || self.providers.entities(party.who).all(|owner| clear.contains(owner.name));
+            let clear = party.described.is_none() || all_clear();
             party.is_known() && clear && !own.contains(&party.who)
         };
         company.holdings.iter().map(is_known).collect()
@@ -170,6 +171,13 @@ impl<'a> Web<'a> {
         let is_one =
             |at: &usize| self.companies.get(*at).is_some_and(|company| whos.contains(&company.entity.who));
         of.iter().filter(move |(_, reached)| reached.iter().any(is_one)).map(|(who, _)| *who)
+    }
+
+    /// Whether more than all of an interest is recorded anywhere.
+    pub(super) fn is_overfull(&self, interest: Interest) -> bool {
+        let least =
+            |company: &Company<'a>| company.held(interest).map(|(held, ..)| held.share.min).sum::<f64>();
+        self.companies.iter().any(|company| least(company) > 100.0 + EPSILON)
     }
 
     /// All who hold something of it, or of one behind it.

@@ -1,7 +1,8 @@
 //! Whether a tenant's policy lets a provider host.
 
 use domicile_crds::{
-    CountryCode, ExcludedLaw, Interest, ProviderName, ProviderPolicy, RequiredCertification,
+    CountryCode, ExcludedLaw, HostingProviderSpec, Interest, ProviderName, ProviderPolicy,
+    RequiredCertification,
 };
 use jiff::Timestamp;
 
@@ -11,6 +12,7 @@ use super::{
     foreign::Origins,
     path::path,
     say::Say,
+    who::fold,
 };
 use crate::{Horizon, Rule, RuleSet, Tri, countries::CountrySets};
 
@@ -264,7 +266,7 @@ impl<'a> Inquiry<'a, '_> {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
         let mut silent = control.hidden.map(nobody_known);
         for party in &control.parties {
-            match binds(law, *party, &control.recorded) {
+            match binds(providers, law, *party, &control.recorded) {
                 Tri::Yes => {
                     return out(Rule::CompelledDisclosure, true, &|| {
                         let name = party.described.map_or(party.name(), |entity| entity.name.as_str());
@@ -280,7 +282,7 @@ impl<'a> Inquiry<'a, '_> {
             }
         }
         for party in &control.possible {
-            match binds(law, *party, &control.recorded) {
+            match binds(providers, law, *party, &control.recorded) {
                 Tri::Yes => drop(silent.get_or_insert_with(|| {
                     format!("{} binds {}: {}", in_words(law), party.name(), may_control(*party, host))
                 })),
@@ -312,20 +314,25 @@ impl<'a> Inquiry<'a, '_> {
 }
 
 /// Whether a law binds a party, of which all that is `recorded` is true.
-fn binds(law: &ExcludedLaw, party: Party<'_>, recorded: &[Party<'_>]) -> Tri {
+fn binds(providers: &Providers, law: &ExcludedLaw, party: Party<'_>, recorded: &[Party<'_>]) -> Tri {
     let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
     let same = || recorded.iter().filter(|other| other.who == party.who);
     let country = |other: &Party<'_>| other.holder.and_then(|holder| holder.country);
     if law.law.is_none() && same().filter_map(country).any(is_its) {
         return Tri::Yes;
     }
-    let Some(entity) = party.described else {
+    if party.described.is_none() {
         let says = |other: &Party<'_>| other.described.is_some() || country(other).is_some();
         let silent = !same().any(|it| it.is_known()) || (law.law.is_none() && !same().any(says));
         return if silent { Tri::Unknown } else { Tri::No };
-    };
-    let spec = entity.spec;
-    let is_named = |name: &str| law.law.as_ref().is_none_or(|law| law.to_lowercase() == name.to_lowercase());
+    }
+    // All that describes it is true of it.
+    Tri::any(providers.entities(party.who).map(|entity| binds_described(law, entity.spec)))
+}
+
+fn binds_described(law: &ExcludedLaw, spec: &HostingProviderSpec) -> Tri {
+    let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
+    let is_named = |name: &str| law.law.as_ref().is_none_or(|law| fold(law) == fold(name));
     let recorded = spec.subject_to.as_ref().map(|all| {
         all.iter().any(|obligation| is_its(obligation.jurisdiction) && is_named(&obligation.law)).into()
     });

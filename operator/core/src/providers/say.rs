@@ -38,16 +38,22 @@ impl<'a> Say<'a> {
         for interest in SHARES {
             let mut held = Held { providers, start, interest, horizon };
             let (by, unknown_here) = held.by_each();
+            // What comes to somebody by chains that pass it once is no more than what comes to it by all; so it is cheap to tell
+            // who needn't be looked at. Where more than all is recorded, what is known of others says nothing of the rest.
+            let overfull = web.is_overfull(interest);
+            let most = |group: &BTreeSet<Who>| group.iter().filter_map(|who| by.get(who)).sum::<f64>();
             for who in web.holders() {
-                let perhaps = web.group(who, true);
-                let most: f64 = perhaps.iter().filter_map(|who| by.get(who)).sum();
-                if !is_say(most + unknown_here) {
-                    continue;
+                let (sure, perhaps) = (web.group(who, false), web.group(who, true));
+                if is_say(most(&sure)) {
+                    let (own, others) = held.stake(&sure);
+                    certain.extend(is_say(own.at_worst(100.0 - others)).then_some(who));
                 }
-                let (own, others) = held.stake(&web.group(who, false));
-                certain.extend(is_say(own.at_worst(100.0 - others)).then_some(who));
-                let (own, others) = held.stake(&perhaps);
-                possible.extend((own.max > 0.0 && is_say(100.0 - others)).then_some(who));
+                if is_say(unknown_here) {
+                    possible.extend((most(&perhaps) > 0.0).then_some(who));
+                } else if overfull || is_say(most(&perhaps) + unknown_here) {
+                    let (own, others) = held.stake(&perhaps);
+                    possible.extend((own.max > 0.0 && is_say(100.0 - others)).then_some(who));
+                }
             }
             unknown = unknown.or(Some((interest, unknown_here)).filter(|_| is_say(unknown_here)));
         }

@@ -59,24 +59,29 @@ impl Whos {
 
     /// Who is called so, letter case aside.
     pub(super) fn called(&self, name: &str) -> Option<Who> {
-        self.called.get(&name.to_lowercase()).copied()
+        self.called.get(&fold(name)).copied()
     }
 
     /// Whether a provider is called so.
     pub(super) fn is_described(&self, name: &str) -> bool {
-        self.described_as.contains(&name.to_lowercase())
+        self.described_as.contains(&fold(name))
     }
 }
 
+/// A name without letter case: registers write `Große` as `GROSSE`.
+pub(super) fn fold(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
 fn names_of_provider(name: &ProviderName, spec: &HostingProviderSpec) -> Vec<String> {
-    let ids = spec.identifiers.iter().map(|identifier| identifier.id.to_lowercase());
-    ids.chain([name.to_string(), spec.legal_name.to_lowercase()]).collect()
+    let ids = spec.identifiers.iter().map(|identifier| fold(&identifier.id));
+    ids.chain([name.to_string(), fold(&spec.legal_name)]).collect()
 }
 
 fn names_of_holder(holder: &Holder) -> Vec<String> {
-    let id = holder.id.iter().map(|id| id.to_lowercase());
+    let id = holder.id.iter().map(|id| fold(id));
     let provider = holder.provider.iter().map(ToString::to_string);
-    id.chain(provider).chain([holder.name.to_lowercase()]).collect()
+    id.chain(provider).chain([fold(&holder.name)]).collect()
 }
 
 /// Groups of names that are somebody's, each pointing to another of its group or to itself.

@@ -255,6 +255,57 @@ fn nobody_of_whom_the_tenant_is_to_be_independent_has_a_say() {
 }
 
 #[test]
+fn more_than_all_on_record_says_nothing_of_the_rest() {
+    let twice = |share: f64| {
+        dependent(|fleet| {
+            owned(
+                fleet,
+                "runs",
+                &[vendor(share), person("Jansen", "NL", 60), person("Vries", "NL", 40.0 - share)],
+            );
+            owned(fleet, "vendor", &[person("Smith", "US", 100), person("J. Smith", "US", 100)]);
+        })
+    };
+    assert_eq!((twice(20.0).as_str(), twice(30.0).as_str()), ("", "ProviderNotIndependent"));
+    let open = dependent(|fleet| {
+        owned(fleet, "runs", &[vendor(20.0), person("Jansen", "NL", 60)]);
+        owned(fleet, "vendor", &[person("Smith", "US", 100), person("J. Smith", "US", 100)]);
+    });
+    assert_eq!(open, "OwnershipUnknown", "20 % may be the vendor's, too");
+}
+
+fn vendor(share: f64) -> Vec<Value> {
+    let mut all = holds("Vendor Inc.", "Entity", "US", json!(share));
+    for held in &mut all {
+        held["holder"]["provider"] = json!("vendor");
+    }
+    all
+}
+
+/// One company under two names, of which one says nothing.
+#[test]
+fn all_that_describes_somebody_is_true_of_it() {
+    let law = json!({"notSubjectTo": [{"jurisdiction": "US", "law": "US CLOUD Act"}]});
+    let bound = |ids: [&str; 2]| {
+        after(law.clone(), |fleet| {
+            fleet.provider_with("runs", json!({"ownership": entity("p-one", 100), "subjectTo": []}));
+            let says = json!([{"jurisdiction": "US", "law": "US CLOUD Act"}]);
+            for (name, id, says) in [("p-one", ids[0], json!([])), ("p-two", ids[1], says)] {
+                let spec = json!({
+                    "identifiers": [{"scheme": "LEI", "id": id}], "subjectTo": says, "operatedFrom": [],
+                    "ownership": person("Jansen", "NL", 100),
+                });
+                fleet.provider_with(name, spec);
+            }
+        })
+    };
+    assert_eq!(bound(["EXAM00ONE00000000058", "EXAM00TWO00000000058"]), "");
+    assert_eq!(bound(["EXAM00ONE00000000058", "exam00one00000000058"]), "CompelledDisclosure");
+    let cased = [person("Große", "US", 13), person("GROSSE", "US", 13), person("Jansen", "NL", 74)];
+    assert_eq!(foreign(&cased), "ForeignControl");
+}
+
+#[test]
 fn nor_has_the_provider_a_say_in_them_or_one_parent() {
     let vendor = |holdings: &[Vec<Value>]| dependent(|fleet| owned(fleet, "vendor", holdings));
     let held = vendor(&[holds("runs", "Entity", "NL", json!(30)), person("Smith", "US", 70)]);

@@ -215,6 +215,20 @@ fn a_copy_leaves_its_new_place_though_the_old_one_doesnt_answer() {
 }
 
 #[test]
+fn a_copy_may_go_back_to_where_it_was_before_last() {
+    let mut yard = wanderer("Automatic", json!({}));
+    yard.lose("ams-1").revoke("nl-ams").calm();
+    yard.revoke("be-bru").calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("fra-1", "ams-1,fra-1"));
+    let lifts = json!({"supersedes": ["revoked-nl-ams"]});
+    yard.fleet.decide("nl-ams-again", "Site/nl-ams", "Approved", lifts);
+    // Nowhere else is lawful, and a move from there is still under way.
+    yard.find("ams-1").revoke("de-fra").calm();
+    assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("ams-1", "ams-1"));
+    assert!(yard.under_way().is_empty(), "{:?}", yard.under_way());
+}
+
+#[test]
 fn what_has_switched_and_must_leave_again_is_running_somewhere() {
     // The new place is drained at the instant of the switch; there is a third, or there is none.
     for (lawful, last) in [(["NL", "BE", "DE"], "fra-1"), (["NL", "BE", "LU"], "bru-1")] {
