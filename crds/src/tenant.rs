@@ -86,6 +86,9 @@ pub struct TenantSpec {
 #[schemars(extend("x-kubernetes-validations" = schema::cel(&[(
     "(self.kind == 'ServiceAccount') == has(self.namespace)",
     "a ServiceAccount, and nothing else, has a namespace",
+), (
+    "self.kind != 'ServiceAccount' || self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+    "a ServiceAccount's name is one of Kubernetes: small letters, digits, '-' and '.'",
 )])))]
 pub struct TenantSubject {
     /// `User`, `Group` or `ServiceAccount`.

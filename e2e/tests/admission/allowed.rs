@@ -20,6 +20,7 @@ use crate::{
 pub(crate) async fn all(ground: &Ground) -> anyhow::Result<Vec<String>> {
     let mut failures = a_tenant(ground).await?;
     failures.extend(an_engineer(ground).await);
+    failures.extend(who_serves_itself(ground).await);
     let token = Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token());
     failures.extend(token.granted(&ground.admin, "a token for whoever may create tokens").await);
     failures.extend(an_auditor(ground).await);
@@ -163,6 +164,36 @@ async fn an_engineer(ground: &Ground) -> Vec<String> {
     ];
     failures
         .extend(together(refused, |(ask, says)| async move { ask.refused(&ground.petra, says).await }).await);
+    failures
+}
+
+/// Whom a tenant names gets its Secrets: that is for those who may grant that themselves. Everything else of a Tenant, and taking
+/// somebody off, is an engineer's.
+async fn who_serves_itself(ground: &Ground) -> Vec<String> {
+    let served = |spec: Value| {
+        let object = with(tenant("served"), json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "Tenant"}));
+        with(object, json!({"spec": spec}))
+    };
+    let (path, all) = (format!("{API}/tenants/served"), format!("{API}/tenants"));
+    let (petra, says) =
+        (json!({"kind": "User", "name": "petra"}), "may bind the ClusterRole domicile:tenant");
+    let anna = json!({"kind": "User", "name": "anna"});
+    let mut failures = Vec::new();
+    let to_petra = served(json!({"subjects": [petra]}));
+    failures.extend(Ask::create(&all, &to_petra).refused(&ground.petra, says).await);
+    let both = json!([anna, json!({"kind": "Group", "name": "developers"})]);
+    let made = Ask::create(&all, &served(json!({"subjects": both})));
+    failures.extend(made.granted(&ground.admin, "a tenant with subjects, by an administrator").await);
+    for change in [json!({"subjects": [anna, petra]}), json!({"namespaces": ["served", "more"]})] {
+        failures.extend(Ask::merge(&path, &json!({"spec": change})).refused(&ground.petra, says).await);
+    }
+    let steps = [
+        Ask::merge(&path, &json!({"spec": {"migration": {"mode": "Manual"}}})),
+        Ask::merge(&path, &json!({"spec": {"subjects": [anna]}})),
+        Ask::merge(&path, &json!({"spec": {"subjects": null, "namespaces": ["served", "more"]}})),
+        Ask::delete(&path),
+    ];
+    failures.extend(in_turn(&ground.petra, "a tenant with subjects, by an engineer", &steps).await);
     failures
 }
 

@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 4] =
-    ["domicile-decisions", "domicile-manifests", "domicile-migrations", "domicile-tokens"];
+const NAMES: [&str; 5] = [
+    "domicile-decisions",
+    "domicile-manifests",
+    "domicile-migrations",
+    "domicile-tenants",
+    "domicile-tokens",
+];
 
 /// The only one that is about namespaces of tenants: Secrets elsewhere are none of ours.
 const SELECTIVE: &str = "domicile-tokens";

@@ -39,18 +39,21 @@ pub(super) fn news(
         }
         (None, None) => {}
     }
-    let barred = |status| told(status, condition::COMPLIANT, |status| status != "True");
+    let is_lawful = |status: &TenantWorkloadStatus| {
+        condition_of(&status.conditions, condition::COMPLIANT).is_some_and(|c| c.reason == "Lawful")
+    };
+    let barred = |status| told(status, condition::COMPLIANT, |status| status == "False");
     match (barred(old), barred(Some(next))) {
         (Some((old, _)), Some((new, _))) if old == new => {}
         (_, Some((reason, message))) => {
             let is_told = events.iter().any(|(_, other, _)| *other == reason);
             events.extend((!is_told).then_some((EventType::Warning, reason, message)));
         }
-        (Some(_), None) => {
+        (Some(_), None) if is_lawful(next) => {
             let message = "every copy is at a lawful place again";
             events.push((EventType::Normal, "Compliant".to_owned(), message.to_owned()));
         }
-        (None, None) => {}
+        _ => {}
     }
     let pending = |status| told(status, condition::MOVE_PENDING, |status| status == "True");
     if let (None, Some((reason, message))) = (pending(old), pending(Some(next))) {
@@ -108,6 +111,9 @@ mod tests {
         assert_eq!(reasons(&frozen, &frozen), [""; 0]);
         assert_eq!(reasons(&frozen, &[("Compliant", "False", "ApprovalSuspended")]), ["ApprovalSuspended"]);
         assert_eq!(reasons(&frozen, &lawful), ["Compliant"]);
+        let unknown = [("Compliant", "Unknown", "ObservationStale")];
+        assert_eq!(reasons(&unknown, &lawful), [""; 0], "it was never unlawful");
+        assert_eq!(reasons(&frozen, &[("Compliant", "True", "NothingPlaced")]), [""; 0]);
         let moving = [("Compliant", "True", "Lawful"), ("MovePending", "True", "PreferredPlace")];
         assert_eq!(reasons(&lawful, &moving), ["PreferredPlace"]);
         assert_eq!(reasons(&moving, &lawful), [""; 0], "that it has moved is told with the place");

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Brain, CALLED_PER_END, Slot, status::Inspection};
 use crate::{
-    hub::{HubKind, write::WriteError},
+    hub::{HubKind, bindings::Failure, write::WriteError},
     member::{
         Connection,
         act::Applied,
@@ -37,8 +37,8 @@ pub(crate) enum Done {
     Fact(String, String),
     /// A namespace was made on the hub, or wasn't.
     Namespace(NamespaceName),
-    /// Tenants' subjects were bound on the hub, or weren't: where, and why not.
-    Bound(Result<(), (Option<NamespaceName>, WriteError)>),
+    /// Tenants' subjects were bound on the hub, but for these.
+    Bound(Vec<Failure>),
 }
 
 /// How it went.

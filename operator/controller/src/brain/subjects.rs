@@ -1,14 +1,14 @@
 //! Who serves itself on the hub: `Tenant.spec.subjects` is kept up in the namespaces that are the tenant's.
 
-use domicile_crds::{NamespaceName, Tenant};
+use std::collections::BTreeMap;
+
+use domicile_core::text::shorten;
+use domicile_crds::NamespaceName;
 use jiff::{SignedDuration, Timestamp};
-use kube::Resource;
+use kube::Resource as _;
 
 use super::{Brain, Done, Input, events::warn};
-use crate::hub::{
-    bindings::{Wanted, bind},
-    write::WriteError,
-};
+use crate::hub::bindings::{Failure, Wanted, bind};
 
 /// How often it is looked whether the bindings are still as they should be.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(10);
@@ -22,8 +22,8 @@ pub(super) struct Bindings {
     written: Option<Wanted>,
     busy: bool,
     next: Option<Timestamp>,
-    /// What was said of the last failure, so that it isn't said again at each attempt.
-    complaint: Option<String>,
+    /// What was said of each failure last, so that it isn't said again at each attempt.
+    complaints: BTreeMap<NamespaceName, String>,
 }
 
 impl Brain {
@@ -56,26 +56,28 @@ impl Brain {
         wanted
     }
 
-    /// The bindings were written, or one wasn't.
-    pub(super) fn bound(&mut self, done: Result<(), (Option<NamespaceName>, WriteError)>, now: Timestamp) {
+    /// The bindings were written, or some weren't.
+    pub(super) fn bound(&mut self, failed: Vec<Failure>, now: Timestamp) {
         self.bindings.busy = false;
-        let Err((namespace, error)) = done else {
-            self.bindings.complaint = None;
-            return;
-        };
-        self.bindings.next = now.checked_add(AGAIN_AFTER).ok();
-        let error = crate::member::chain(&error);
-        let namespace = namespace.map(|name| name.to_string()).unwrap_or_default();
-        tracing::warn!(%namespace, %error, "who serves itself in a tenant's namespace was not bound on the hub");
-        let owner = self.bindings.written.as_ref().and_then(|w| w.get(namespace.as_str())).map(|(t, _)| t);
-        let Some(tenant) = owner.and_then(|tenant| self.tenants.get(tenant)) else { return };
-        let message =
-            format!("spec.subjects could not be bound to the role domicile:tenant in {namespace}: {error}");
-        if self.bindings.complaint.replace(message.clone()).as_ref() != Some(&message) {
-            let (hands, object) = (self.hands.clone(), Tenant::object_ref(tenant.as_ref(), &()));
-            tokio::spawn(async move {
-                warn(&hands, &object, "SubjectsNotBound".to_owned(), message).await;
-            });
+        if !failed.is_empty() {
+            self.bindings.next = now.checked_add(AGAIN_AFTER).ok();
+        }
+        let before = std::mem::take(&mut self.bindings.complaints);
+        for (namespace, error) in failed {
+            let error = crate::member::chain(&error);
+            let place = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(namespace = %place, %error, "who serves itself in a tenant's namespace is not as its Tenant says");
+            let Some(namespace) = namespace else { continue };
+            let wanted = self.bindings.written.as_ref().and_then(|written| written.get(&namespace));
+            let tenant = wanted.and_then(|(tenant, _)| self.tenants.get(tenant)).cloned();
+            let message = format!("who serves itself in {namespace} is not as spec.subjects says: {error}");
+            if let Some(tenant) = tenant.filter(|_| before.get(&namespace) != Some(&message)) {
+                let (hands, object, message) = (self.hands.clone(), tenant.object_ref(&()), message.clone());
+                tokio::spawn(async move {
+                    warn(&hands, &object, "SubjectsNotBound".to_owned(), shorten(&message)).await;
+                });
+            }
+            self.bindings.complaints.insert(namespace, message);
         }
     }
 }

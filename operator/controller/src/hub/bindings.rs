@@ -20,45 +20,68 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 /// Who serves itself in which namespace, and for which tenant.
 pub(crate) type Wanted = BTreeMap<NamespaceName, (TenantName, Vec<TenantSubject>)>;
 
-/// Makes the bindings as they are `wanted`, and deletes all others of that name. What is so already isn't written.
-///
-/// # Errors
-///
-/// The first that the hub refused, with its namespace; all were tried.
-pub(crate) async fn bind(
-    client: &Client,
-    wanted: &Wanted,
-) -> Result<(), (Option<NamespaceName>, WriteError)> {
+/// Where somebody couldn't be bound, or a right couldn't be withdrawn; `None` if nobody knows where there are bindings.
+pub(crate) type Failure = (Option<NamespaceName>, WriteError);
+
+/// Makes the bindings as they are `wanted`, and deletes all others of that name. What is so already isn't written. Where the
+/// hub refuses one, whoever isn't wanted any more is taken out of it all the same.
+pub(crate) async fn bind(client: &Client, wanted: &Wanted) -> Vec<Failure> {
     let all: Api<RoleBinding> = Api::all(client.clone());
     let ours = ListParams::default().fields(&format!("metadata.name={BINDING}"));
-    let found = timely(all.list(&ours)).await.map_err(|error| (None, error))?;
-    let mut failed = Ok(());
+    let found = match timely(all.list(&ours)).await {
+        Ok(found) => found,
+        Err(error) => return vec![(None, error)],
+    };
+    let mut failed = Vec::new();
     let mut there: BTreeMap<NamespaceName, RoleBinding> = BTreeMap::new();
     for binding in found {
         let Some(Ok(namespace)) = binding.namespace().map(|name| NamespaceName::new(&name)) else { continue };
-        let is_kept = wanted.contains_key(&namespace) && binding.role_ref == role();
-        if is_kept {
+        if wanted.contains_key(&namespace) && binding.role_ref == role() {
             there.insert(namespace, binding);
         } else if let Err(error) = delete(client, &binding).await {
-            failed = failed.and(Err((Some(namespace), error)));
+            failed.push((Some(namespace), error));
         }
     }
     for (namespace, (tenant, subjects)) in wanted {
-        let new = binding(namespace, tenant, subjects);
-        let is_so = |old: &RoleBinding| {
-            old.subjects == new.subjects
-                && old.labels().get(keys::TENANT_LABEL) == new.labels().get(keys::TENANT_LABEL)
-        };
-        if there.get(namespace).is_some_and(is_so) {
+        let new = binding(namespace, tenant, subjects.iter().map(subject).collect());
+        let old = there.get(namespace);
+        if old.is_some_and(|old| is_so(old, &new)) {
             continue;
         }
-        let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace.as_str());
-        let params = PatchParams::apply(keys::FIELD_MANAGER).force();
-        if let Err(error) = timely(api.patch(BINDING, &params, &Patch::Apply(&new))).await {
-            failed = failed.and(Err((Some(namespace.clone()), error)));
+        if let Err(error) = apply(client, &new).await {
+            if let Some(old) = old
+                && let Err(error) = narrow(client, old, &new).await
+            {
+                failed.push((Some(namespace.clone()), error));
+            }
+            failed.push((Some(namespace.clone()), error));
         }
     }
     failed
+}
+
+fn is_so(old: &RoleBinding, new: &RoleBinding) -> bool {
+    let tenant = |binding: &RoleBinding| binding.labels().get(keys::TENANT_LABEL).cloned();
+    old.subjects == new.subjects && tenant(old) == tenant(new)
+}
+
+/// Leaves of a binding those whom another one has, too.
+async fn narrow(client: &Client, old: &RoleBinding, new: &RoleBinding) -> Result<(), WriteError> {
+    let mut kept = old.subjects.clone().unwrap_or_default();
+    let before = kept.len();
+    kept.retain(|subject| new.subjects.iter().flatten().any(|other| other == subject));
+    match kept.len() {
+        0 => delete(client, old).await,
+        // Nobody is to go.
+        now if now == before => Ok(()),
+        _ => apply(client, &RoleBinding { subjects: Some(kept), ..new.clone() }).await,
+    }
+}
+
+async fn apply(client: &Client, binding: &RoleBinding) -> Result<(), WriteError> {
+    let api: Api<RoleBinding> = Api::namespaced(client.clone(), &binding.namespace().unwrap_or_default());
+    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
+    timely(api.patch(BINDING, &params, &Patch::Apply(binding))).await.map(|_| ())
 }
 
 async fn delete(client: &Client, binding: &RoleBinding) -> Result<(), WriteError> {
@@ -71,7 +94,7 @@ async fn delete(client: &Client, binding: &RoleBinding) -> Result<(), WriteError
     }
 }
 
-fn binding(namespace: &NamespaceName, tenant: &TenantName, subjects: &[TenantSubject]) -> RoleBinding {
+fn binding(namespace: &NamespaceName, tenant: &TenantName, subjects: Vec<Subject>) -> RoleBinding {
     RoleBinding {
         metadata: ObjectMeta {
             name: Some(BINDING.to_owned()),
@@ -80,7 +103,7 @@ fn binding(namespace: &NamespaceName, tenant: &TenantName, subjects: &[TenantSub
             ..ObjectMeta::default()
         },
         role_ref: role(),
-        subjects: Some(subjects.iter().map(subject).collect()),
+        subjects: Some(subjects),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which decisions count, and what holds for a subject.
 
-use domicile_core::Change;
+use domicile_core::{Change, Horizon, decisions::Effect};
+use domicile_crds::SubjectKind;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fleet, NOON, name};
@@ -319,4 +320,36 @@ fn with_two_persons_a_freeze_never_waits_and_lifting_it_does() {
     assert_eq!(by_two(&[revoked.clone(), milder.clone()]), "ApprovalRevoked");
     let second = ("n", "bob", "Frozen", json!({"supersedes": ["r"]}));
     assert_eq!(by_two(&[revoked, milder, second]), "ApprovalFrozen");
+}
+
+/// What an approval says of itself is what it comes to: the other user's must still count, and somewhere for the same.
+#[test]
+fn an_approval_by_one_alone_says_so() {
+    let renewed = |patch: Value| {
+        let mut fleet = Fleet::lawful();
+        let spec = serde_json::from_value(json!({"twoPersonRule": true})).unwrap();
+        fleet.apply(Change::Installation(Some(spec)));
+        fleet.decide(
+            "runs-2",
+            "runs",
+            "Approved",
+            json!({"decidedBy": "bob", "scope": {"countries": ["NL"]}}),
+        );
+        fleet.decide("runs-3", "runs", "Approved", patch);
+        let decisions = &fleet.engine.world().decisions;
+        let all = decisions.about_name(SubjectKind::HostingProvider, "runs").iter();
+        let third = all.clone().find(|it| it.name.as_str() == "runs-3").unwrap();
+        let others: Vec<_> = all.map(|it| it.name.to_string()).collect();
+        (decisions.effect(third, &mut Horizon::new(fleet.now)), others)
+    };
+    let (effect, others) = renewed(json!({}));
+    assert_eq!(effect, Effect::InForce);
+    let both: Vec<_> = others.into_iter().filter(|name| name != "runs-3").collect();
+    assert_eq!(renewed(json!({"supersedes": both})).0, Effect::ByOneAlone, "the other user's is replaced");
+    assert_eq!(
+        renewed(json!({"scope": {"countries": ["BE"]}})).0,
+        Effect::ByOneAlone,
+        "for nothing in common"
+    );
+    assert_eq!(renewed(json!({"scope": {"tenants": ["acme"]}})).0, Effect::InForce);
 }
