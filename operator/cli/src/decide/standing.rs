@@ -1,6 +1,6 @@
 //! How a decision stands among those that there are.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use domicile_core::{
     Horizon,
@@ -35,8 +35,17 @@ pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<Strin
             && (scope.is_empty() || *scope == spec.scope)
             && decisions.effect(other, &mut horizon) == Effect::InForce
     });
-    Ok(same.map(|other| {
-        let (subject, of) = (shown(&spec.subject), &spec.authority);
-        format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, other.name)
-    }))
+    let Some(same) = same else { return Ok(None) };
+    let (subject, of) = (shown(&spec.subject), &spec.authority);
+    let mut note = format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, same.name);
+    let stricter = decisions.about(&spec.subject).iter().filter(|other| other.spec.decision > spec.decision);
+    if let Some(other) = stricter.filter(|it| decisions.effect(it, &mut horizon) == Effect::InForce).last() {
+        let (what, by) = (other.spec.decision, &other.spec.authority);
+        let _ = write!(
+            note,
+            "; but Decision/{} of {by} counts, too, by which it is {what:?}, and that stays",
+            other.name
+        );
+    }
+    Ok(Some(note))
 }

@@ -121,4 +121,14 @@ fn what_is_so_already_is_said() {
         ("e", "ministry", "Frozen", json!({"scope": {"tenants": ["b"]}})),
     ];
     assert_eq!(said(&facts(&others), &[]), None);
+
+    let both = facts(&[("a", "ministry", "Approved", json!({})), ("b", "court", "Frozen", json!({}))]);
+    let made = decision(&both, &args(&[]), Act::Verdict(Verdict::Approved), "eve".to_owned()).unwrap();
+    assert_eq!(
+        standing::already(&both, &made).unwrap().as_deref(),
+        Some(
+            "HostingProvider/vendor is Approved already, by Decision/a of ministry; but Decision/b of court counts, too, \
+             by which it is Frozen, and that stays"
+        )
+    );
 }

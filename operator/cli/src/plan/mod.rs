@@ -58,6 +58,9 @@ pub struct Plan {
     pub waves: BTreeMap<TenantName, usize>,
     /// How many copies stay as they are.
     pub unchanged: usize,
+    /// Whether `Installation/default` pauses all moves: none begins until that is lifted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// Objects that others name and that aren't there.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub missing: BTreeSet<String>,
@@ -175,7 +178,9 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
     let unchanged = after.len() - steps.len();
     let waves = steps::waves(snapshot, &steps);
     let missing = missing_sets(snapshot);
-    Ok(Plan { asked, at, steps, waves, unchanged, missing, unchecked: Vec::new() })
+    let installation = snapshot.get("Installation", "", "default");
+    let paused = installation.and_then(|it| it.pointer("/spec/paused")) == Some(&Value::Bool(true));
+    Ok(Plan { asked, at, steps, waves, unchanged, paused, missing, unchecked: Vec::new() })
 }
 
 /// The CountrySets that are named and aren't there: nobody can tell which countries they hold.

@@ -59,6 +59,18 @@ fn with_nothing_to_do_it_says_so() {
 }
 
 #[test]
+fn that_moves_are_paused_is_said() {
+    let mut facts = benelux();
+    facts.snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Installation", "metadata": {"name": "default"}, "spec": {"paused": true},
+    }));
+    let paused = "Moves are paused by Installation/default: none of them begins until that is lifted.";
+    for words in [&[][..], &["--revoke", "meridian-cloud"]] {
+        assert!(told(&facts, words).contains(paused), "{words:?}");
+    }
+}
+
+#[test]
 fn a_freeze_moves_nothing() {
     let text = told(&benelux(), &["--freeze", "meridian-cloud"]);
     insta::assert_snapshot!(text);

@@ -18,6 +18,11 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
         asked => format!("At {}, if\n- {}\n", plan.at, asked.join("\n- ")),
     };
     let mut out = paint.state(&title, State::Title) + "\n";
+    if plan.paused {
+        out.push_str(
+            "Moves are paused by Installation/default: none of them begins until that is lifted.\n\n",
+        );
+    }
     if plan.steps.is_empty() {
         let _ = writeln!(
             out,

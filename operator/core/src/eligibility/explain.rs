@@ -115,18 +115,17 @@ impl Scene<'_> {
         now: Timestamp,
     ) -> Option<String> {
         let country = self.site.filter(|_| certain)?.country;
-        let contained = |entries: &[CountryRef]| {
-            any_contains(&self.world.sets, entries, country, &mut Horizon::new(now)) == Tri::Yes
-        };
+        let contained =
+            |entries: &[CountryRef]| any_contains(&self.world.sets, entries, country, &mut Horizon::new(now));
         let tenants = &class.tenant_residency;
         let whose = |is_tenants: bool| if is_tenants { "the Tenant's" } else { "the workload's own" };
         match rule {
             Rule::CountryDenied => {
-                let whose = whose(contained(&tenants.denied));
+                let whose = whose(contained(&tenants.denied) == Tri::Yes);
                 Some(format!("is in {country}, which {whose} spec.residency.denied excludes"))
             }
             Rule::CountryNotAllowed => {
-                let whose = whose(!contained(&tenants.allowed));
+                let whose = whose(contained(&tenants.allowed) == Tri::No);
                 Some(format!("is in {country}, which {whose} spec.residency.allowed doesn't contain"))
             }
             _ => None,
