@@ -322,7 +322,7 @@ impl Cluster {
     ///
     /// If the server refuses it.
     pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).force()).await
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).force()).await.map(drop)
     }
 
     /// Applies an object of which others may own fields: a conflict is an error that names them.
@@ -331,7 +331,7 @@ impl Cluster {
     ///
     /// If the server refuses it, or a field has another value by somebody else.
     pub async fn apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER)).await
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER)).await.map(drop)
     }
 
     /// Whether [`apply_shared`](Self::apply_shared) would be taken. Changes nothing.
@@ -340,27 +340,26 @@ impl Cluster {
     ///
     /// As there.
     pub async fn would_apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await
+        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await.map(drop)
     }
 
-    /// Whether the server would take an object from a person who applies it. Changes nothing.
+    /// What would come of it if a person applied an object, with what others have said of it. Changes nothing.
     ///
     /// # Errors
     ///
-    /// If it wouldn't.
-    pub async fn would_take(&self, object: &Value) -> Result<(), ClusterError> {
+    /// If the server wouldn't take it.
+    pub async fn would_take(&self, object: &Value) -> Result<Value, ClusterError> {
         // By the name that kubectl has: what it has applied before and the object doesn't name any more goes away.
         self.apply_with(object, &PatchParams::apply("kubectl").force().dry_run()).await
     }
 
-    async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<(), ClusterError> {
+    async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<Value, ClusterError> {
         let Addressed { api, name, shown } = self.target(object)?;
         let params =
             PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..params.clone() };
-        api.patch(&name, &params, &Patch::Apply(object))
-            .await
-            .map_err(self.failed(format!("apply {shown}")))?;
-        Ok(())
+        let applied = api.patch(&name, &params, &Patch::Apply(object)).await;
+        let applied = applied.map_err(self.failed(format!("apply {shown}")))?;
+        Ok(serde_json::to_value(applied).unwrap_or_default())
     }
 
     /// Deletes an object; one that is gone already is fine. Says whether it was there.

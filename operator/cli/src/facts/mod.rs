@@ -110,18 +110,22 @@ pub fn lay_over(snapshot: &mut Snapshot, path: &Path) -> Result<(), FactsError> 
 /// # Errors
 ///
 /// If it refuses one for what it says, or doesn't answer.
-pub async fn ask(hub: &Cluster, objects: &[Value]) -> Result<Vec<String>, ClusterError> {
+pub async fn ask(hub: &Cluster, objects: &mut [Value]) -> Result<Vec<String>, ClusterError> {
     let mut unchecked = Vec::new();
-    let ours = |object: &&Value| object.get("kind").is_none_or(|kind| kind != "Namespace");
-    for object in objects.iter().filter(ours) {
+    let ours = |object: &&mut Value| object.get("kind").is_none_or(|kind| kind != "Namespace");
+    for object in objects.iter_mut().filter(ours) {
         match hub.would_take(object).await {
-            Ok(()) => {}
+            Ok(merged) => *object = merged,
             // Whoever plans need not be whoever may write it, and its namespace may have yet to be made.
             Err(error) if matches!(error.code(), Some(403 | 404)) => {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 let (kind, name) = (text("/kind"), text("/metadata/name"));
                 let why = error.message().unwrap_or_default();
-                unchecked.push(format!("the hub didn't check {kind}/{name}: {why}"));
+                // By a policy or a webhook, and not because of who may write such objects at all.
+                let denied = why.contains("denied request") || why.contains("denied the request");
+                let what =
+                    if denied { "the hub would refuse to take from you" } else { "the hub didn't check" };
+                unchecked.push(format!("{what} {kind}/{name}: {why}"));
             }
             Err(error) => return Err(error),
         }

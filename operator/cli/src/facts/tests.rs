@@ -99,10 +99,13 @@ fn hub(code: u16, answer: &Value) -> (Cluster, Arc<Mutex<Vec<String>>>) {
 
 #[tokio::test]
 async fn the_hub_is_asked_without_being_changed() {
-    let site = object("Site", &json!({"name": "a"}), &json!({}));
-    let (hub, asked) = hub(200, &site);
+    let site = |spec: Value| object("Site", &json!({"name": "a"}), &spec);
+    let merged = site(json!({"country": "NL", "state": "Closing"}));
+    let (hub, asked) = hub(200, &merged);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}});
-    assert_eq!(ask(&hub, &[namespace, site]).await.unwrap(), Vec::<String>::new());
+    let mut objects = [namespace.clone(), site(json!({"country": "NL"}))];
+    assert_eq!(ask(&hub, &mut objects).await.unwrap(), Vec::<String>::new());
+    assert_eq!(objects, [namespace, merged], "with what somebody else has said of it");
     let asked = asked.lock().unwrap().clone();
     let [one] = asked.as_slice() else { panic!("{asked:?}") };
     assert!(one.starts_with("PATCH /apis/domicile.dev/v1alpha1/sites/a?"), "{one}");
@@ -113,14 +116,19 @@ async fn the_hub_is_asked_without_being_changed() {
 
 #[tokio::test]
 async fn what_the_hub_refuses_is_told_and_what_it_may_not_be_asked_is_noted() {
-    let site = [object("Site", &json!({"name": "a"}), &json!({}))];
+    let mut site = [object("Site", &json!({"name": "a"}), &json!({}))];
     let status = |code: u16, message: &str| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "x", "code": code});
     let (invalid, _) = hub(422, &status(422, "until must be later than from"));
-    let error = ask(&invalid, &site).await.unwrap_err();
+    let error = ask(&invalid, &mut site).await.unwrap_err();
     assert!(output::explained(&error).ends_with("until must be later than from"), "{error}");
     let (forbidden, _) = hub(403, &status(403, "sites is forbidden"));
-    let notes = ask(&forbidden, &site).await.unwrap();
+    let notes = ask(&forbidden, &mut site).await.unwrap();
     assert_eq!(notes, ["the hub didn't check Site/a: sites is forbidden"]);
+    let (denied, _) = hub(403, &status(403, "ValidatingAdmissionPolicy 'x' denied request: not you"));
+    let notes = ask(&denied, &mut site).await.unwrap();
+    let wanted =
+        "the hub would refuse to take from you Site/a: ValidatingAdmissionPolicy 'x' denied request: not you";
+    assert_eq!(notes, [wanted]);
 }
 
 #[tokio::test]

@@ -93,12 +93,12 @@ impl Applied {
 ///
 /// If the facts can't be had, or what is to change isn't there.
 pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanError> {
-    let files = args.files.iter().map(|file| Applied::read(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut files = args.files.iter().map(|file| Applied::read(file)).collect::<Result<Vec<_>, _>>()?;
     let mut unchecked = Vec::new();
     if !files.is_empty() && args.facts.from.is_empty() {
         let hub = Cluster::hub(&options.target()).await.map_err(FactsError::from)?;
-        for file in &files {
-            unchecked.extend(facts::ask(&hub, &file.objects).await.map_err(FactsError::from)?);
+        for file in &mut files {
+            unchecked.extend(facts::ask(&hub, &mut file.objects).await.map_err(FactsError::from)?);
         }
     }
     let facts = Facts::read(&args.facts, options).await?;
