@@ -16,11 +16,6 @@ impl Situation<'_> {
         let claim =
             |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
         let own = !self.world.is_succeeding(self.key());
-        if let Some(Blocked::Homeless(homeless)) = &self.verdict.blocked
-            && !self.verdict.seats.is_empty()
-        {
-            return claim("Unknown", Rule::NamespaceTaken.name(), &homeless.to_string());
-        }
         let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
         for seat in placed() {
             let failing = seat.failing.intersection(RuleSet::LEGAL);
@@ -38,6 +33,12 @@ impl Situation<'_> {
                     &format!("{found}; what has moved away isn't gone from there yet"),
                 );
             }
+        }
+        // Without its tenant, nothing else can be told of where it is; what is known to be unlawful comes first.
+        if let Some(Blocked::Homeless(homeless)) = &self.verdict.blocked
+            && !self.verdict.seats.is_empty()
+        {
+            return claim("Unknown", Rule::NamespaceTaken.name(), &homeless.to_string());
         }
         for seat in placed() {
             let stale = seat.failing.intersection(RuleSet::EMPTY.with(Rule::ObservationStale));

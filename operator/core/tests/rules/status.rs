@@ -90,3 +90,15 @@ fn a_status_equals_itself_after_it_was_stored() {
     let stored: TenantWorkloadStatus = read(json!(status));
     assert_eq!(stored, status);
 }
+
+#[test]
+fn what_is_nobodys_says_so_and_nothing_of_its_member() {
+    let (observed, mut memory) = (seen(&["ams-1"]), Memory::default());
+    let mut fleet = Fleet::placed();
+    fleet.apply(Change::Tenant(name("shop"), None));
+    let compliant = said(&fleet.status(&observed, &mut memory), "Compliant");
+    assert_eq!(
+        compliant, "Unknown NamespaceTaken: no Tenant lists this namespace in spec.namespaces",
+        "whether it is lawful there can't be told without it"
+    );
+}
