@@ -35,10 +35,17 @@ fn without(fact: &Fact, part: usize, facts: &[Fact]) -> Option<Fact> {
                 _ => Some(Cluster { tenants: vec![], ..cluster }),
             },
         ),
-        // Only an approval that no other decision depends on: to delete one that lifts a freeze is to freeze again.
-        Fact::Decision(at, Some(Decision { verdict: "Approved", supersedes, .. })) => {
-            let names_it = |other: &Fact| matches!(other, Fact::Decision(_, Some(d)) if d.supersedes.contains(&format!("d{at}")));
-            if !supersedes.is_empty() || facts.iter().any(names_it) {
+        // Only an approval that no other decision depends on: to delete one that lifts a freeze is to freeze again, and to delete one
+        // that renews another is to say that it ended, which is what the other says.
+        Fact::Decision(at, Some(Decision { kind, name, verdict: "Approved", supersedes, .. })) => {
+            let depends_on_it = |other: &Fact| match other {
+                Fact::Decision(other, Some(d)) => {
+                    let renewed = *other != at && d.until.is_some() && (d.kind, &d.name) == (kind, &name);
+                    renewed || d.supersedes.contains(&format!("d{at}"))
+                }
+                _ => false,
+            };
+            if !supersedes.is_empty() || facts.iter().any(depends_on_it) {
                 return None;
             }
             Fact::Decision(at, None)
