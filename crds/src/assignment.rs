@@ -9,6 +9,9 @@ use crate::{ClusterName, OnDelete, TenantName, schema};
 /// Keeps an Assignment until everything it lists has left the members, and a Migration until it has ended.
 pub const CLEANUP_FINALIZER: &str = "domicile.dev/cleanup";
 
+/// The epoch of a copy that ran before Domicile had it, until it moves.
+pub const ADOPTED: i64 = 0;
+
 /// How many objects a copy may have, those included that an update replaces.
 pub const INVENTORY_MAX: usize = 160;
 
@@ -57,8 +60,9 @@ pub struct Seat {
     pub ordinal: i32,
     /// Where.
     pub cluster: ClusterName,
-    /// Grows by one with each move and never goes back.
-    #[schemars(range(min = 1))]
+    /// Grows by one with each move and never goes back. A copy that was placed begins with 1, one that was adopted with 0: until it
+    /// moves, its pods go without Domicile's labels, which would restart them.
+    #[schemars(range(min = 0))]
     pub epoch: i64,
     /// The workload's generation that the inventory was made from.
     #[schemars(range(min = 0))]

@@ -25,6 +25,8 @@ pub const HALTED_ANNOTATION: &str = "domicile.dev/halted";
 
 /// Field manager of everything that the operator applies.
 pub const FIELD_MANAGER: &str = "domicile";
+/// Field manager of what the hub itself writes on a member: a tenant's namespace, and what guards it.
+pub const HUB_MANAGER: &str = "domicile-hub";
 /// Field manager of what the operator writes to stop something, and of nothing else.
 pub const HALT_MANAGER: &str = "domicile-halt";
 

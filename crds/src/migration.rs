@@ -51,8 +51,8 @@ pub struct MigrationSpec {
     pub from: ClusterName,
     /// Where it goes. The operator may choose another place until the move begins.
     pub to: ClusterName,
-    /// The epoch that the copy has at its new place.
-    #[schemars(range(min = 2))]
+    /// The epoch that the copy has at its new place: 1 for one that was adopted, else 2 or more.
+    #[schemars(range(min = 1))]
     pub epoch: i64,
     /// The workload's generation that is moved.
     #[schemars(range(min = 0))]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Place, PlaceRef, Residency, schema};
+use crate::{ClusterName, Place, PlaceRef, Residency, schema};
 
 /// Most manifests in one workload.
 pub const MANIFESTS_MAX: usize = 64;
@@ -75,6 +75,10 @@ pub const ALLOWED_KINDS: [(&str, &str, &str); 12] = [
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = schema::cel(&[(
+    "!has(self.adopt) || has(oldSelf.adopt) && self.adopt == oldSelf.adopt",
+    "adopt is set when a workload is made, or not at all: it can only be removed",
+)])))]
 pub struct TenantWorkloadSpec {
     /// The objects to run, as they would be applied by hand: at most 64, and 512 KiB in all. Allowed:
     /// ConfigMap, Service, ServiceAccount, PersistentVolumeClaim, Deployment, StatefulSet, Job, CronJob,
@@ -82,6 +86,11 @@ pub struct TenantWorkloadSpec {
     #[serde(deserialize_with = "crate::guarded::manifests")]
     #[schemars(schema_with = "manifests_schema")]
     pub manifests: Vec<Value>,
+    /// The MemberCluster on which its objects run already: `kubectl domicile adopt` sets it. As long as it has no Assignment, its first
+    /// copy is recorded there once all of them are seen there with its labels, and nothing is placed before; afterwards it means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ClusterName")]
+    pub adopt: Option<ClusterName>,
     /// On how many clusters it runs, and what keeps them apart.
     #[serde(default)]
     pub clusters: Clusters,
@@ -331,7 +340,7 @@ pub struct SeatStatus {
     /// Where.
     pub place: Place,
     /// Grows by one with each move.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 0))]
     pub epoch: i64,
     /// Whether all of it is ready.
     pub ready: bool,

@@ -41,6 +41,8 @@ pub struct Seen {
 pub enum What<'a> {
     /// Record a new seat: an Assignment that names the cluster is about to be written.
     Place,
+    /// Record a first copy that runs on the cluster already, wherever that is: nothing is written there.
+    Adopt,
     /// Create a Migration to the cluster. It may have to wait before it begins.
     PlanMove {
         /// What is about to be written.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domicile_crds::{ClusterName, TenantName, WorkloadKey};
+use domicile_crds::{ADOPTED, ClusterName, TenantName, WorkloadKey};
 use jiff::Timestamp;
 
 use crate::{
@@ -86,7 +86,8 @@ fn presence(facts: &Facts, sighting: &Sighting, now: Timestamp) -> Vec<Forbidden
             Forbidden::NamespaceTaken { .. } => found.is_empty() && *explained == Explained::No,
             Forbidden::ApprovalSuspended { .. } => *running,
             Forbidden::NotApproved { object } | Forbidden::ApprovalOutOfScope { object, .. } => {
-                !candidate.outlook().ever_approved(&object.name)
+                // What was adopted was there before anybody was asked.
+                sighting.epoch != ADOPTED && !candidate.outlook().ever_approved(&object.name)
             }
             _ => false,
         };

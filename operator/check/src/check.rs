@@ -1,6 +1,6 @@
 //! Whether an act is lawful.
 
-use domicile_crds::{Assignment, SeatPhase, SecretSource, SubjectKind};
+use domicile_crds::{Assignment, InventoryItem, SeatPhase, SecretSource, SubjectKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -51,6 +51,7 @@ pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Vio
     let mut found = record_mismatch(act);
     found.extend(match act.what {
         What::Place => place(&candidate, act),
+        What::Adopt => adopt(&candidate, act),
         What::PlanMove { migration } => moves::plan(&candidate, act, migration),
         What::BeginMove { migration } => moves::begin(&candidate, act, migration),
         What::Apply { objects, from } => apply(&candidate, act, objects, from),
@@ -82,6 +83,30 @@ fn place(candidate: &Candidate<'_>, act: &Act<'_>) -> Vec<Forbidden> {
     if assignment.spec.seats.iter().any(|seat| seat.cluster == *act.cluster) {
         found.push(Forbidden::SeatTaken { object: assignment_object(act) });
     }
+    found
+}
+
+/// What runs there already is put on record, lawful or not: only then do the rules get hold of it.
+fn adopt(candidate: &Candidate<'_>, act: &Act<'_>) -> Vec<Forbidden> {
+    let mut found = workload_mismatch(candidate, act);
+    let Some(spec) = act.workload.map(|workload| &workload.spec) else { return found };
+    let is_seen = |wanted: &dyn Fn(&InventoryItem) -> bool| act.seen.iter().any(|seen| wanted(&seen.item));
+    let of_hub = spec.secrets.iter().filter(|secret| secret.from == SecretSource::Hub);
+    let is_secret = |item: &InventoryItem, name: &str| item.kind == "Secret" && item.name == name;
+    let missing = if act.assignment.is_some() {
+        Some("an Assignment already".to_owned())
+    } else if spec.adopt.as_ref() != Some(act.cluster) {
+        Some("another cluster, or none, in spec.adopt".to_owned())
+    } else if let Some(one) =
+        spec.manifests.iter().find(|one| !is_seen(&|item| manifests::is_item(one, item)))
+    {
+        Some(format!("no {} there", manifests::label(one)))
+    } else {
+        let mut of_hub = of_hub.filter(|secret| !is_seen(&|item| is_secret(item, &secret.name)));
+        of_hub.next().map(|secret| format!("no Secret/{} there", secret.name))
+    };
+    let object = candidate.workload_object();
+    found.extend(missing.map(|missing| Forbidden::NotHandedOver { object, missing }));
     found
 }
 

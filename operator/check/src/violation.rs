@@ -253,6 +253,13 @@ forbidden! { object;
         expected: &'static str,
     }
 
+    /// What is to be adopted isn't there, or not to be adopted.
+    #[error("wanted all of {object} seen on the cluster that its spec.adopt names, and no record of it, found {missing}: hand it over with `kubectl domicile adopt`")]
+    NotHandedOver {
+        /// What was found instead.
+        missing: String,
+    }
+
     /// The cluster has a seat of the same workload.
     #[error("wanted a cluster without a copy of this workload, found one in {object}: choose another cluster")]
     SeatTaken {}

@@ -9,8 +9,8 @@ use domicile_core::{
     text::shorten,
 };
 use domicile_crds::{
-    Assignment, ClusterName, InventoryItem, MigrationSpec, Problem, Seat, TenantName, TenantWorkload,
-    WorkloadKey,
+    ADOPTED, Assignment, ClusterName, InventoryItem, MigrationSpec, Problem, Seat, TenantName,
+    TenantWorkload, WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -46,9 +46,9 @@ pub fn second_opinion(
     let Some(tenant) = owner(known, key) else { return Ok(()) };
     let case = Case { known, key, tenant: &tenant, now };
     match order {
-        Order::CreateAssignment(spec) => {
-            spec.seats.iter().try_for_each(|seat| case.ask(&seat.cluster, What::Place))
-        }
+        Order::CreateAssignment(spec) => spec.seats.iter().try_for_each(|seat| {
+            case.ask(&seat.cluster, if seat.epoch == ADOPTED { What::Adopt } else { What::Place })
+        }),
         Order::UpdateAssignment(spec) => case.record(&spec.seats),
         Order::CreateMigration(_, spec) => case.ask(&spec.to, What::PlanMove { migration: spec }),
         Order::Apply(apply) => case.apply(apply),
@@ -134,7 +134,7 @@ impl Case<'_> {
         let (tenant, key) = (self.tenant, self.key);
         // What was seen matters where something is scaled down or removed, and costs where much is placed.
         let seen = match what {
-            What::ScaleToZero { .. } | What::Remove { .. } => self.seen(cluster),
+            What::Adopt | What::ScaleToZero { .. } | What::Remove { .. } => self.seen(cluster),
             _ => Vec::new(),
         };
         let act = Act { tenant, key, uid, workload, assignment, cluster, seen: &seen, what };

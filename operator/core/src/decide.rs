@@ -58,6 +58,8 @@ pub struct SeatVerdict {
 pub enum Wish {
     /// Place it there.
     Place(ClusterName),
+    /// It runs there already: record that, once it is seen.
+    Adopt(ClusterName),
     /// No cluster may have it.
     Wait,
     /// Leave it where it is and keep it up to date.
@@ -168,7 +170,7 @@ impl Decided {
     pub(crate) fn is_open(&self) -> bool {
         let open = |wish: &Wish| match wish {
             Wish::Place(_) | Wish::Wait | Wish::Move { .. } | Wish::Stuck { .. } => true,
-            Wish::Stay | Wish::Hold | Wish::Suspend | Wish::Freeze | Wish::Leave => false,
+            Wish::Adopt(_) | Wish::Stay | Wish::Hold | Wish::Suspend | Wish::Freeze | Wish::Leave => false,
         };
         self.verdict.seats.iter().any(|seat| open(&seat.wish))
     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use domicile_crds::{
-    AssignmentSpec, Clusters, CountryCode, MemberCluster, MigrationPolicy, MigrationSpec, MigrationStep,
-    NamespaceName, OnApprovalExpired, OnDelete, Overlap, PlaceRef, ProviderName, ProviderPolicy,
-    RelocationSpec, Residency, Scheduling, SiteName, SiteSpec, SiteState, TenantName, TenantSpec,
-    TenantWorkload, WorkloadKey, condition_of, keys::condition,
+    AssignmentSpec, ClusterName, Clusters, CountryCode, MemberCluster, MigrationPolicy, MigrationSpec,
+    MigrationStep, NamespaceName, OnApprovalExpired, OnDelete, Overlap, PlaceRef, ProviderName,
+    ProviderPolicy, RelocationSpec, Residency, Scheduling, SiteName, SiteSpec, SiteState, TenantName,
+    TenantSpec, TenantWorkload, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -154,6 +154,8 @@ pub struct WorkloadFact {
     pub held_by: Option<Arc<str>>,
     /// Its generation.
     pub generation: i64,
+    /// Where its first copy runs already.
+    pub adopt: Option<ClusterName>,
     /// On how many clusters, and what keeps them apart.
     pub clusters: Clusters,
     /// Its own residency, which narrows the tenant's.
@@ -190,6 +192,7 @@ impl From<&TenantWorkload> for WorkloadFact {
             deleting: object.metadata.deletion_timestamp.is_some(),
             held_by: holder(&object.metadata),
             generation: object.metadata.generation.unwrap_or_default(),
+            adopt: spec.adopt.clone(),
             clusters: spec.clusters.clone(),
             residency: spec.residency.clone(),
             preferences: spec.preferences.clone().into(),

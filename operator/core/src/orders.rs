@@ -58,6 +58,8 @@ pub struct Outlook {
     pub going_back: Vec<i32>,
     /// The workload has no Assignment, and a member that may have something of it can't be asked.
     pub placement_unknown: Option<ClusterName>,
+    /// Where its first copy runs already, and what of it isn't seen there yet.
+    pub adopting: Option<(ClusterName, Vec<ObjectRef>)>,
     /// A new generation isn't applied, because what runs must be left as it is.
     pub update_held: bool,
     /// When to look again.
@@ -121,7 +123,7 @@ fn derive(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
     for seat in &verdict.seats {
         match &seat.wish {
             Wish::Place(cluster) => record.place(seat.ordinal, cluster),
-            Wish::Wait => {}
+            Wish::Adopt(_) | Wish::Wait => {}
             _ => seat_orders(desk, (key, &workload), seat, &mut record, &mut out),
         }
     }
@@ -285,7 +287,7 @@ fn copy_orders(
             ask(desk, copy, out);
             out.update_held |= seat.generation != workload.generation;
         }
-        Wish::Suspend | Wish::Place(_) | Wish::Wait => {}
+        Wish::Suspend | Wish::Place(_) | Wish::Adopt(_) | Wish::Wait => {}
     }
 }
 

@@ -1,6 +1,6 @@
 //! A tenant's manifest as it is applied on a member: with labels, in the right mode, with the member's class names.
 
-use domicile_crds::{CompletedJob, TenantName, WorkloadKey, keys};
+use domicile_crds::{ADOPTED, CompletedJob, TenantName, WorkloadKey, keys};
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,7 +27,7 @@ pub struct Target<'a> {
     pub key: &'a WorkloadKey,
     /// Which copy.
     pub ordinal: i32,
-    /// Its epoch.
+    /// Its epoch. In [`ADOPTED`], its pods go without our labels.
     pub epoch: i64,
     /// How much of it runs.
     pub mode: Mode,
@@ -117,6 +117,8 @@ impl Target<'_> {
             json!(format!("{digest:016x}")),
         );
         match object.object.kind.name() {
+            // Labels in the template would restart its pods, or of a Job be refused.
+            "Deployment" | "StatefulSet" | "Job" if self.epoch == ADOPTED => {}
             "Deployment" | "StatefulSet" | "Job" => self.label(&mut out, &["spec", "template", "metadata"]),
             "CronJob" => {
                 // With labels of its own, a Job doesn't get those of its pods, and nobody would see it.

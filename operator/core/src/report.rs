@@ -14,6 +14,7 @@ use crate::{
     class::{ClassRow, Classes},
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::{Finding, explain},
+    manifests::ObjectRef,
     moves::Wait,
     observed::Observed,
     orders::{Outlook, is_ready},
@@ -151,12 +152,34 @@ impl Situation<'_> {
             );
             return claim("Unknown", "PlacementUnknown", &message);
         }
+        if let Some((cluster, missing)) = &self.outlook.adopting {
+            return claim("False", "Adopting", &self.adopting(cluster, missing));
+        }
         let waiting = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Wait).count();
         if waiting == 0 {
             return claim("True", "Placed", &self.places());
         }
         let (reason, message) = row.map_or(("NoCluster", String::new()), |row| self.nearest(row));
         claim("False", reason, &message)
+    }
+
+    /// Why what is said to run somewhere already isn't on record yet.
+    fn adopting(&self, cluster: &ClusterName, missing: &[ObjectRef]) -> String {
+        let said = format!("spec.adopt says that it runs on MemberCluster/{cluster} already");
+        let why = match missing {
+            _ if self.world.find_cluster(cluster).is_none() => "which doesn't exist".to_owned(),
+            _ if !self.observed.is_current(cluster) => "which can't be asked".to_owned(),
+            [] => "and that is about to be recorded".to_owned(),
+            [first, others @ ..] => {
+                let more =
+                    if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+                let (kind, name) = (first.kind.name(), &first.name);
+                format!(
+                    "where {kind}/{name}{more} isn't seen with its labels: `kubectl domicile adopt` gives them"
+                )
+            }
+        };
+        format!("{said}, {why}; nothing is placed until it is adopted, or spec.adopt is removed")
     }
 
     /// Where the copies are, for people.

@@ -274,3 +274,27 @@ fn the_record_must_be_the_workloads_own() {
         |a: &mut Assignment| a.metadata.owner_references.as_mut().unwrap()[0].uid = "web-0".to_owned();
     assert_eq!(mismatch(&older), "RecordMismatch", "of a workload that was deleted and made anew");
 }
+
+#[test]
+fn what_is_adopted_is_there_is_to_be_and_is_not_on_record() {
+    let adopted = |patch: Value| {
+        after(|w| {
+            w.workload(patch);
+            w.decide("d", "HostingProvider/runs", "Revoked", json!({}));
+        })
+    };
+    let adopt = |world: &World| world.verdict("ams-1", What::Adopt);
+    let world = adopted(json!({"adopt": "ams-1"}));
+    assert_eq!(adopt(&world), "", "whoever may not have it must let it go");
+    assert_eq!(world.verdict("bru-1", What::Adopt), "NotHandedOver");
+    assert_eq!(adopt(&adopted(json!({}))), "NotHandedOver");
+    let more = adopted(json!({"adopt": "ams-1", "manifests": [deployment("web"), deployment("worker")]}));
+    assert_eq!(adopt(&more), "NotHandedOver");
+    let secret = json!({"adopt": "ams-1", "secrets": [{"name": "key", "from": "Hub"}]});
+    let mut world = adopted(secret);
+    assert_eq!(adopt(&world), "NotHandedOver");
+    world.seen.push(Seen { item: item("v1", "Secret", "key"), deletes_claims: false });
+    assert_eq!(adopt(&world), "");
+    world.seats(&[("bru-1", "Active")]);
+    assert_eq!(adopt(&world), "NotHandedOver");
+}

@@ -9,7 +9,7 @@ use domicile_core::{
     render::Target,
 };
 use domicile_crds::{
-    Assignment, CLEANUP_FINALIZER, ClusterName, MigrationSpec, Overlap, RelocationSpec, TenantName,
+    ADOPTED, Assignment, CLEANUP_FINALIZER, ClusterName, MigrationSpec, Overlap, RelocationSpec, TenantName,
     WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -93,7 +93,8 @@ impl Brain {
             Order::CreateAssignment(spec) => {
                 let Some(workload) = self.workloads.get(key).cloned() else { return false };
                 let places: Vec<String> = spec.seats.iter().map(|seat| seat.cluster.to_string()).collect();
-                tracing::info!(workload = %key, clusters = %places.join(","), "a workload is placed");
+                let adopted = spec.seats.iter().any(|seat| seat.epoch == ADOPTED);
+                tracing::info!(workload = %key, clusters = %places.join(","), adopted, "a workload is placed");
                 self.hands.spawn(key, Slot::Record, async move {
                     let written = write::create_assignment(&client, &at, &workload, *spec).await;
                     Outcome::Assignment(written.map(Box::new))

@@ -52,7 +52,8 @@ impl Brain {
         if let Some(next) = outlook.next {
             self.look_again(key, next);
         }
-        if let Some(cluster) = &outlook.placement_unknown {
+        let adopting = outlook.adopting.as_ref().map(|(cluster, _)| cluster);
+        if let Some(cluster) = outlook.placement_unknown.as_ref().or(adopting) {
             self.ask_again(key, cluster, now);
         }
         self.repeats.wanted(key, &outlook.orders);
@@ -62,8 +63,8 @@ impl Brain {
         self.report(verdict, &outlook, now);
     }
 
-    /// Lists again what a member has of a workload that no record explains: only a person takes that away, and not
-    /// every kind is watched.
+    /// Lists again what a member has of a workload that no record explains: only a person takes that away, or hands it over, and
+    /// not every kind is watched.
     fn ask_again(&mut self, key: &WorkloadKey, cluster: &ClusterName, now: Timestamp) {
         self.look_again(key, now + ASK_EVERY);
         let place = (cluster.clone(), key.namespace.clone());

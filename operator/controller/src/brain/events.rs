@@ -1,6 +1,6 @@
 //! Events: what is told once, to whoever looks at an object.
 
-use domicile_crds::{TenantWorkloadStatus, condition_of, keys::condition};
+use domicile_crds::{ADOPTED, TenantWorkloadStatus, condition_of, keys::condition};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use super::Hands;
@@ -18,6 +18,10 @@ pub(super) fn news(
         let there = format!("{} ({country}, {provider})", place.cluster);
         let before = old.and_then(|old| old.seats.iter().find(|other| other.ordinal == seat.ordinal));
         let event = match before {
+            None if seat.epoch == ADOPTED => (
+                "Adopted",
+                format!("copy {} runs {there} already, and is Domicile's from now on", seat.ordinal),
+            ),
             None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
             Some(before) if before.place.cluster != place.cluster => {
                 ("Moved", format!("copy {} has moved from {} to {there}", seat.ordinal, before.place.cluster))

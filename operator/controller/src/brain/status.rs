@@ -173,7 +173,7 @@ impl Brain {
             .filter(|seat| self.observed.is_reachable(&seat.cluster))
             .filter_map(|seat| {
                 let member = self.usable(&seat.cluster)?;
-                Some((seat.ordinal, seat.cluster.clone(), member))
+                Some(((seat.ordinal, seat.epoch), seat.cluster.clone(), member))
             })
             .collect();
         if seats.is_empty() || !self.busy.insert((key.clone(), Slot::Inspect)) {
@@ -183,12 +183,12 @@ impl Brain {
         let at = key.clone();
         self.hands.spawn(key, Slot::Inspect, async move {
             let mut inspection = Inspection { problems: BTreeMap::new(), endpoints: BTreeMap::new() };
-            for (ordinal, cluster, member) in seats {
+            for (copy, cluster, member) in seats {
                 // What can't be asked leaves what was known.
                 if let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await {
-                    inspection.endpoints.insert((ordinal, cluster.clone()), endpoints);
+                    inspection.endpoints.insert((copy.0, cluster.clone()), endpoints);
                 }
-                if let Ok(problems) = member.problems(&at, ordinal).await {
+                if let Ok(problems) = member.problems(&at, copy).await {
                     inspection.problems.insert(cluster, problems);
                 }
             }

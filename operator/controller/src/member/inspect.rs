@@ -1,14 +1,19 @@
 //! Why a copy isn't ready, as its pods tell, and where what it exposes can be reached.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Debug};
 
 use domicile_core::text::shorten;
-use domicile_crds::{Endpoint, Expose, PROBLEMS_MAX, Problem, TenantName, WorkloadKey, keys};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{ContainerStatus, Node, Pod, Service},
+use domicile_crds::{ADOPTED, Endpoint, Expose, PROBLEMS_MAX, Problem, TenantName, WorkloadKey, keys};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        batch::v1::Job,
+        core::v1::{ContainerStatus, Node, Pod, Service},
+    },
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::Selector};
+use serde::de::DeserializeOwned;
 
 use super::{
     Member,
@@ -20,21 +25,42 @@ impl Member {
     pub(crate) async fn problems(
         &self,
         key: &WorkloadKey,
-        ordinal: i32,
+        (ordinal, epoch): (i32, i64),
     ) -> Result<Vec<Problem>, MemberError> {
         let _call = self.calls.acquire().await;
         let labels = format!("{}={},{}={ordinal}", keys::WORKLOAD_LABEL, key.name, keys::SEAT_LABEL);
-        let page = ListParams::default().labels(&labels).limit(50);
+        let page = page(ListParams::default().labels(&labels));
         let namespace = key.namespace.as_str();
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let pods = timely(self.name.as_str(), pods.list(&page)).await?;
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
-        let deployments = timely(self.name.as_str(), deployments.list(&page)).await?;
-        let mut problems: BTreeSet<Problem> =
-            pods.items.iter().filter_map(|pod| self.pod_problem(pod)).collect();
-        problems
-            .extend(deployments.items.iter().filter_map(|deployment| self.deployment_problem(deployment)));
+        let deployments: Vec<Deployment> = self.list(namespace, &page).await?;
+        let mut pods: Vec<Pod> = self.list(namespace, &page).await?;
+        if epoch == ADOPTED {
+            // Its pods have no labels of ours.
+            let sets: Vec<StatefulSet> = self.list(namespace, &page).await?;
+            let jobs: Vec<Job> = self.list(namespace, &page).await?;
+            let of_deployments =
+                deployments.iter().filter_map(|object| Some(&object.spec.as_ref()?.selector));
+            let of_sets = sets.iter().filter_map(|object| Some(&object.spec.as_ref()?.selector));
+            let of_jobs = jobs.iter().filter_map(|object| object.spec.as_ref()?.selector.as_ref());
+            for selector in of_deployments.chain(of_sets).chain(of_jobs) {
+                let selector = Selector::try_from(selector.clone()).ok().filter(|it| !it.selects_all());
+                let Some(selector) = selector else { continue };
+                pods.extend(
+                    self.list(namespace, &self::page(ListParams::default().labels_from(&selector))).await?,
+                );
+            }
+        }
+        let of_pods = pods.iter().filter_map(|pod| self.pod_problem(pod));
+        let of_deployments = deployments.iter().filter_map(|deployment| self.deployment_problem(deployment));
+        let problems: BTreeSet<Problem> = of_pods.chain(of_deployments).collect();
         Ok(problems.into_iter().take(PROBLEMS_MAX).collect())
+    }
+
+    async fn list<K>(&self, namespace: &str, page: &ListParams) -> Result<Vec<K>, MemberError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        Ok(timely(self.name.as_str(), api.list(page)).await?.items)
     }
 
     fn problem(&self, object: String, reason: &str, message: &str) -> Problem {
@@ -105,6 +131,11 @@ impl Member {
         let endpoint = |address| Endpoint { service: exposed.service.clone(), address, port };
         Ok(nodes.items.iter().filter_map(address).map(endpoint).collect())
     }
+}
+
+/// Enough to find what is wrong.
+fn page(params: ListParams) -> ListParams {
+    params.limit(50)
 }
 
 fn load_balancer(service: &Service, exposed: &Expose) -> Vec<Endpoint> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use domicile_core::{manifests::fnv1a, render::set};
 use domicile_crds::{
     NamespaceName, TenantName, TenantSpec,
-    keys::{self, tenant_user},
+    keys::{self, HUB_MANAGER, tenant_user},
 };
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -30,8 +30,6 @@ use super::{
     verify::is_edited,
 };
 
-/// Field manager of what the hub itself writes.
-const HUB_MANAGER: &str = "domicile-hub";
 /// What the hub puts into a tenant's namespace.
 const BINDING: &str = "domicile-tenant";
 const EGRESS: &str = "domicile-egress";

@@ -54,10 +54,12 @@ impl<'a> Case<'a> {
         overlay: &'a Overlay,
         now: Timestamp,
     ) -> Option<Self> {
-        let seats = world.assignments.get(key).map_or(&[][..], |a| &a.spec.seats);
+        let record = world.assignments.get(key);
+        let seats = record.map_or(&[][..], |a| &a.spec.seats);
+        let adopts = workload.adopt.iter().filter(|_| record.is_none());
         let moves: Vec<_> = world.running_moves(key).collect();
         let targets = moves.iter().flat_map(|m| [&m.spec.from, &m.spec.to]);
-        let used = seats.iter().map(|seat| &seat.cluster).chain(targets);
+        let used = seats.iter().map(|seat| &seat.cluster).chain(targets).chain(adopts);
         let mut taken: Vec<ClusterId> = used.filter_map(|name| world.find_cluster(name)).collect();
         taken.sort_unstable();
         taken.dedup();
@@ -89,7 +91,7 @@ impl<'a> Case<'a> {
         }
         for ordinal in 0..self.workload.clusters.count {
             if !self.seats.iter().any(|seat| seat.ordinal == ordinal) {
-                let wish = self.place();
+                let wish = self.adopt(ordinal).unwrap_or_else(|| self.place());
                 let (failing, unknown) = (RuleSet::EMPTY, RuleSet::EMPTY);
                 seats.push(SeatVerdict { ordinal, at: None, failing, unknown, wish });
             }
@@ -118,6 +120,13 @@ impl<'a> Case<'a> {
         let since = self.world.cluster(id).and_then(|row| row.fact.as_ref()).and_then(|f| f.ready_since);
         let settled = since.and_then(|since| since.checked_add(super::PREFERENCE_SETTLE).ok());
         settled.is_some_and(|at| self.wake.has_begun(Some(at)))
+    }
+
+    /// Where the first copy of a workload without a record runs already.
+    fn adopt(&self, ordinal: i32) -> Option<Wish> {
+        let has_record = self.world.assignments.contains_key(self.key);
+        let there = self.workload.adopt.as_ref().filter(|_| ordinal == 0 && !has_record);
+        there.filter(|_| !self.workload.deleting).cloned().map(Wish::Adopt)
     }
 
     fn place(&mut self) -> Wish {

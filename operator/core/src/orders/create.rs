@@ -1,11 +1,12 @@
 //! Placing what has no record: nothing goes anywhere that may be somewhere already.
 
-use domicile_crds::{AssignmentSpec, ClusterName, Seat, WorkloadKey};
+use domicile_crds::{ADOPTED, AssignmentSpec, ClusterName, Seat, WorkloadKey};
 
 use super::{Desk, Order, Outlook, new_seat};
 use crate::{
     decide::{Verdict, Wish},
     facts::WorkloadFact,
+    manifests::ObjectRef,
 };
 
 /// A workload without an Assignment: it is new, or the hub was restored and has forgotten. Every known member is
@@ -30,8 +31,17 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
     let Ok(tenant) = desk.world.tenant_of(&verdict.key.namespace) else { return };
     let mut seats: Vec<Seat> = Vec::new();
     for seat in &verdict.seats {
-        if let Wish::Place(cluster) = &seat.wish {
-            seats.push(new_seat(workload, seat.ordinal, cluster));
+        match &seat.wish {
+            Wish::Place(cluster) => seats.push(new_seat(workload, seat.ordinal, cluster)),
+            Wish::Adopt(cluster) => {
+                let missing = not_adopted(desk, &verdict.key, workload, cluster);
+                if !missing.is_empty() || !desk.observed.is_current(cluster) {
+                    out.adopting = Some((cluster.clone(), missing));
+                    return;
+                }
+                seats.push(Seat { epoch: ADOPTED, ..new_seat(workload, seat.ordinal, cluster) });
+            }
+            _ => {}
         }
     }
     if !seats.is_empty() {
@@ -41,14 +51,35 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
     }
 }
 
-/// A member that has something of the workload, or may have and can't be asked.
+/// The objects of a workload that aren't seen where it is said to run already, as whoever hands it over labels them.
+fn not_adopted(
+    desk: &Desk<'_>,
+    key: &WorkloadKey,
+    workload: &WorkloadFact,
+    cluster: &ClusterName,
+) -> Vec<ObjectRef> {
+    let view = desk.observed.seat(cluster, key, 0);
+    let is_there = |object: &ObjectRef| view.get(object).is_some_and(|seen| !seen.terminating);
+    let objects = workload.manifests.iter().flat_map(|manifests| &manifests.objects);
+    objects.map(|object| &object.object).filter(|object| !is_there(object)).cloned().collect()
+}
+
+/// A member that has something of the workload, or may have and can't be asked. What runs where it is to be adopted is no surprise,
+/// unless Domicile has had it before.
 fn cannot_rule_out(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact) -> Option<ClusterName> {
-    if let Some(cluster) = desk.observed.members_with(&verdict.key).next() {
+    let key = &verdict.key;
+    let adopts = |cluster: &ClusterName| workload.adopt.as_ref() == Some(cluster);
+    let is_found = |cluster: &ClusterName| {
+        desk.observed.copies(cluster, key).all(|(_, view)| view.values().all(|seen| seen.epoch == ADOPTED))
+    };
+    let mut known = desk.observed.members_with(key);
+    if let Some(cluster) = known.find(|cluster| !adopts(cluster) || !is_found(cluster)) {
         return Some(cluster.clone());
     }
     let mut members = possible_members(desk, &verdict.key);
     let is_asked = |name: &ClusterName| desk.observed.member(name).is_some_and(|member| member.synced);
-    members.find(|name| !is_asked(name) && !is_younger_than_outage(desk, workload, name)).cloned()
+    let rules_out = |name: &ClusterName| is_asked(name) || is_younger_than_outage(desk, workload, name);
+    members.find(|name| !adopts(name) && !rules_out(name)).cloned()
 }
 
 /// Members that may have something of a workload: one that its tenant was never admitted to can't.

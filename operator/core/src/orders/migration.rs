@@ -129,7 +129,7 @@ fn step(
             desk.memory.target_ready(copy.key, &migration.name, desk.now);
             out.waits.push((spec.seat, Wait::Frozen(spec.from.clone())));
         }
-        Wish::Place(_) | Wish::Wait => {}
+        Wish::Place(_) | Wish::Adopt(_) | Wish::Wait => {}
     }
 }
 

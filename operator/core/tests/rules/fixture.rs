@@ -317,6 +317,7 @@ fn told(failing: RuleSet, unknown: RuleSet) -> String {
 fn in_words(wish: &Wish) -> String {
     match wish {
         Wish::Place(to) => format!("place {to}"),
+        Wish::Adopt(at) => format!("adopt {at}"),
         Wish::Wait => "wait".to_owned(),
         Wish::Stay => "stay".to_owned(),
         Wish::Hold => "hold".to_owned(),

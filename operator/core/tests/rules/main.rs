@@ -2,6 +2,8 @@
 #![expect(clippy::needless_pass_by_value, reason = "json!({..}) reads better at its use than &json!({..})")]
 
 #[cfg(test)]
+mod adopting;
+#[cfg(test)]
 mod choosing;
 #[cfg(test)]
 mod countries;

@@ -302,6 +302,11 @@ impl Yard {
         self.said.get(&key(&format!("shop/{workload}"))).map_or("", String::as_str)
     }
 
+    /// The record of a workload, if there is one.
+    pub(crate) fn record(&self, workload: &str) -> Option<&Assignment> {
+        self.records.get(&key(&format!("shop/{workload}")))
+    }
+
     /// Where a workload is on record.
     pub(crate) fn place(&self, workload: &str) -> String {
         let record = &self.records[&key(&format!("shop/{workload}"))];

@@ -3,10 +3,10 @@
 use domicile_core::{
     manifests::{Kind, ObjectRef, fnv1a},
     observed::ObjectView,
-    orders::{Apply, Halt, Remove, object},
+    orders::{Apply, Because, Halt, Remove, object},
     render::{Mode, Target},
 };
-use domicile_crds::{Overlap, WorkloadKey};
+use domicile_crds::{ADOPTED, Overlap, WorkloadKey};
 
 use super::{CLUSTERS, Yard};
 use crate::fixture::{key, name};
@@ -53,6 +53,39 @@ impl Yard {
         let halted = view.iter().filter(|(_, seen)| seen.halted);
         let words = halted.map(|(object, _)| format!("{}/{}", object.kind.name(), object.name));
         words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What runs on a member already is handed over: all of a workload is there, with its labels.
+    pub(crate) fn hand_over(&mut self, workload: &str, cluster: &str) -> &mut Self {
+        let key = key(&format!("shop/{workload}"));
+        let fact = &self.fleet.engine.world().workloads[&key];
+        let objects: Vec<_> =
+            fact.manifests.as_ref().unwrap().objects.iter().map(|o| o.object.clone()).collect();
+        let apply = Apply {
+            cluster: name(cluster),
+            ordinal: 0,
+            epoch: ADOPTED,
+            mode: Mode::Running,
+            objects,
+            completed_jobs: vec![],
+            because: Because::Placed,
+        };
+        self.apply(&key, &apply);
+        self.fleet.engine.touch(key);
+        self
+    }
+
+    /// An object of a workload is seen on a member, or seen to be gone.
+    pub(crate) fn sees(
+        &mut self,
+        (workload, cluster): (&str, &str),
+        object: ObjectRef,
+        view: Option<ObjectView>,
+    ) -> &mut Self {
+        let key = key(&format!("shop/{workload}"));
+        self.observed.member_mut(&name(cluster)).note(&key, 0, object, view);
+        self.fleet.engine.touch(key);
+        self
     }
 
     fn each_object(

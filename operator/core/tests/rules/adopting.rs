@@ -1,0 +1,170 @@
+//! What runs on a member already, and is handed over: on record where it is, lawful or not, and touched only by a move.
+
+use domicile_core::{
+    manifests::{Kind, ObjectRef},
+    observed::{ObjectView, Observed},
+    render::{Mode, Target},
+};
+use domicile_crds::ADOPTED;
+use serde_json::{Value, json};
+
+use crate::{
+    fixture::{Fleet, deployment, key, name},
+    outdated::said,
+    yard::Yard,
+};
+
+/// `shop/old` runs on a member already; nobody has labelled it.
+fn newcomer(cluster: &str, patch: Value) -> Yard {
+    let mut yard = Yard::new();
+    let mut spec = json!({"adopt": cluster, "manifests": [deployment("1"), config()]});
+    spec.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
+    yard.fleet.workload_named("old", "uid-2", spec);
+    yard
+}
+
+fn config() -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
+}
+
+fn epochs(yard: &Yard) -> Vec<i64> {
+    yard.record("old")
+        .map_or_else(Vec::new, |record| record.spec.seats.iter().map(|seat| seat.epoch).collect())
+}
+
+#[test]
+fn it_is_placed_nowhere_until_all_of_it_is_handed_over() {
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.calm();
+    assert!(yard.record("old").is_none(), "nobody has handed anything over");
+    yard.hand_over("old", "ams-1");
+    let map = ObjectRef { kind: Kind::of("v1", "ConfigMap").unwrap(), name: "x".into() };
+    let there = yard.observed.seat(&name("ams-1"), &key("shop/old"), 0)[&map];
+    yard.sees(("old", "ams-1"), map.clone(), None).calm();
+    assert!(yard.record("old").is_none(), "its ConfigMap is missing");
+    let terminating = ObjectView { terminating: true, ..there };
+    yard.sees(("old", "ams-1"), map.clone(), Some(terminating)).calm();
+    assert!(yard.record("old").is_none(), "its ConfigMap is going");
+    yard.sees(("old", "ams-1"), map, Some(there)).rest();
+    assert_eq!((yard.place("old").as_str(), epochs(&yard)), ("ams-1", vec![ADOPTED]));
+}
+
+#[test]
+fn nothing_is_written_where_it_stays() {
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.hand_over("old", "ams-1");
+    assert_eq!(yard.round(), 1, "the record");
+    assert_eq!(yard.calm().round(), 0);
+    assert_eq!((yard.place("old").as_str(), yard.there("old").as_str()), ("ams-1", "ams-1"));
+}
+
+#[test]
+fn where_it_may_not_be_it_is_on_record_and_leaves() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").calm();
+    assert_eq!(yard.there("old"), "ams-1", "the tenant is at home in the Benelux");
+    assert_eq!((yard.place("old").as_str(), epochs(&yard)), ("ams-1", vec![1]));
+}
+
+#[test]
+fn with_nowhere_to_go_it_stays_as_it_is() {
+    let mut yard = newcomer("fra-1", json!({"residency": {"allowed": [{"country": "LU"}]}}));
+    yard.hand_over("old", "fra-1").calm();
+    assert_eq!((yard.place("old").as_str(), yard.there("old").as_str()), ("fra-1", "fra-1"));
+    assert_eq!(epochs(&yard), [ADOPTED]);
+}
+
+#[test]
+fn what_must_never_run_twice_stops_first() {
+    let mut yard = newcomer("fra-1", json!({"overlap": "Forbid"}));
+    yard.busy.insert("fra-1");
+    yard.hand_over("old", "fra-1").rest();
+    assert_eq!(yard.runs("old"), "fra-1", "its pods haven't ended");
+    yard.busy.clear();
+    yard.end_pods("old", "fra-1").calm();
+    assert_eq!(yard.there("old"), "ams-1");
+}
+
+#[test]
+fn its_other_copies_are_placed_elsewhere() {
+    let mut yard = newcomer("ams-1", json!({"clusters": {"count": 2}}));
+    yard.calm();
+    assert!(yard.record("old").is_none());
+    yard.hand_over("old", "ams-1").rest();
+    assert_eq!((yard.place("old").as_str(), epochs(&yard)), ("ams-1,bru-1", vec![ADOPTED, 1]));
+}
+
+#[test]
+fn what_domicile_had_before_is_no_find() {
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.hand_over("old", "ams-1");
+    let view = yard.observed.seat(&name("ams-1"), &key("shop/old"), 0).clone();
+    for (object, seen) in view {
+        let seen = ObjectView { epoch: 1, ..seen };
+        yard.sees(("old", "ams-1"), object, Some(seen));
+    }
+    assert!(
+        yard.calm().record("old").is_none(),
+        "a hub that was restored has forgotten that it placed it there"
+    );
+}
+
+#[test]
+fn another_copy_of_it_elsewhere_holds_it_up() {
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.hand_over("old", "ams-1").hand_over("old", "bru-1");
+    assert!(yard.calm().record("old").is_none());
+}
+
+#[test]
+fn its_pods_go_without_labels_until_it_moves() {
+    let fleet = Fleet::lawful();
+    let world = fleet.engine.world();
+    let objects = &world.workloads[&key("shop/web")].manifests.as_ref().unwrap().objects;
+    let (tenant, key) = (name("shop"), key("shop/web"));
+    let target = |epoch| Target {
+        tenant: &tenant,
+        key: &key,
+        ordinal: 0,
+        epoch,
+        mode: Mode::Running,
+        all_exclusive: false,
+        completed_jobs: &[],
+        cluster: None,
+    };
+    let rendered = |epoch| target(epoch).render(&objects[0], &deployment("1"));
+    let template = "/spec/template/metadata/labels";
+    assert_eq!(rendered(ADOPTED).pointer(template), None);
+    assert_eq!(rendered(ADOPTED).pointer("/metadata/labels/domicile.dev~1epoch"), Some(&json!("0")));
+    assert_eq!(rendered(1).pointer(&format!("{template}/domicile.dev~1epoch")), Some(&json!("1")));
+    assert_ne!(target(ADOPTED).digest(&objects[0]), target(1).digest(&objects[0]));
+}
+
+#[test]
+fn its_status_says_what_is_missing() {
+    let mut fleet = Fleet::lawful();
+    fleet.workload(json!({"adopt": "ams-1"}));
+    let mut observed = Observed::default();
+    for cluster in ["ams-1", "bru-1", "fra-1"] {
+        let member = observed.member_mut(&name(cluster));
+        (member.reachable, member.synced) = (cluster != "ams-1", true);
+    }
+    let told = said(&mut fleet, &observed, "Placed");
+    assert_eq!(
+        told,
+        "False Adopting: spec.adopt says that it runs on MemberCluster/ams-1 already, which can't be asked; nothing is placed \
+         until it is adopted, or spec.adopt is removed"
+    );
+    observed.member_mut(&name("ams-1")).reachable = true;
+    let told = said(&mut fleet, &observed, "Placed");
+    assert!(
+        told.contains(
+            "already, where Deployment/x isn't seen with its labels: `kubectl domicile adopt` gives them"
+        ),
+        "{told}"
+    );
+    fleet.workload(json!({"adopt": "ams-9"}));
+    assert!(
+        said(&mut fleet, &observed, "Placed").contains("MemberCluster/ams-9 already, which doesn't exist")
+    );
+}
