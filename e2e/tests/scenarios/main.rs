@@ -3,6 +3,7 @@
 //! One binary, so that it is linked once; nextest runs each act in a process of its own.
 #![allow(clippy::indexing_slicing, reason = "a missing field fails the test, as it should")]
 
+mod adopting;
 mod audit;
 mod campaigns;
 mod end;

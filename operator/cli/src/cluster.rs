@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domicile_crds::{Guarded, Unreadable};
+use domicile_crds::{ALLOWED_KINDS, Guarded, Unreadable};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Namespace;
@@ -16,18 +16,24 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::output;
 
 /// Field manager of what this program applies.
 pub const FIELD_MANAGER: &str = "kubectl-domicile";
 
+/// Field manager of `kubectl apply --server-side`: what it has applied it also removes, once a file doesn't name it any more.
+pub const KUBECTL: &str = "kubectl";
+
 /// A person waits: a server that takes longer than this to answer one request counts as dead.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// House rule for connections to clusters far away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often something is tried that somebody else's write gets ahead of.
+const TRIES: u32 = 10;
 
 /// Objects in one page of a list: a TenantWorkload may have 512 KiB.
 const PAGE: u32 = 250;
@@ -81,6 +87,14 @@ pub enum ClusterError {
         /// What is wrong with it.
         #[source]
         source: Unreadable,
+    },
+    /// An object that others write all the time.
+    #[error("{what} on {cluster} changes all the time: try again")]
+    Busy {
+        /// Which object, as kind namespace/name.
+        what: String,
+        /// Which cluster.
+        cluster: String,
     },
     /// An object has no kind that this program knows.
     #[error("internal: no resource is known for {0}")]
@@ -261,25 +275,10 @@ impl Cluster {
     /// If a page can't be read.
     pub async fn values(&self, kind: &str) -> Result<Vec<Value>, ClusterError> {
         let api_version = if kind == "Namespace" { "v1" } else { "domicile.dev/v1alpha1" };
-        let sample = serde_json::json!({"apiVersion": api_version, "kind": kind});
+        let sample = json!({"apiVersion": api_version, "kind": kind});
         let resource = resource(&sample).ok_or_else(|| ClusterError::Unknown(kind.to_owned()))?;
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
-        let (mut values, mut params) = (Vec::new(), ListParams::default().limit(PAGE));
-        loop {
-            let page = api.list(&params).await.map_err(self.failed(format!("list {}", resource.plural)))?;
-            for item in page.items {
-                let mut value = serde_json::to_value(item).unwrap_or_default();
-                if let Value::Object(fields) = &mut value {
-                    fields.insert("apiVersion".to_owned(), api_version.into());
-                    fields.insert("kind".to_owned(), kind.into());
-                }
-                values.push(value);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(values),
-            }
-        }
+        self.pages(&api, &resource, ListParams::default()).await
     }
 
     /// All objects of a kind, those included that can't be read.
@@ -343,14 +342,31 @@ impl Cluster {
         self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await.map(drop)
     }
 
+    /// Applies an object as a manager of which others may own fields. Answers the object as it is then.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses it, or a field has another value by somebody else.
+    pub async fn apply_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
+        self.apply_with(object, &PatchParams::apply(manager)).await
+    }
+
+    /// What would come of [`apply_as`](Self::apply_as). Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn would_apply_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
+        self.apply_with(object, &PatchParams::apply(manager).dry_run()).await
+    }
+
     /// What would come of it if a person applied an object, with what others have said of it. Changes nothing.
     ///
     /// # Errors
     ///
     /// If the server wouldn't take it.
     pub async fn would_take(&self, object: &Value) -> Result<Value, ClusterError> {
-        // By the name that kubectl has: what it has applied before and the object doesn't name any more goes away.
-        self.apply_with(object, &PatchParams::apply("kubectl").force().dry_run()).await
+        self.apply_with(object, &PatchParams::apply(KUBECTL).force().dry_run()).await
     }
 
     async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<Value, ClusterError> {
@@ -360,6 +376,108 @@ impl Cluster {
         let applied = api.patch(&name, &params, &Patch::Apply(object)).await;
         let applied = applied.map_err(self.failed(format!("apply {shown}")))?;
         Ok(serde_json::to_value(applied).unwrap_or_default())
+    }
+
+    /// Sets who is on record as the manager of which fields of an object, as it was read.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses. What somebody else has changed since it was read is read again.
+    pub async fn set_managed_fields(
+        &self,
+        object: &Value,
+        keep: impl Fn(&Value) -> Vec<Value>,
+    ) -> Result<(), ClusterError> {
+        let Addressed { api, name, shown } = self.target(object)?;
+        let mut now = object.clone();
+        for _ in 0..TRIES {
+            let version = now.pointer("/metadata/resourceVersion");
+            let patch = json!({"metadata": {"resourceVersion": version, "managedFields": keep(&now)}});
+            match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+                Ok(_) => return Ok(()),
+                // A controller has written its status in between.
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    now = self.read(object).await?.unwrap_or_default();
+                }
+                Err(source) => return Err(self.failed(format!("take over {shown}"))(source)),
+            }
+        }
+        Err(ClusterError::Busy { what: shown, cluster: self.label.clone() })
+    }
+
+    /// Objects of a kind in a namespace, as they are; none of a kind that isn't served.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be listed.
+    pub async fn list_of(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        params: &ListParams,
+    ) -> Result<Vec<Value>, ClusterError> {
+        let sample = json!({"apiVersion": api_version, "kind": kind});
+        let resource = resource(&sample).ok_or_else(|| ClusterError::Unknown(kind.to_owned()))?;
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        match self.pages(&api, &resource, params.clone()).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            found => found,
+        }
+    }
+
+    async fn pages(
+        &self,
+        api: &Api<DynamicObject>,
+        resource: &ApiResource,
+        params: ListParams,
+    ) -> Result<Vec<Value>, ClusterError> {
+        let (mut values, mut params) = (Vec::new(), params.limit(PAGE));
+        loop {
+            let page = api.list(&params).await.map_err(self.failed(format!("list {}", resource.plural)))?;
+            for item in page.items {
+                let mut value = serde_json::to_value(item).unwrap_or_default();
+                if let Value::Object(fields) = &mut value {
+                    fields.insert("apiVersion".to_owned(), resource.api_version.as_str().into());
+                    fields.insert("kind".to_owned(), resource.kind.as_str().into());
+                }
+                values.push(value);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(values),
+            }
+        }
+    }
+
+    /// What the server warns of if an object were applied. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it refuses.
+    pub async fn warnings(
+        &self,
+        manager: &str,
+        path: &str,
+        object: &Value,
+    ) -> Result<Vec<String>, ClusterError> {
+        let path = format!("{path}?dryRun=All&force=true&fieldManager={manager}");
+        let asked = http::Request::patch(path)
+            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
+            .body(Body::from(object.to_string().into_bytes()))
+            .map_err(kube::Error::HttpError);
+        let answer = match asked {
+            Ok(request) => self.client.send(request).await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(self.failed("ask what it would warn of"))?;
+        let warnings = answer.headers().get_all(http::header::WARNING).iter();
+        // RFC 9111 dropped the field; Kubernetes writes `299 - "TEXT"`.
+        let text = |value: &http::HeaderValue| {
+            let (_, text) = value.to_str().ok()?.split_once('"')?;
+            Some(text.trim_end_matches('"').replace("\\\"", "\""))
+        };
+        Ok(warnings.filter_map(text).collect())
     }
 
     /// Deletes an object; one that is gone already is fine. Says whether it was there.
@@ -468,15 +586,17 @@ struct Addressed {
     shown: String,
 }
 
-/// The kinds that this program writes; all of them make their plural in a regular way.
+/// The kinds that this program writes; those that tenants may not use make their plural in a regular way.
 fn resource(object: &Value) -> Option<ApiResource> {
     let kind = object.get("kind")?.as_str()?;
     let api_version = object.get("apiVersion")?.as_str()?;
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     let lower = kind.to_lowercase();
-    let plural = match lower.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{lower}s"),
+    let known = ALLOWED_KINDS.into_iter().find(|known| (known.0, known.1) == (api_version, kind));
+    let plural = match (known, lower.strip_suffix('y')) {
+        (Some((_, _, plural)), _) => plural.to_owned(),
+        (None, Some(stem)) => format!("{stem}ies"),
+        (None, None) => format!("{lower}s"),
     };
     Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural))
 }

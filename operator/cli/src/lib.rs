@@ -4,8 +4,10 @@
 //! only [`output`] writes to stdout and stderr.
 
 pub mod admit;
+pub mod adopt;
 pub mod answer;
 pub mod args;
+pub mod ask;
 pub mod cluster;
 pub mod completion;
 pub mod decide;

@@ -13,7 +13,9 @@ use domicile_crds::{Scheduling, Verdict, yaml};
 use crate::args::{Cli, Command, FileFormat, ImportFrom, WrapArgs};
 use crate::decide::{self, Act};
 use crate::wrap::{self, Input};
-use crate::{admit, answer, completion, explain, import, join, leave, map, output, plan, status, switch};
+use crate::{
+    admit, adopt, answer, completion, explain, import, join, leave, map, output, plan, status, switch,
+};
 
 /// The exit code of an error.
 const FAILED: u8 = 1;
@@ -79,6 +81,7 @@ async fn dispatch(cli: Cli) -> Result<Outcome, Box<dyn Error>> {
         Command::Join(args) => join::run(&args, hub).await?,
         Command::Leave(args) => leave::run(&args, hub).await?,
         Command::Admit(args) => admit::run(&args, hub).await?,
+        Command::Adopt(args) => adopt::run(&args, hub).await?,
         Command::Answer(args) => answer::run(&args, hub).await?,
         Command::Approve(args) => decide::run(&args, Act::Verdict(Verdict::Approved), hub).await?,
         Command::Freeze(args) => decide::run(&args, Act::Verdict(Verdict::Frozen), hub).await?,
@@ -109,6 +112,7 @@ fn wrapped(args: WrapArgs) -> Result<String, Box<dyn Error>> {
         spread_by: args.spread_by.map(Into::into),
         overlap: args.overlap.map(Into::into),
         secrets: args.secrets.into(),
+        adopt: None,
         drop_hooks: args.drop_hooks,
         skip: args.skip,
     };

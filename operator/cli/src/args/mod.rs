@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub use adopt::AdoptArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use decide::DecideArgs;
 use domicile_crds::{MigrationName, NamespaceName, WorkloadName};
@@ -11,8 +12,9 @@ pub use import::{BodsArgs, GleifArgs, ImportArgs, ImportFrom};
 
 use crate::cluster::Target;
 use crate::output::Format;
-use crate::wrap::Skip;
+use crate::wrap::Which;
 
+mod adopt;
 mod decide;
 mod facts;
 mod fleet;
@@ -119,6 +121,8 @@ pub enum Command {
     Leave(LeaveArgs),
     #[command(about = "Admit a tenant on a member, or withdraw that")]
     Admit(AdmitArgs),
+    #[command(about = "Hand over to Domicile what runs on a member already")]
+    Adopt(Box<AdoptArgs>),
     #[command(about = "Approve or deny a move")]
     Answer(AnswerArgs),
     #[command(about = "Let tenants' workloads run with a provider", long_about = APPROVE_WHY, after_long_help = APPROVE)]
@@ -192,7 +196,7 @@ pub struct WrapArgs {
     pub drop_hooks: bool,
     /// Leave objects out: KIND or KIND/NAME. May be given several times.
     #[arg(long, value_name = "OBJECT")]
-    pub skip: Vec<Skip>,
+    pub skip: Vec<Which>,
     /// How the result is written.
     #[arg(short, long, default_value = "yaml", value_name = "FORMAT")]
     pub output: FileFormat,

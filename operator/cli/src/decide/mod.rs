@@ -1,7 +1,5 @@
 //! `kubectl domicile approve`, `freeze`, `suspend`, `revoke` and `reinstate`: Decisions, with what they would bring about.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
 use domicile_crds::{
     Decision, DecisionName, DecisionSpec, Ground, Scope, Subject, SubjectKind, Verdict, yaml,
 };
@@ -12,6 +10,7 @@ use kube::api::{Api, PostParams};
 use serde_json::Value;
 
 use crate::args::{DecideArgs, HubArgs};
+use crate::ask::{self, AskError};
 use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::facts::{Facts, FactsError};
 use crate::plan::{self, Plan, PlanError, What};
@@ -67,15 +66,9 @@ pub enum DecideError {
     /// The server doesn't say who asks.
     #[error("the hub doesn't say who you are, and a Decision must name who decided it")]
     Nobody,
-    /// Nobody is there to ask.
-    #[error("workloads would move or stop: say --yes, or type the subject's name at a terminal")]
-    NotAsked,
-    /// Another name was typed.
-    #[error("that isn't {0}: nothing was decided")]
-    NotMeant(String),
-    /// A terminal can't be read.
-    #[error("nothing was typed")]
-    Input(#[from] io::Error),
+    /// It isn't meant.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The name isn't one.
     #[error("the Decision needs a shorter name: --name")]
     Name(#[from] domicile_crds::NameError),
@@ -217,16 +210,8 @@ fn confirm(args: &DecideArgs, plan: &Plan) -> Result<(), DecideError> {
     if args.yes || !plan.steps.iter().any(|step| hurts(step.what)) {
         return Ok(());
     }
-    if !io::stdin().is_terminal() {
-        return Err(DecideError::NotAsked);
-    }
-    let name = &args.subject.name;
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "Type {name} to decide that: ")?;
-    stderr.flush()?;
-    let mut typed = String::new();
-    io::stdin().lock().read_line(&mut typed)?;
-    if typed.trim() == name { Ok(()) } else { Err(DecideError::NotMeant(name.clone())) }
+    ask::for_name(&args.subject.name, "the subject's name", "decide that", "workloads would move or stop")?;
+    Ok(())
 }
 
 fn shown(subject: &Subject) -> String {

@@ -40,6 +40,8 @@ pub enum What {
     Ask,
     /// It is placed.
     Place,
+    /// It runs there already, and is Domicile's from now on.
+    Adopt,
     /// It is removed, because fewer are asked for.
     Leave,
     /// Nothing can be done for the workload at all.
@@ -84,13 +86,24 @@ impl Step {
             What::Hold => Some("what is new is applied"),
             What::Stuck | What::MustMove => Some("it may be there again"),
             What::Move | What::Ask => Some("nothing draws it elsewhere any more"),
-            What::Wait | What::Place | What::Leave | What::Blocked | What::Stay => None,
+            What::Wait | What::Place | What::Adopt | What::Leave | What::Blocked | What::Stay => None,
         }
     }
 
     /// Whether the operator does it by itself, and it is over then.
     fn is_done_at_once(&self) -> bool {
         matches!(self.what, What::Place | What::MustMove | What::Move | What::Leave)
+    }
+
+    /// Whether it is where it is to be, so that it can be decided what becomes of it there.
+    fn arrives(&self) -> bool {
+        self.is_done_at_once() || self.what == What::Adopt
+    }
+
+    /// Whether another round tells less of it.
+    fn outlasts(&self, next: &Self) -> bool {
+        // Who has moved stays.
+        self.is_done_at_once() || (self.what == What::Adopt && next.what == What::Stay)
     }
 
     /// Whether it comes to the same.
@@ -118,11 +131,10 @@ pub(super) fn steps(
             for mut step in of_verdict(&engine, verdict, now) {
                 wait_for_a_minute(&mut step, &young);
                 let place = (verdict.key.clone(), step.copy);
-                if step.is_done_at_once() {
+                if step.arrives() {
                     moved.entry(&verdict.key).or_default().push(step.clone());
                 }
-                // Who has moved stays.
-                if steps.get(&place).is_none_or(|known| !known.is_done_at_once()) {
+                if steps.get(&place).is_none_or(|known| !known.outlasts(&step)) {
                     steps.insert(place, step);
                 }
             }
@@ -164,7 +176,7 @@ fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp
     for step in steps {
         let old = spec.seats.iter().position(|seat| seat.ordinal == step.copy);
         let old = old.map(|at| spec.seats.remove(at));
-        let epoch = old.map_or(1, |seat| seat.epoch + 1);
+        let epoch = old.map_or(i64::from(step.what != What::Adopt), |seat| seat.epoch + 1);
         spec.seats.extend(step.to.clone().map(|cluster| Seat {
             ordinal: step.copy,
             cluster,
@@ -201,6 +213,7 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
     let why = |rules: RuleSet| finding(engine, key, seat, rules, now);
     match &seat.wish {
         Wish::Place(to) => (step.what, step.to) = (What::Place, Some(to.clone())),
+        Wish::Adopt(at) => (step.what, step.to) = (What::Adopt, Some(at.clone())),
         Wish::Wait => {
             step.what = What::Wait;
             (step.why, step.nearest) = no_place(engine, key, now);

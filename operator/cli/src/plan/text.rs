@@ -101,6 +101,7 @@ fn word(what: What) -> (&'static str, State) {
         What::Move => ("moves", State::Plain),
         What::Ask => ("asks", State::Plain),
         What::Place => ("placed", State::Good),
+        What::Adopt => ("adopted", State::Good),
         What::Leave => ("removed", State::Plain),
         What::Blocked => ("blocked", State::Bad),
         What::Stay => ("stays", State::Good),
@@ -118,6 +119,7 @@ fn summary(plan: &Plan) -> String {
     tell(count(&[What::MustMove, What::Move]), "moves", "move");
     tell(count(&[What::Ask]), "moves if its tenant approves", "move if their tenants approve");
     tell(count(&[What::Place]), "is placed", "are placed");
+    tell(count(&[What::Adopt]), "is adopted where it runs", "are adopted where they run");
     tell(count(&[What::Freeze]), "is frozen", "are frozen");
     tell(count(&[What::Suspend]), "is suspended", "are suspended");
     tell(count(&[What::Hold]), "is held as it is", "are held as they are");

@@ -25,6 +25,77 @@ pub(super) fn is_exported(object: &Map<String, Value>) -> bool {
         .is_some_and(|meta| meta.get("uid").is_some() || meta.get("resourceVersion").is_some())
 }
 
+/// What controllers note on objects.
+const NOTED: [&str; 6] = [
+    "deployment.kubernetes.io/revision",
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.kubernetes.io/selected-node",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+];
+
+/// Labels by which a Job knows its pods.
+const OF_JOB: [&str; 4] =
+    ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"];
+
+/// Removes what a cluster has filled in of an object that was read from it, and what would be wrong in any other: addresses,
+/// volumes, selectors with uids, finalizers of Kubernetes' own.
+pub(super) fn unbind(object: &mut Map<String, Value>) {
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(Value::Object(meta)) = object.get_mut("metadata") {
+        if let Some(Value::Array(finalizers)) = meta.get_mut("finalizers") {
+            finalizers.retain(|it| !it.as_str().is_some_and(|it| it.starts_with("kubernetes.io/")));
+            if finalizers.is_empty() {
+                meta.remove("finalizers");
+            }
+        }
+        remove_keys(meta, "annotations", &NOTED);
+    }
+    let spec = object.get_mut("spec").and_then(Value::as_object_mut);
+    match (kind.as_str(), spec) {
+        ("Service", Some(spec)) => {
+            let headless = spec.get("clusterIP").is_some_and(|address| address == "None");
+            for field in ["clusterIP", "clusterIPs", "ipFamilies", "healthCheckNodePort"] {
+                if !(headless && field.starts_with("clusterIP")) {
+                    spec.remove(field);
+                }
+            }
+            for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+                port.as_object_mut().map(|port| port.remove("nodePort"));
+            }
+        }
+        ("PersistentVolumeClaim", Some(spec)) => drop(spec.remove("volumeName")),
+        ("StatefulSet", Some(spec)) => {
+            let claims = spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut);
+            for claim in claims.into_iter().flatten().filter_map(Value::as_object_mut) {
+                claim.remove("status");
+            }
+        }
+        ("Job", Some(spec)) if spec.get("manualSelector") != Some(&Value::Bool(true)) => {
+            spec.remove("selector");
+            let template = spec.get_mut("template").and_then(|template| template.get_mut("metadata"));
+            if let Some(Value::Object(meta)) = template {
+                remove_keys(meta, "labels", &OF_JOB);
+            }
+            if let Some(Value::Object(meta)) = object.get_mut("metadata") {
+                remove_keys(meta, "labels", &OF_JOB);
+            }
+        }
+        ("ServiceAccount", _) => drop(object.remove("secrets")),
+        _ => {}
+    }
+}
+
+fn remove_keys(meta: &mut Map<String, Value>, field: &str, keys: &[&str]) {
+    if let Some(Value::Object(map)) = meta.get_mut(field) {
+        map.retain(|key, _| !keys.contains(&key.as_str()));
+        if map.is_empty() {
+            meta.remove(field);
+        }
+    }
+}
+
 /// Removes what isn't the author's. The namespace is the workload's.
 pub(super) fn clean(object: &mut Map<String, Value>) {
     object.remove("status");

@@ -72,6 +72,10 @@ fn one(item: Item, options: &Options, judged: &mut Judged, hooks: &mut Vec<Strin
         });
         return;
     }
+    let exported = clean::is_exported(&object);
+    if exported {
+        clean::unbind(&mut object);
+    }
     let before = judged.refusals.len();
     let mut refuse =
         |why: String, todo: String| judged.refusals.push(Refusal { what: what.clone(), why, todo });
@@ -83,7 +87,7 @@ fn one(item: Item, options: &Options, judged: &mut Judged, hooks: &mut Vec<Strin
     if judged.refusals.len() > before {
         return;
     }
-    if clean::is_exported(&object) {
+    if exported && options.adopt.is_none() {
         judged.notes.push(format!("{what} was read from a cluster: look for what that cluster filled in"));
     }
     clean::clean(&mut object);

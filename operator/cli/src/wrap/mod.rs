@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use domicile_crds::{
-    ALLOWED_KINDS, MANIFESTS_BYTES_MAX, MANIFESTS_MAX, NamespaceName, Overlap, SecretSource, SpreadBy,
-    WorkloadName,
+    ALLOWED_KINDS, ClusterName, MANIFESTS_BYTES_MAX, MANIFESTS_MAX, NamespaceName, Overlap, SecretSource,
+    SpreadBy, WorkloadName,
 };
 pub use judge::Refusal;
 pub use read::Input;
+pub use secrets::needed;
 use serde_json::{Map, Value, json};
 
 /// Above this much JSON a warning is given: half of what is taken, and about where client-side
@@ -42,20 +43,22 @@ pub struct Options {
     pub overlap: Option<Overlap>,
     /// Whence members get the Secrets.
     pub secrets: SecretSource,
+    /// The member that the input was read from, on which it is to go on running.
+    pub adopt: Option<ClusterName>,
     /// Leaves Helm hooks out instead of refusing them.
     pub drop_hooks: bool,
     /// Objects to leave out.
-    pub skip: Vec<Skip>,
+    pub skip: Vec<Which>,
 }
 
-/// Objects to leave out: `Kind`, or `Kind/name`.
+/// Objects by `Kind`, or one by `Kind/name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skip {
+pub struct Which {
     kind: String,
     name: Option<String>,
 }
 
-impl std::str::FromStr for Skip {
+impl std::str::FromStr for Which {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -67,8 +70,19 @@ impl std::str::FromStr for Skip {
     }
 }
 
-impl Skip {
-    fn matches(&self, kind: &str, name: &str) -> bool {
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{}/{name}", self.kind),
+            None => f.write_str(&self.kind),
+        }
+    }
+}
+
+impl Which {
+    /// Whether an object is one of them.
+    #[must_use]
+    pub fn matches(&self, kind: &str, name: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind) && self.name.as_ref().is_none_or(|wanted| wanted == name)
     }
 }
@@ -215,6 +229,9 @@ fn check_size(manifests: &[Value], notes: &mut Vec<String>) -> Result<(), WrapEr
 /// Only what was asked for: the API server fills in the rest, and its fields stay free for others to set.
 fn workload(manifests: Vec<Value>, references: Vec<Value>, options: &Options) -> Value {
     let mut spec = Map::new();
+    if let Some(cluster) = &options.adopt {
+        spec.insert("adopt".to_owned(), json!(cluster));
+    }
     let mut clusters = Map::new();
     if let Some(count) = options.clusters {
         clusters.insert("count".to_owned(), json!(count));

@@ -19,12 +19,9 @@ pub(super) fn references(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Value>, WrapError> {
     let given: BTreeSet<&str> = given.keys().map(|(_, name)| name.as_str()).collect();
-    let mut needed = BTreeSet::new();
+    let needed = needed(manifests);
     let mut certificates = BTreeSet::new();
     for object in manifests.iter().filter_map(Value::as_object) {
-        if let Some(pod) = spec(object) {
-            of_pod(pod, &mut needed);
-        }
         if object.get("kind").is_some_and(|kind| kind == "Ingress") {
             let tls = object.get("spec").and_then(|spec| spec.get("tls"));
             certificates.extend(list(tls).filter_map(|entry| text(entry, &["secretName"])));
@@ -49,6 +46,13 @@ pub(super) fn references(
         return Err(WrapError::TooMuch { found, max: SECRETS_MAX.to_string() });
     }
     Ok(names.into_iter().map(|name| json!({"name": name, "from": options.secrets})).collect())
+}
+
+/// Names of Secrets without which a pod of `manifests` doesn't start.
+pub fn needed(manifests: &[Value]) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    manifests.iter().filter_map(Value::as_object).filter_map(spec).for_each(|pod| of_pod(pod, &mut names));
+    names
 }
 
 fn provide(options: &Options) -> String {

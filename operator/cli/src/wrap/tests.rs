@@ -19,6 +19,7 @@ fn options() -> Options {
         spread_by: None,
         overlap: None,
         secrets: SecretSource::Hub,
+        adopt: None,
         drop_hooks: false,
         skip: Vec::new(),
     }

@@ -1,0 +1,168 @@
+//! Which objects on a member are meant.
+
+use domicile_crds::{ALLOWED_KINDS, Classes, keys};
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use super::AdoptError;
+use crate::args::AdoptArgs;
+use crate::cluster::{Cluster, ClusterError};
+use crate::wrap::Which;
+
+/// Objects as they are on the member, and what is to be said of those that were left out.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) objects: Vec<Value>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads all objects of the kinds that a tenant may have.
+///
+/// # Errors
+///
+/// If a kind can't be listed.
+pub(super) async fn all(member: &Cluster, args: &AdoptArgs) -> Result<Vec<Value>, ClusterError> {
+    let mut params = ListParams::default();
+    if let Some(selector) = &args.selector {
+        params = params.labels(selector);
+    }
+    let mut all = Vec::new();
+    for (api_version, kind, _) in ALLOWED_KINDS {
+        all.extend(member.list_of(api_version, kind, args.namespace.as_str(), &params).await?);
+    }
+    Ok(all)
+}
+
+/// The objects that are meant.
+///
+/// # Errors
+///
+/// If one that is named isn't there, or is another workload's.
+pub(super) fn choose(all: Vec<Value>, args: &AdoptArgs) -> Result<Found, AdoptError> {
+    for which in &args.objects {
+        if !all.iter().any(|object| is(which, object)) {
+            return Err(AdoptError::NotThere(which.to_string(), args.namespace.clone()));
+        }
+    }
+    let claims: Vec<String> = all.iter().flat_map(claims_of).collect();
+    let mut found = Found::default();
+    for mut object in all {
+        let named = args.objects.iter().any(|which| is(which, &object));
+        if args.skip.iter().any(|which| is(which, &object)) || !(named || args.objects.is_empty()) {
+            continue;
+        }
+        let of = label(&object, keys::WORKLOAD_LABEL).map(str::to_owned);
+        let why = match &of {
+            Some(of) if of != args.name.as_str() => Some(format!("it is TenantWorkload/{of}'s")),
+            _ => others(&object, &claims),
+        };
+        match why {
+            Some(why) if named => return Err(AdoptError::Others(called(&object), why)),
+            Some(why) if !is_of_kubernetes(&object) => {
+                found.notes.push(format!("{} was left out: {why}", called(&object)));
+            }
+            Some(_) => {}
+            None => {
+                remove_marks(&mut object);
+                found.objects.push(object);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn is(which: &Which, object: &Value) -> bool {
+    which.matches(text(object, "/kind"), text(object, "/metadata/name"))
+}
+
+/// As kind/name.
+pub(super) fn called(object: &Value) -> String {
+    format!("{}/{}", text(object, "/kind"), text(object, "/metadata/name"))
+}
+
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.pointer("/metadata/labels")?.get(name)?.as_str()
+}
+
+/// What Kubernetes makes in each namespace.
+fn is_of_kubernetes(object: &Value) -> bool {
+    ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"].contains(&called(object).as_str())
+}
+
+/// Why an object isn't one to hand over by itself.
+fn others(object: &Value, claims: &[String]) -> Option<String> {
+    if is_of_kubernetes(object) {
+        return Some("Kubernetes makes it in each namespace".to_owned());
+    }
+    let name = text(object, "/metadata/name");
+    if name.starts_with("domicile-") {
+        return Some("it is Domicile's own".to_owned());
+    }
+    if text(object, "/kind") == "PersistentVolumeClaim" && claims.iter().any(|stem| is_claim_of(name, stem)) {
+        return Some("its StatefulSet has made it, with which it goes".to_owned());
+    }
+    let owner = object.pointer("/metadata/ownerReferences/0")?;
+    Some(format!("{}/{} has made it", text(owner, "/kind"), text(owner, "/name")))
+}
+
+/// What the names of a StatefulSet's claims begin with.
+fn claims_of(object: &Value) -> Vec<String> {
+    let templates = object.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+    let set = text(object, "/metadata/name");
+    let stem = |template: &Value| format!("{}-{set}-", text(template, "/metadata/name"));
+    templates.into_iter().flatten().map(stem).collect()
+}
+
+fn is_claim_of(name: &str, stem: &str) -> bool {
+    name.strip_prefix(stem).is_some_and(|ordinal| ordinal.parse::<u32>().is_ok())
+}
+
+/// What an earlier try has left: a workload can't name these itself.
+pub(super) fn remove_marks(object: &mut Value) {
+    for field in ["labels", "annotations"] {
+        let map = object.pointer_mut(&format!("/metadata/{field}")).and_then(Value::as_object_mut);
+        if let Some(map) = map {
+            map.retain(|key, _| !key.starts_with(keys::GROUP));
+        }
+    }
+}
+
+/// Names classes as workloads do, by the hub's names for them.
+///
+/// # Errors
+///
+/// A class for which the MemberCluster has none.
+pub(super) fn name_classes(object: &mut Value, classes: &Classes) -> Result<(), AdoptError> {
+    let what = called(object);
+    let mut slots: Vec<(&mut Value, &std::collections::BTreeMap<String, String>, &'static str)> = Vec::new();
+    match text(object, "/kind").to_owned().as_str() {
+        "PersistentVolumeClaim" => {
+            let slot = object.pointer_mut("/spec/storageClassName");
+            slots.extend(slot.map(|slot| (slot, &classes.storage, "storage")));
+        }
+        "StatefulSet" => {
+            let claims = object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
+            let named =
+                claims.into_iter().flatten().filter_map(|it| it.pointer_mut("/spec/storageClassName"));
+            slots.extend(named.map(|slot| (slot, &classes.storage, "storage")));
+        }
+        "Ingress" => {
+            let slot = object.pointer_mut("/spec/ingressClassName");
+            slots.extend(slot.map(|slot| (slot, &classes.ingress, "ingress")));
+        }
+        _ => {}
+    }
+    for (slot, names, kind) in slots {
+        let there = slot.as_str().unwrap_or_default().to_owned();
+        if there.is_empty() {
+            continue;
+        }
+        let name = names.iter().find(|(_, class)| **class == there).map(|(name, _)| name.clone());
+        *slot = json!(name.ok_or(AdoptError::Class { what: what.clone(), class: there, kind })?);
+    }
+    Ok(())
+}

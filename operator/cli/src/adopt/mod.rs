@@ -1,0 +1,243 @@
+//! `kubectl domicile adopt`: what runs on a member already becomes a TenantWorkload, and isn't restarted.
+//!
+//! # Guarantees
+//!
+//! Before anything is written, all of it is tried: it is refused if more than labels, annotations and the ownership of fields
+//! would change of any object. What is written, in this order, is safe to repeat: Secrets on the hub, the namespace's label and the
+//! tenant's rights in it, the objects' labels, and last the TenantWorkload. As long as that isn't there, nothing is Domicile's.
+
+use domicile_core::manifests::ManifestError;
+use domicile_crds::{NamespaceName, SecretSource, TenantName, TenantWorkload, WorkloadKey, yaml};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+use serde_json::{Value, json};
+
+use crate::args::{AdoptArgs, HubArgs};
+use crate::ask::{self, AskError};
+use crate::cluster::{ClusterError, KUBECTL};
+use crate::facts::FactsError;
+use crate::hub::HubError;
+use crate::plan::PlanError;
+use crate::status;
+use crate::wrap::{self, Input, WrapError, Wrapped};
+use ground::Ground;
+
+mod fields;
+mod find;
+mod ground;
+mod hand;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+/// Nothing is adopted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// A request failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Something on the hub isn't as it must be.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// The facts can't be had.
+    #[error("nobody can say what would become of it")]
+    Facts(#[from] FactsError),
+    /// What would become of it can't be said.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It isn't meant.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Some objects can't be taken.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// A manifest that a tenant may not have.
+    #[error("what was found can't be a TenantWorkload")]
+    Manifest(#[from] ManifestError),
+    /// The workload can't be read back.
+    #[error("the TenantWorkload can't be read")]
+    Read(#[from] serde_json::Error),
+    /// The namespace is nobody's.
+    #[error("namespace {0} is no Tenant's: name it in spec.namespaces of the Tenant that this belongs to")]
+    NobodysNamespace(NamespaceName),
+    /// The operator hasn't made the namespace.
+    #[error(
+        "namespace {0} on the hub isn't tenant {1}'s yet: is the operator running? `kubectl domicile status` tells"
+    )]
+    HubNamespace(NamespaceName, TenantName),
+    /// There is no such namespace on the member.
+    #[error("there is no namespace {0} on the member")]
+    NoNamespace(NamespaceName),
+    /// The namespace on the member is another tenant's.
+    #[error(
+        "namespace {namespace} on the member is labelled domicile.dev/tenant={found}, and on the hub it is tenant {tenant}'s: one of the two is wrong"
+    )]
+    NamespaceTaken {
+        /// Which namespace.
+        namespace: NamespaceName,
+        /// Whose it is there.
+        found: String,
+        /// Whose it is on the hub.
+        tenant: TenantName,
+    },
+    /// The tenant isn't admitted.
+    #[error(
+        "tenant {tenant} isn't admitted on {member}, so that the hub could do nothing for it there: kubectl domicile admit {tenant} --member {member} ..."
+    )]
+    NotAdmitted {
+        /// The tenant.
+        tenant: TenantName,
+        /// The member.
+        member: String,
+    },
+    /// There is a workload of that name.
+    #[error(
+        "there is a TenantWorkload {0} already, which runs elsewhere or was adopted before: choose another name"
+    )]
+    Exists(WorkloadKey),
+    /// There is nothing.
+    #[error(
+        "there is nothing to adopt in namespace {0} on the member: name its objects, or look with `kubectl get all -n {0}` there"
+    )]
+    Nothing(NamespaceName),
+    /// What was named isn't there.
+    #[error("there is no {0} in namespace {1} on the member")]
+    NotThere(String, NamespaceName),
+    /// What was named is somebody else's.
+    #[error("{0} can't be adopted: {1}")]
+    Others(String, String),
+    /// Secrets are needed.
+    #[error(
+        "pods need Secrets ({0}): say --secrets hub to have them copied to the tenant's namespace on the hub, from where they go along with a move (the operator passes on only what the tenant's residency lets be in the hub's country), or --secrets member if somebody puts them on each member"
+    )]
+    SecretsWhere(String),
+    /// A class has no name on the hub.
+    #[error(
+        "{what} uses the {kind} class {class}, for which the MemberCluster has no name: add it to its spec.classes.{kind}, and to that of other members which have something alike"
+    )]
+    Class {
+        /// Which object.
+        what: String,
+        /// The class.
+        class: String,
+        /// `storage` or `ingress`.
+        kind: &'static str,
+    },
+    /// It would be changed.
+    #[error("{object} would not stay as it is, its {fields} would change: nothing was written")]
+    WouldChange {
+        /// Which object.
+        object: String,
+        /// What would change.
+        fields: String,
+    },
+}
+
+/// Runs the command; returns what goes to stdout.
+///
+/// # Errors
+///
+/// If something can't be adopted as it is, isn't meant, or a cluster refuses.
+pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptError> {
+    let ground = Ground::find(args, options).await?;
+    let Found { live, wrapped } = found(args, &ground).await?;
+    let workload = wrapped.documents.last().cloned().unwrap_or_default();
+    let secrets = wrapped.documents.get(..wrapped.documents.len() - 1).unwrap_or_default();
+    for secret in secrets {
+        ground.hub.would_apply_as(KUBECTL, secret).await?;
+    }
+    let taken = ground.hub.would_take(&workload).await?;
+    let typed: TenantWorkload = serde_json::from_value(taken.clone())?;
+    let handed = hand::render(&typed, (&ground.whose, &ground.key), &ground.member, &live)?;
+    for object in &handed {
+        object.rehearse(&ground.owner).await?;
+    }
+    status::warn(&ground.hub, options).await;
+    tell::tell(args, &ground, &wrapped, &handed, &taken).await?;
+    if args.dry_run {
+        return Ok(yaml::document(&workload));
+    }
+    if !args.yes {
+        let consequence = "from then on the rules apply to what is adopted, and it may have to leave";
+        ask::for_name(args.name.as_str(), "the workload's name", "adopt that", consequence)?;
+    }
+    for secret in secrets {
+        ground.hub.apply_as(KUBECTL, secret).await?;
+    }
+    ground.take_namespace().await?;
+    for object in &handed {
+        object.hand_over(&ground.owner, &ground.hub).await?;
+        hand::label_jobs(&ground.owner, &ground.key.namespace, object).await?;
+    }
+    // It is the tenant's from now on, who applies it anew with kubectl.
+    ground.hub.apply_as(KUBECTL, &workload).await?;
+    let (name, namespace) = (&args.name, &args.namespace);
+    Ok(format!(
+        "tenantworkload.domicile.dev/{name} adopts {} of {}; follow it with: kubectl get tw {name} -n {namespace} --watch\n",
+        objects(handed.len()),
+        args.member
+    ))
+}
+
+fn objects(count: usize) -> String {
+    if count == 1 { "1 object".to_owned() } else { format!("{count} objects") }
+}
+
+/// Objects as they are, and what is made of them.
+struct Found {
+    live: Vec<Value>,
+    wrapped: Wrapped,
+}
+
+async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
+    let all = find::all(&ground.owner, args).await?;
+    let mut found = find::choose(all, args)?;
+    if found.objects.is_empty() {
+        return Err(AdoptError::Nothing(args.namespace.clone()));
+    }
+    let source = secrets(args, ground, &mut found.objects).await?;
+    let live = found.objects.clone();
+    for object in &mut found.objects {
+        find::name_classes(object, &ground.member.spec.classes)?;
+    }
+    let text = json!({"apiVersion": "v1", "kind": "List", "items": found.objects}).to_string();
+    let input = Input { name: format!("MemberCluster/{}", args.member), text };
+    let options = wrap::Options {
+        name: args.name.clone(),
+        namespace: args.namespace.clone(),
+        clusters: None,
+        spread_by: None,
+        overlap: args.overlap.map(Into::into),
+        secrets: source,
+        adopt: Some(args.member.clone()),
+        drop_hooks: false,
+        skip: Vec::new(),
+    };
+    let mut wrapped = wrap::wrap(&[input], &options)?;
+    wrapped.notes.splice(0..0, found.notes);
+    Ok(Found { live, wrapped })
+}
+
+/// Reads the Secrets that pods need, if they are to go to the hub.
+async fn secrets(
+    args: &AdoptArgs,
+    ground: &Ground,
+    objects: &mut Vec<Value>,
+) -> Result<SecretSource, AdoptError> {
+    let names: Vec<String> = wrap::needed(objects).into_iter().map(str::to_owned).collect();
+    let source = args.secrets.map(SecretSource::from);
+    if names.is_empty() {
+        return Ok(source.unwrap_or(SecretSource::Hub));
+    }
+    let source = source.ok_or_else(|| AdoptError::SecretsWhere(names.join(", ")))?;
+    let api: Api<Secret> = Api::namespaced(ground.owner.client.clone(), args.namespace.as_str());
+    for name in names.iter().filter(|_| source == SecretSource::Hub) {
+        let secret = api.get_opt(name).await.map_err(ground.owner.failed(format!("get Secret {name}")))?;
+        let there =
+            secret.ok_or_else(|| AdoptError::NotThere(format!("Secret/{name}"), args.namespace.clone()))?;
+        let mut value = serde_json::to_value(there)?;
+        find::remove_marks(&mut value);
+        objects.push(value);
+    }
+    Ok(source)
+}

@@ -1,0 +1,67 @@
+//! What is said before anything is written.
+
+use domicile_crds::Tenant;
+use serde_json::Value;
+
+use super::AdoptError;
+use super::ground::Ground;
+use super::hand::Handed;
+use super::objects;
+use crate::args::AdoptArgs;
+use crate::facts::Facts;
+use crate::wrap::Wrapped;
+use crate::{output, plan};
+
+/// Says what is taken, from whom, what becomes of it, and what holds then.
+///
+/// # Errors
+///
+/// If what would become of it can't be said.
+pub(super) async fn tell(
+    args: &AdoptArgs,
+    ground: &Ground,
+    wrapped: &Wrapped,
+    handed: &[Handed],
+    workload: &Value,
+) -> Result<(), AdoptError> {
+    for note in &wrapped.notes {
+        output::note(format!("note: {note}"));
+    }
+    let names: Vec<String> = handed.iter().map(Handed::called).collect();
+    output::note(format!("Adopts {} of {}: {}", objects(handed.len()), args.member, names.join(", ")));
+    let taken: String = handed.iter().map(Handed::told).collect();
+    if !taken.is_empty() {
+        output::note(
+            "\nFields that others have set, and Domicile sets from now on. Whoever goes on setting them (Helm, Argo CD, kubectl apply) would \
+             work against it: stop that first.",
+        );
+        output::note(taken.trim_end_matches('\n'));
+    }
+    output::note(format!(
+        "\nFor all pods in namespace {} there, once Domicile may write to it:",
+        args.namespace
+    ));
+    output::note(holds(&ground.tenant));
+    for warning in ground.violations().await? {
+        output::note(format!("- the member warns: {warning}"));
+    }
+    let facts = Facts::of_hub(&ground.hub).await?;
+    output::note(format!("\n{}", plan::told(&plan::with(&facts, workload)?).trim_end()));
+    Ok(())
+}
+
+/// What the tenant's policy means for its namespace.
+fn holds(tenant: &Tenant) -> String {
+    let spec = &tenant.spec;
+    let mut to = vec!["their own namespace".to_owned(), "DNS".to_owned()];
+    to.extend(spec.egress.iter().map(|rule| rule.cidr.clone()));
+    let mut lines = vec![
+        format!("- they can connect to {} and nowhere else (Tenant's spec.egress)", to.join(", ")),
+        format!("- new ones must keep Pod Security level {}", spec.pod_security.label()),
+    ];
+    if !spec.quota.is_empty() {
+        let quota: Vec<_> = spec.quota.iter().map(|(what, most)| format!("{what} {most}")).collect();
+        lines.push(format!("- all together may have {}", quota.join(", ")));
+    }
+    lines.join("\n")
+}
