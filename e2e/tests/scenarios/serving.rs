@@ -2,12 +2,15 @@
 
 use domicile_e2e::{
     fleet::{process::Signal, wait::eventually},
-    props::{list, tenant, with},
+    props::{list, site, tenant, with},
     stage::{PATIENCE, Stage},
 };
 use serde_json::{Value, json};
 
-use crate::set::namespace;
+use crate::{
+    set::namespace,
+    unreadable::{apply_soon, extend},
+};
 
 /// Whether somebody, with a group, may do something in a namespace.
 async fn may(
@@ -44,6 +47,37 @@ const ANNA: (&str, &str) = ("anna", "nobody");
 const BERT: (&str, &str) = ("bert", "acme-developers");
 const MALLORY: (&str, &str) = ("mallory", "nobody");
 const CREATE: &str = "create tenantworkloads.domicile.dev";
+
+/// Has the hub refuse to bind a user.
+async fn refuse(stage: &Stage, user: &str) -> anyhow::Result<()> {
+    let kind = |kind: &str, spec: &Value| json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": "refuse"}, "spec": spec});
+    let rule = json!({
+        "apiGroups": ["rbac.authorization.k8s.io"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"],
+        "resources": ["rolebindings"],
+    });
+    let policy = kind(
+        "ValidatingAdmissionPolicy",
+        &json!({
+            "failurePolicy": "Fail", "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{
+                "expression": format!("!object.?subjects.orValue([]).exists(s, s.name == '{user}')"),
+                "message": format!("not {user}"),
+            }],
+        }),
+    );
+    let binding = json!({"policyName": "refuse", "validationActions": ["Deny"]});
+    let binding = kind("ValidatingAdmissionPolicyBinding", &binding);
+    stage.apply(&list(&[policy, binding])).await?;
+    // The API server learns of it by a watch.
+    eventually(PATIENCE, "the policy to be in force", || async {
+        let user = format!("--user={user}");
+        let args =
+            ["-n", "other", "create", "rolebinding", "try", "--clusterrole=view", &user, "--dry-run=server"];
+        let tried = stage.fleet.hub()?.kubectl(args).output().await?;
+        Ok((!tried.status.success()).then_some(()))
+    })
+    .await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
@@ -90,6 +124,28 @@ async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
     stage.start_operator()?;
     comes_to(&stage, MALLORY, (CREATE, "acme"), false).await?;
     assert!(may(&stage, MALLORY, "get pods", "acme").await?, "as it was bound by hand");
+
+    // What the hub refuses is told, and withdraws nothing less.
+    refuse(&stage, "carol").await?;
+    let carol = json!([{"kind": "User", "name": "carol"}, {"kind": "Group", "name": "acme-developers"}]);
+    stage.apply(&served("acme", &carol).to_string()).await?;
+    comes_to(&stage, deployer, (CREATE, "acme"), false).await?;
+    let told = stage.says("tenants/acme", "Ready", "False", "SubjectsNotBound").await?;
+    assert!(told.contains("acme") && told.contains("not carol"), "{told}");
+    assert!(may(&stage, BERT, CREATE, "acme").await?, "the others are served as before");
+    stage.apply(&served("acme", &developers).to_string()).await?;
+    stage.says("tenants/acme", "Ready", "True", "").await?;
+
+    // What has nothing to do with it can't be read, so that nothing is begun: rights are withdrawn all the same.
+    extend(&stage, "sites", json!({"op": "add", "path": "/state/enum/-", "value": "Haunted"})).await?;
+    let haunted = with(site("castle", "nobody", "NL"), json!({"spec": {"state": "Haunted"}}));
+    apply_soon(&stage, &haunted).await?;
+    let anna_again = json!([{"kind": "User", "name": "anna"}]);
+    stage.apply(&served("acme", &anna_again).to_string()).await?;
+    comes_to(&stage, BERT, (CREATE, "acme"), false).await?;
+    stage.fleet.hub()?.kubectl(["delete", "sites.domicile.dev", "castle"]).text().await?;
+    stage.apply(&served("acme", &developers).to_string()).await?;
+    comes_to(&stage, BERT, (CREATE, "acme"), true).await?;
 
     // A namespace that is the tenant's no more is nobody's to serve itself in.
     let moved = with(served("acme", &developers), json!({"spec": {"namespaces": ["acme-2"]}}));

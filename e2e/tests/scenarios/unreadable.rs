@@ -21,7 +21,7 @@ fn app(name: &str, count: i32) -> Value {
 }
 
 /// Has the hub take more than before: patches the schema of a kind's spec.
-async fn extend(stage: &Stage, plural: &str, change: Value) -> anyhow::Result<()> {
+pub(crate) async fn extend(stage: &Stage, plural: &str, change: Value) -> anyhow::Result<()> {
     let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
     let path = format!("{schema}{}", change["path"].as_str().context("a patch has a path")?);
     let changes = json!([with(change, json!({"path": path}))]).to_string();
@@ -32,7 +32,7 @@ async fn extend(stage: &Stage, plural: &str, change: Value) -> anyhow::Result<()
 }
 
 /// Applies what the hub takes only once it has noticed that its schema is another.
-async fn apply_soon(stage: &Stage, object: &Value) -> anyhow::Result<()> {
+pub(crate) async fn apply_soon(stage: &Stage, object: &Value) -> anyhow::Result<()> {
     let text = object.to_string();
     eventually(PATIENCE, "the hub to take it", || async { stage.apply(&text).await.map(Some) }).await?;
     Ok(())

@@ -173,7 +173,7 @@ pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptErr
     ground.hub.apply_as(KUBECTL, &workload).await?;
     let (name, namespace) = (&args.name, &args.namespace);
     Ok(format!(
-        "tenantworkload.domicile.dev/{name} adopts {} of {}; follow it with: kubectl get tw {name} -n {namespace} --watch\n",
+        "tenantworkload.domicile.dev/{name} adopts {} of {}; follow it with: kubectl get tw {name} -n {namespace} -w\n",
         objects(handed.len()),
         args.member
     ))

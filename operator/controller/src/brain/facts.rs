@@ -74,7 +74,8 @@ impl Brain {
             writer.report(object, object.status.as_ref(), &claims);
         }
         for object in self.tenants.values() {
-            writer.report(object, object.status.as_ref(), &tenant(world, object));
+            let claims = tenant(world, object, self.bindings.complaint(object));
+            writer.report(object, object.status.as_ref(), &claims);
         }
     }
 
@@ -197,7 +198,7 @@ fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
     vec![claim]
 }
 
-fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
+fn tenant(world: &World, object: &Tenant, not_bound: Option<&str>) -> Vec<Claim> {
     let Ok(name) = TenantName::new(&object.name_any()) else { return Vec::new() };
     for namespace in &object.spec.namespaces {
         match world.tenant_of(namespace) {
@@ -223,6 +224,9 @@ fn tenant(world: &World, object: &Tenant) -> Vec<Claim> {
     if let Some(set) = entries.chain(preferred).flatten().find(missing) {
         let message = format!("it names CountrySet/{set}, which doesn't exist: nothing is placed by it");
         return vec![Claim::ready(false, "CountrySetMissing", message)];
+    }
+    if let Some(complaint) = not_bound {
+        return vec![Claim::ready(false, "SubjectsNotBound", complaint)];
     }
     vec![Claim::ready(
         true,
@@ -250,7 +254,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let mut engine = Engine::default();
         let said = |engine: &Engine| {
-            let ready = tenant(engine.world(), &shop)[0].merge(&[], None, now);
+            let ready = tenant(engine.world(), &shop, None)[0].merge(&[], None, now);
             (ready.status, ready.reason)
         };
         engine.apply(Change::Tenant(name.clone(), Some(Box::new(shop.spec.clone()))), now);
@@ -267,7 +271,7 @@ mod tests {
             "metadata": {"name": "shop"}, "spec": {"namespaces": [], "residency": {"allowed": [{"countrySet": "euu"}]}},
         }))
         .unwrap();
-        let ready = tenant(Engine::default().world(), &shop)[0].merge(&[], None, Timestamp::UNIX_EPOCH);
+        let ready = tenant(Engine::default().world(), &shop, None)[0].merge(&[], None, Timestamp::UNIX_EPOCH);
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "CountrySetMissing"));
         assert!(ready.message.contains("CountrySet/euu"), "{}", ready.message);
     }

@@ -256,6 +256,10 @@ impl Brain {
                     self.report_facts(now);
                 }
                 self.round(now);
+            } else if next_tick <= Instant::now() && self.knows_subjects() {
+                // Whoever may do something no more must not wait for what has nothing to do with it.
+                next_tick = Instant::now() + TICK;
+                self.bind_subjects(now);
             }
         }
     }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use domicile_core::text::shorten;
-use domicile_crds::NamespaceName;
+use domicile_crds::{NamespaceName, Tenant};
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 
 use super::{Brain, Done, Input, events::warn};
-use crate::hub::bindings::{Failure, Wanted, bind};
+use crate::hub::{
+    HubKind,
+    bindings::{Failure, Wanted, bind},
+};
 
 /// How often it is looked whether the bindings are still as they should be.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(10);
@@ -24,6 +27,14 @@ pub(super) struct Bindings {
     next: Option<Timestamp>,
     /// What was said of each failure last, so that it isn't said again at each attempt.
     complaints: BTreeMap<NamespaceName, String>,
+}
+
+impl Bindings {
+    /// What is wrong with the bindings in a tenant's namespaces, if something is.
+    pub(super) fn complaint(&self, tenant: &Tenant) -> Option<&str> {
+        let mut own = tenant.spec.namespaces.iter();
+        own.find_map(|namespace| self.complaints.get(namespace)).map(String::as_str)
+    }
 }
 
 impl Brain {
@@ -42,6 +53,12 @@ impl Brain {
             let done = bind(&hands.client, &wanted).await;
             let _ = hands.inputs.send(Input::Done(Done::Bound(done))).await;
         });
+    }
+
+    /// Whether all is known that says who serves itself where.
+    pub(super) fn knows_subjects(&self) -> bool {
+        let mut kinds = [HubKind::Tenant, HubKind::Namespace].into_iter();
+        kinds.all(|kind| self.listed.contains(&kind) && self.unreadable.knows_all(kind))
     }
 
     /// The subjects of each namespace that is a tenant's.

@@ -44,6 +44,11 @@ impl Register {
         ))
     }
 
+    /// Whether nothing of a kind is there of which nothing is known.
+    pub(super) fn knows_all(&self, kind: HubKind) -> bool {
+        !self.0.iter().any(|((of, ..), entry)| *of == kind && entry.unknown)
+    }
+
     pub(super) fn remove(&mut self, kind: HubKind, namespace: Option<&str>, name: &str) {
         self.0.remove(&(kind, namespace.map(str::to_owned), name.to_owned()));
     }
