@@ -6,6 +6,7 @@
 mod adopting;
 mod audit;
 mod campaigns;
+mod deciding;
 mod end;
 mod evasion;
 mod exclusive;

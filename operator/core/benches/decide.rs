@@ -44,6 +44,8 @@ struct Fleet {
     engine: Engine,
     now: Timestamp,
     keys: Vec<WorkloadKey>,
+    /// Tenants ask for independence, a home, laws and a certificate.
+    asks: bool,
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> T {
@@ -60,9 +62,9 @@ fn country(at: usize) -> &'static str {
 }
 
 impl Fleet {
-    fn new(clusters: usize, workloads: usize) -> Self {
+    fn new(clusters: usize, workloads: usize, asks: bool) -> Self {
         let now: Timestamp = name("2026-06-01T12:00:00Z");
-        let mut fleet = Self { engine: Engine::default(), now, keys: Vec::new() };
+        let mut fleet = Self { engine: Engine::default(), now, keys: Vec::new(), asks };
         fleet.apply(Change::HubSeen(now));
         fleet.places(clusters, workloads);
         let kinds = (0..POLICIES).map(workload).collect::<Vec<_>>();
@@ -103,10 +105,7 @@ impl Fleet {
         self.apply(Change::CountrySet(name("most"), Some(read(json!({"members": members})))));
         for provider in 0..PROVIDERS {
             let provider = format!("p{provider}");
-            self.apply(Change::Provider(
-                name(&provider),
-                Some(read(json!({"legalName": provider, "registeredIn": "NL"}))),
-            ));
+            self.provider(&provider, 60);
             self.decide(&format!("{provider}-1"), &provider, "Approved");
         }
         // Room for twice the load, were it spread evenly.
@@ -135,6 +134,42 @@ impl Fleet {
         }
     }
 
+    /// A provider that a holding has by so much, and that by two others, who are a person's each.
+    fn provider(&mut self, provider: &str, percent: usize) {
+        let all = |share: usize| json!({"min": share, "max": share});
+        let person =
+            |of: &str| json!({"kind": "Person", "name": format!("owner of {of}"), "country": country(3)});
+        let company = |name: &str| json!({"kind": "Entity", "name": name, "provider": name});
+        let held = |holders: &[(Value, usize)]| -> Vec<Value> {
+            let both = |(holder, share): &(Value, usize)| {
+                ["Capital", "Votes"].map(|it| json!({"holder": holder, "interest": it, "share": all(*share)}))
+            };
+            holders.iter().flat_map(both).collect()
+        };
+        let record = |name: &str, ownership: Vec<Value>| {
+            let mut spec = json!({"legalName": name, "registeredIn": country(3)});
+            if self.asks {
+                let more = json!({
+                    "headquarteredIn": country(3), "subjectTo": [], "operatedFrom": [country(3)],
+                    "certifications": [{"scheme": "C5"}], "ownership": ownership,
+                });
+                spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            }
+            Change::Provider(domicile_crds::ProviderName::new(name).unwrap(), Some(read(spec)))
+        };
+        let (holding, left, right) =
+            (format!("{provider}-h"), format!("{provider}-l"), format!("{provider}-r"));
+        let mut changes =
+            vec![record(provider, held(&[(company(&holding), percent), (person(provider), 100 - percent)]))];
+        if self.asks {
+            changes.push(record(&holding, held(&[(company(&left), 50), (company(&right), 50)])));
+            changes.extend([&left, &right].map(|one| record(one, held(&[(person(one), 100)]))));
+        }
+        for change in changes {
+            self.apply(change);
+        }
+    }
+
     fn decide(&mut self, decision: &str, provider: &str, verdict: &str) {
         let spec = json!({
             "subject": {"kind": "HostingProvider", "name": provider}, "decision": verdict, "basis": "Law",
@@ -145,10 +180,16 @@ impl Fleet {
 
     fn tenant(&mut self, at: usize) {
         let tenant = format!("t{at}");
-        let spec = json!({
+        let mut spec = json!({
             "namespaces": [tenant], "migration": {"mode": "Automatic"},
             "residency": {"allowed": [{"countrySet": "most"}], "denied": [{"country": country(at)}]},
         });
+        if self.asks {
+            spec["providers"] = json!({
+                "independentOf": ["p0"], "homeCountrySet": "most", "certifications": [{"scheme": "C5"}],
+                "notSubjectTo": [{"jurisdiction": "US"}],
+            });
+        }
         self.apply(Change::Tenant(name(&tenant), Some(Box::new(read(spec)))));
         self.apply(Change::Namespace(name(&tenant), Some(Some(name(&tenant)))));
     }
@@ -216,9 +257,12 @@ fn benches(criterion: &mut Criterion) {
     let measured = std::env::args().any(|argument| argument == "--bench");
     let fleets =
         FLEETS.iter().filter(|(clusters, _)| measured || *clusters == 10).take(if measured { 9 } else { 1 });
-    for (clusters, workloads) in fleets.copied() {
-        let mut fleet = Fleet::new(clusters, workloads);
-        let size = format!("{clusters}x{workloads}");
+    let asking = FLEETS.iter().filter(|(clusters, workloads)| measured && *clusters * 10 == *workloads);
+    let all = fleets.map(|size| (size, false)).chain(asking.map(|size| (size, true)));
+    for ((clusters, workloads), asks) in all {
+        let (clusters, workloads) = (*clusters, *workloads);
+        let mut fleet = Fleet::new(clusters, workloads, asks);
+        let size = format!("{clusters}x{workloads}{}", if asks { "-asking" } else { "" });
         let (placed, new) = fleet.keys.split_at(workloads);
         let cases = [("stay", sample(placed)), ("place", sample(new))];
         let mut group = criterion.benchmark_group("decide");
@@ -235,6 +279,9 @@ fn benches(criterion: &mut Criterion) {
         group.finish();
         if clusters == 10_000 {
             replan(criterion, &mut fleet, &size);
+        }
+        if asks {
+            change_control(criterion, &mut fleet, &size);
         }
     }
 }
@@ -263,6 +310,31 @@ fn replan(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
     #[expect(clippy::print_stderr, reason = "says what the time above was spent on")]
     {
         eprintln!("replan/revoked/{size}: {decided} workloads decided anew");
+    }
+}
+
+/// Everything that follows from another holding of a provider that hosts a tenth: from the change to all verdicts.
+fn change_control(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
+    let mut group = criterion.benchmark_group("replan");
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(8));
+    let mut decided = 0;
+    group.bench_function(BenchmarkId::new("sold", size), |bencher| {
+        bencher.iter_custom(|times| {
+            let mut spent = Duration::ZERO;
+            for at in 0..times {
+                #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+                let begun = std::time::Instant::now();
+                fleet.provider("p5", if at % 2 == 0 { 40 } else { 60 });
+                decided = fleet.settle();
+                spent += begun.elapsed();
+            }
+            spent
+        });
+    });
+    group.finish();
+    #[expect(clippy::print_stderr, reason = "says what the time above was spent on")]
+    {
+        eprintln!("replan/sold/{size}: {decided} workloads decided anew");
     }
 }
 

@@ -266,7 +266,7 @@ fn thousands_of_workloads_are_one_line() {
     let model = model.unwrap_or_else(|| {
         facts.snapshot.of_kind("TenantWorkload").find(|((_, ns, _), _)| ns == "webshop").unwrap().1.clone()
     });
-    for at in 0..3_000 {
+    for at in 0..10_000 {
         let mut object = model.clone();
         object["metadata"]["name"] = json!(format!("w-{at}"));
         facts.snapshot.put(object);
