@@ -14,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::facts::{self, Facts, FactsError};
 use crate::{CHANGES, Outcome, output};
 
+mod bytes;
 mod change;
 mod nearest;
 mod steps;
@@ -172,7 +173,8 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
         if !same {
             let why = old.filter(|_| new.what == What::Stay).and_then(Step::released);
             let why = why.map_or_else(|| new.why.clone(), str::to_owned);
-            steps.push(Step { why, ..new.clone() });
+            let bytes = bytes::claimed(snapshot, &new.workload);
+            steps.push(Step { why, bytes, ..new.clone() });
         }
     }
     let unchanged = after.len() - steps.len();

@@ -75,6 +75,9 @@ pub struct Step {
     /// If no cluster may have it: the one that comes nearest, and what bars it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
+    /// What its claims ask for, in bytes, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
 }
 
 impl Step {
@@ -203,7 +206,7 @@ fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp
 fn bare(engine: &Engine, key: &WorkloadKey, copy: i32, what: What) -> Step {
     let tenant = engine.world().tenant_of(&key.namespace).ok().cloned();
     let (workload, why) = (key.to_string(), String::new());
-    Step { workload, copy, tenant, what, from: None, to: None, why, nearest: None }
+    Step { workload, copy, tenant, what, from: None, to: None, why, nearest: None, bytes: None }
 }
 
 fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) -> Step {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::bytes::shown;
 use super::{Plan, Step, What};
 use crate::output::{Paint, State};
 
@@ -59,6 +60,10 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
         let why = if why.is_empty() { group.first().map_or("", |step| step.why.as_str()) } else { why };
         if !why.is_empty() {
             let _ = writeln!(out, "  {why}");
+        }
+        let bytes = group.iter().filter_map(|step| step.bytes).fold(0, i64::saturating_add);
+        if bytes > 0 {
+            let _ = writeln!(out, "  their claims ask for {}", shown(bytes));
         }
         if let Some(nearest) = nearest {
             let _ = writeln!(out, "  nearest: {nearest}");
