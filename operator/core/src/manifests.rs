@@ -66,6 +66,9 @@ impl Kind {
     }
 }
 
+/// The class of the claim that a pod makes for itself, within one of its volumes.
+pub(crate) const EPHEMERAL_CLASS: &str = "/ephemeral/volumeClaimTemplate/spec/storageClassName";
+
 /// One object of a workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
@@ -90,6 +93,8 @@ pub struct ObjectFact {
     pub autoscaled: bool,
     /// A Job that Kubernetes deletes some time after it has finished.
     pub expires: bool,
+    /// Its pods make claims of a class that it names.
+    pub has_ephemeral_class: bool,
 }
 
 /// A class that a workload names.
@@ -226,6 +231,7 @@ impl Manifests {
             exclusive: false,
             autoscaled: false,
             expires: false,
+            has_ephemeral_class: false,
         }));
         read.mark_autoscaled(&workload.spec.manifests);
         read.objects.sort_by(|a, b| a.object.cmp(&b.object));
@@ -266,12 +272,14 @@ impl Manifests {
             }
             _ => {}
         }
+        let mut has_ephemeral_class = false;
         for volume in pods(object.kind, manifest).map_or(&[][..], |pods| list(pods, "/volumes")) {
             // Whoever mounts a claim has data there, also where the claim is in another workload.
             let keeps_data = |source| volume.get(source).is_some_and(|found| !found.is_null());
             self.has_volumes |= keeps_data("persistentVolumeClaim") || keeps_data("ephemeral");
-            let class = volume.pointer("/ephemeral/volumeClaimTemplate/spec/storageClassName");
-            self.classes.extend(class.and_then(Value::as_str).map(|c| ClassUse::Storage(c.to_owned())));
+            let class = volume.pointer(EPHEMERAL_CLASS).and_then(Value::as_str);
+            has_ephemeral_class |= class.is_some();
+            self.classes.extend(class.map(|c| ClassUse::Storage(c.to_owned())));
         }
         let exclusive = is_exclusive(object.kind, manifest);
         self.has_exclusive |= exclusive;
@@ -280,7 +288,15 @@ impl Manifests {
         let ttl = manifest.pointer("/spec/ttlSecondsAfterFinished");
         let expires = object.kind.name() == "Job" && ttl.is_some_and(|ttl| !ttl.is_null());
         let index = Some(index);
-        self.objects.push(ObjectFact { object, index, hash, exclusive, autoscaled: false, expires });
+        self.objects.push(ObjectFact {
+            object,
+            index,
+            hash,
+            exclusive,
+            autoscaled: false,
+            expires,
+            has_ephemeral_class,
+        });
     }
 }
 
@@ -330,9 +346,14 @@ fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
 
 /// The spec of the pods that an object makes.
 fn pods(kind: Kind, manifest: &Value) -> Option<&Value> {
+    manifest.pointer(pods_at(kind)?)
+}
+
+/// Where a manifest of a kind says what its pods are.
+pub(crate) fn pods_at(kind: Kind) -> Option<&'static str> {
     match kind.name() {
-        "Deployment" | "StatefulSet" | "Job" => manifest.pointer("/spec/template/spec"),
-        "CronJob" => manifest.pointer("/spec/jobTemplate/spec/template/spec"),
+        "Deployment" | "StatefulSet" | "Job" => Some("/spec/template/spec"),
+        "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     facts::ClusterFact,
-    manifests::{Kind, ObjectFact, fnv1a},
+    manifests::{EPHEMERAL_CLASS, Kind, ObjectFact, fnv1a, pods_at},
     observed::ObjectView,
 };
 
@@ -57,19 +57,12 @@ impl Target<'_> {
             // Which copy has run it makes no difference any more.
             return fnv1a(format!("{:x} {} {} done", object.hash, self.tenant, self.ordinal).as_bytes());
         }
+        let storage = self.cluster.into_iter().flat_map(|c| c.storage_classes.values());
+        let ingress = self.cluster.into_iter().flat_map(|c| c.ingress_classes.values());
         let classes: Vec<&str> = match object.object.kind.name() {
-            "PersistentVolumeClaim" | "StatefulSet" => self
-                .cluster
-                .into_iter()
-                .flat_map(|c| c.storage_classes.values())
-                .map(String::as_str)
-                .collect(),
-            "Ingress" => self
-                .cluster
-                .into_iter()
-                .flat_map(|c| c.ingress_classes.values())
-                .map(String::as_str)
-                .collect(),
+            "PersistentVolumeClaim" | "StatefulSet" => storage.map(String::as_str).collect(),
+            "Ingress" => ingress.map(String::as_str).collect(),
+            _ if object.has_ephemeral_class => storage.map(String::as_str).collect(),
             _ => Vec::new(),
         };
         let text = format!(
@@ -192,6 +185,11 @@ impl Target<'_> {
             }
             "Ingress" => rename(out.pointer_mut("/spec/ingressClassName"), &cluster.ingress_classes),
             _ => {}
+        }
+        let pods = pods_at(object.object.kind).and_then(|path| out.pointer_mut(path));
+        let volumes = pods.and_then(|pods| pods.get_mut("volumes")?.as_array_mut());
+        for volume in volumes.into_iter().flatten() {
+            rename(volume.pointer_mut(EPHEMERAL_CLASS), &cluster.storage_classes);
         }
     }
 }

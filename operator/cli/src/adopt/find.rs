@@ -1,5 +1,7 @@
 //! Which objects on a member are meant.
 
+use std::collections::BTreeMap;
+
 use domicile_crds::{ALLOWED_KINDS, Classes, keys};
 use kube::api::ListParams;
 use serde_json::{Value, json};
@@ -138,31 +140,35 @@ pub(super) fn remove_marks(object: &mut Value) {
 /// A class for which the MemberCluster has none.
 pub(super) fn name_classes(object: &mut Value, classes: &Classes) -> Result<(), AdoptError> {
     let what = called(object);
-    let mut slots: Vec<(&mut Value, &std::collections::BTreeMap<String, String>, &'static str)> = Vec::new();
-    match text(object, "/kind").to_owned().as_str() {
-        "PersistentVolumeClaim" => {
-            let slot = object.pointer_mut("/spec/storageClassName");
-            slots.extend(slot.map(|slot| (slot, &classes.storage, "storage")));
-        }
-        "StatefulSet" => {
-            let claims = object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
-            let named =
-                claims.into_iter().flatten().filter_map(|it| it.pointer_mut("/spec/storageClassName"));
-            slots.extend(named.map(|slot| (slot, &classes.storage, "storage")));
-        }
-        "Ingress" => {
-            let slot = object.pointer_mut("/spec/ingressClassName");
-            slots.extend(slot.map(|slot| (slot, &classes.ingress, "ingress")));
-        }
-        _ => {}
-    }
-    for (slot, names, kind) in slots {
+    let rename = |slot: &mut Value, names: &BTreeMap<String, String>, kind: &'static str| {
         let there = slot.as_str().unwrap_or_default().to_owned();
         if there.is_empty() {
-            continue;
+            return Ok(());
         }
         let name = names.iter().find(|(_, class)| **class == there).map(|(name, _)| name.clone());
         *slot = json!(name.ok_or(AdoptError::Class { what: what.clone(), class: there, kind })?);
+        Ok(())
+    };
+    let kind = text(object, "/kind").to_owned();
+    let pods = if kind == "CronJob" { "/spec/jobTemplate/spec/template" } else { "/spec/template" };
+    let of_pods = "/ephemeral/volumeClaimTemplate/spec/storageClassName";
+    for (list, path) in
+        [("/spec/volumeClaimTemplates", "/spec/storageClassName"), (&format!("{pods}/spec/volumes"), of_pods)]
+    {
+        let items = object.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for slot in items.filter_map(|item| item.pointer_mut(path)) {
+            rename(slot, &classes.storage, "storage")?;
+        }
     }
-    Ok(())
+    match kind.as_str() {
+        "PersistentVolumeClaim" => {
+            let slot = object.pointer_mut("/spec/storageClassName");
+            slot.map_or(Ok(()), |slot| rename(slot, &classes.storage, "storage"))
+        }
+        "Ingress" => {
+            let slot = object.pointer_mut("/spec/ingressClassName");
+            slot.map_or(Ok(()), |slot| rename(slot, &classes.ingress, "ingress"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -97,6 +97,12 @@ fn classes_are_called_by_the_hubs_names() {
     let mut set = set();
     name_classes(&mut set, &classes("fast")).unwrap();
     assert_eq!(set.pointer("/spec/volumeClaimTemplates/0/spec/storageClassName"), Some(&json!("fast")));
+    let mut web = object("Deployment", "web", &json!({}));
+    let claim = json!({"ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "gp3"}}}});
+    web["spec"] = json!({"template": {"spec": {"volumes": [claim]}}});
+    name_classes(&mut web, &classes("fast")).unwrap();
+    let class = "/spec/template/spec/volumes/0/ephemeral/volumeClaimTemplate/spec/storageClassName";
+    assert_eq!(web.pointer(class), Some(&json!("fast")));
     let mut claim = object("PersistentVolumeClaim", "x", &json!({}));
     claim["spec"] = json!({"storageClassName": "gp2"});
     let error = name_classes(&mut claim, &classes("fast")).unwrap_err().to_string();

@@ -1,10 +1,13 @@
 //! The place and what it has room for.
 
-use domicile_core::{Change, Rule};
+use domicile_core::{
+    Change, Rule,
+    render::{Mode, Target},
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fleet, NOON, claim, deployment, manifest, name};
+use crate::fixture::{Fleet, NOON, claim, deployment, key, manifest, name};
 
 fn site(patch: Value) -> String {
     let mut fleet = Fleet::lawful();
@@ -299,4 +302,38 @@ fn the_most_permanent_comes_first() {
          ApprovalExpired SiteNotOnline TenantNotAdmitted NamespaceTaken KindNotServed ClassNotServed Cordoned \
          ClusterNotReady? ObservationStale"
     );
+}
+
+#[test]
+fn a_claim_that_a_pod_makes_is_of_the_members_class() {
+    let claim = json!({"ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "fast"}}}});
+    let scratch = json!({"template": {"spec": {"containers": [], "volumes": [{"emptyDir": {}}, claim]}}});
+    let scratch = manifest("apps/v1", "Deployment", scratch);
+    let mut fleet = Fleet::lawful();
+    fleet.workload(json!({"manifests": [scratch]}));
+    let rendered = |fleet: &Fleet| {
+        let world = fleet.engine.world();
+        let objects = &world.workloads[&key("shop/web")].manifests.as_ref().unwrap().objects;
+        let cluster = world.find_cluster(&name("ams-1")).and_then(|id| world.cluster(id)?.fact.as_ref());
+        let (tenant, key) = (name("shop"), key("shop/web"));
+        let target = Target {
+            tenant: &tenant,
+            key: &key,
+            ordinal: 0,
+            epoch: 1,
+            mode: Mode::Running,
+            all_exclusive: false,
+            completed_jobs: &[],
+            cluster,
+        };
+        let out = target.render(&objects[0], &scratch);
+        let class = "/spec/template/spec/volumes/1/ephemeral/volumeClaimTemplate/spec/storageClassName";
+        (out.pointer(class).cloned(), target.digest(&objects[0]))
+    };
+    let classes = |to: &str| json!({"spec": {"classes": {"storage": {"fast": to}}}});
+    fleet.cluster("ams-1", "nl-ams", classes("gp3"));
+    let (class, digest) = rendered(&fleet);
+    assert_eq!(class, Some(json!("gp3")));
+    fleet.cluster("ams-1", "nl-ams", classes("gp4"));
+    assert_ne!(rendered(&fleet).1, digest, "what it is called there has changed");
 }
