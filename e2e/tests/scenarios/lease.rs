@@ -28,7 +28,7 @@ async fn holder(stage: &Stage) -> anyhow::Result<String> {
 }
 
 /// Another holder acts within the lease's time and five seconds.
-async fn takes_over(stage: &Stage, identity: &str) -> anyhow::Result<()> {
+pub(crate) async fn takes_over(stage: &Stage, identity: &str) -> anyhow::Result<()> {
     let within = Duration::from_secs(LEASE_SECONDS + 5);
     eventually(within, &format!("{identity} to hold the lease"), || async {
         let found = holder(stage).await?;
