@@ -114,6 +114,10 @@ pub(super) struct Held {
     pub(super) shares: PerNumber<Share>,
     /// By persons and states, at least.
     known: f64,
+    /// What they leave, over chains that pass nobody who is opaque.
+    left: f64,
+    /// By each holder who isn't, at least, over such chains.
+    passed: PerNumber<f64>,
     /// Somebody is said to be held by more than there is.
     overfull: bool,
 }
@@ -127,17 +131,25 @@ pub(super) struct Parted {
 }
 
 impl Snapshot<'_> {
-    pub(super) fn held(&self, of: Company, interest: Interest) -> Held {
+    pub(super) fn held(&self, of: Company, interest: Interest, is_opaque: impl Fn(&Holding) -> bool) -> Held {
         let overfull = self.upwards(&[of]).into_iter().any(|company| {
             let entries = self.holdings(company).filter(|h| h.interest == interest);
             above(entries.map(|h| h.share.least).sum(), 100.0)
         });
-        let shares = PerNumber::new(self.register.number_of_parties());
-        let mut held = Held { interest, shares, known: 0.0, overfull };
+        let parties = self.register.number_of_parties();
+        let (shares, passed) = (PerNumber::new(parties), PerNumber::new(parties));
+        let mut held = Held { interest, shares, known: 0.0, left: 100.0, passed, overfull };
         for (holding, share) in self.chains(of, interest, |_, share| Some(share)) {
             held.shares.at(holding.holder, |sum| sum.add(share));
             if holding.is_end() {
                 held.known += share.least;
+            }
+        }
+        let pass = |holding: &Holding, share| (!is_opaque(holding)).then_some(share);
+        for (holding, share) in self.chains(of, interest, pass).filter(|(h, _)| !is_opaque(h)) {
+            held.passed.at(holding.holder, |sum| *sum += share.least);
+            if holding.is_end() {
+                held.left -= share.least;
             }
         }
         held
@@ -168,12 +180,13 @@ impl Held {
         (100.0 - self.known).max(0.0)
     }
 
-    /// What persons and states leave, over chains that don't pass these: it is at least so much and at most so much.
+    /// What persons and states leave, over chains that pass neither these nor opaque ones: it is at least so much and at most
+    /// so much.
     pub(super) fn left_to(&self, parties: impl Iterator<Item = Party>) -> [f64; 2] {
-        let least = 100.0 - self.known;
         // Chains bring on no more than what has come to one of these, unless there is more than there is.
-        let passed: f64 = parties.map(|party| self.shares.get(party).least).sum();
-        [least, if self.overfull { f64::INFINITY } else { least + passed }]
+        let passed: f64 = parties.map(|party| self.passed.get(party)).sum();
+        let most = if self.overfull && passed > 0.0 { f64::INFINITY } else { self.left + passed };
+        [self.left, most]
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Control<'a> {
     possible: BTreeMap<Company, BTreeSet<Party>>,
     /// Those who are held as entities, and not only as persons or states of the same name.
     entities: BTreeSet<Party>,
-    /// Those of which somebody unknown has control, or of which less than half is known to be somebody's.
+    /// Those of which somebody unknown or opaque has control, or of which less than half is known to be somebody's.
     opaque: BTreeSet<Company>,
 }
 
@@ -92,6 +92,11 @@ impl<'a> Control<'a> {
         self.entities.contains(&party)
     }
 
+    /// Whether whoever has this holding is opaque: it can't be told who casts the votes of it.
+    pub(super) fn is_opaque_ones(&self, holding: &Holding) -> bool {
+        self.at.register.behind(holding).iter().any(|company| self.opaque.contains(company))
+    }
+
     /// Whether control is hidden in it.
     pub(super) fn is_hidden(&self, company: Company) -> bool {
         let mut behind = self.who_may(company).flat_map(|party| self.behind(party));
@@ -126,7 +131,10 @@ impl<'a> Control<'a> {
     }
 
     fn is_opaque(&self, company: Company, opaque: &BTreeSet<Company>) -> bool {
-        let by_anybody = |h: &Holding| h.interest == Interest::Control && h.may_be_anybody();
+        let is_opaque =
+            |h: &Holding| self.at.register.behind(h).iter().any(|company| opaque.contains(company));
+        let by_anybody =
+            |h: &Holding| h.interest == Interest::Control && (h.may_be_anybody() || is_opaque(h));
         let little_known = |interest| {
             let known = |h: &&Holding| h.interest == interest && self.knows(company, h, opaque);
             let least: f64 = self.at.holdings(company).filter(known).map(|h| h.share.least).sum();
@@ -143,6 +151,8 @@ struct Sum {
     most: [f64; 2],
     /// What others leave.
     left: [f64; 2],
+    /// What isn't known to be anybody's in particular, and so may be whose one asks for, at least.
+    anybodys: [f64; 2],
     by_other_means: bool,
     /// It has come to control: there is no more to add up.
     is_enough: bool,
@@ -154,15 +164,19 @@ impl Sum {
         let share = |part: f64| COUNTED.map(|interest| if interest == holding.interest { part } else { 0.0 });
         let least = share(holding.share.least);
         let by_other_means = holding.interest == Interest::Control;
-        Self { least, most: share(holding.share.most), left: least, by_other_means, is_enough: false }
+        Self { least, most: share(holding.share.most), left: least, by_other_means, ..Self::default() }
     }
 
     /// The same, if whoever has something may have whatever isn't known to be others'.
     fn possible(holding: &Holding, is_known: bool) -> Self {
         let sure = Self::sure(holding);
         let something = sure.by_other_means || holding.share.most > 0.0;
-        let most = if something { f64::INFINITY } else { 0.0 };
-        Self { most: [most; 2], left: if is_known { sure.left } else { [0.0; 2] }, ..sure }
+        let most = [if something { f64::INFINITY } else { 0.0 }; 2];
+        if is_known {
+            Self { most, ..sure }
+        } else {
+            Self { most, least: [0.0; 2], left: [0.0; 2], anybodys: sure.least, ..sure }
+        }
     }
 
     fn add(&mut self, other: Self) {
@@ -172,6 +186,7 @@ impl Sum {
         add(&mut self.least, other.least);
         add(&mut self.most, other.most);
         add(&mut self.left, other.left);
+        add(&mut self.anybodys, other.anybodys);
         self.by_other_means |= other.by_other_means;
     }
 
@@ -181,7 +196,7 @@ impl Sum {
             sum.add(part);
             sum
         });
-        Self { left: taken.left.map(|taken| 100.0 - taken), ..Self::default() }
+        Self { left: taken.left.map(|taken| 100.0 - taken), least: taken.anybodys, ..Self::default() }
     }
 
     fn controls(self) -> bool {

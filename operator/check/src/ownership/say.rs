@@ -29,7 +29,8 @@ struct Group {
 
 impl<'a> Say<'a> {
     pub(super) fn new(control: &'a Control<'a>, company: Company) -> Self {
-        let held = COUNTED.map(|interest| control.at.held(company, interest));
+        let is_opaque = |holding: &Holding| control.is_opaque_ones(holding);
+        let held = COUNTED.map(|interest| control.at.held(company, interest, is_opaque));
         Self { control, company, party: control.at.register.record(company).party, held }
     }
 
@@ -83,14 +84,15 @@ impl<'a> Say<'a> {
         self.held.iter().any(|held| !above(SAY, most(held)))
     }
 
-    /// Whether they have something, and others aren't known to have so much that they couldn't have a say.
+    /// Whether they have something, and others aren't known to have so much that they couldn't have a say. Who controls
+    /// an opaque one isn't known: what others have of it doesn't count.
     fn is_left_to(&self, group: &Group) -> bool {
         let has_some = |held: &Held| group.parties().any(|party| held.shares.get(party).most > 0.0);
+        let is_taken = |holding: &Holding| group.has(holding) || self.control.is_opaque_ones(holding);
         self.held.iter().any(has_some)
             && self.held.iter().any(|held| {
                 let [least, most] = held.left_to(group.parties());
-                let left =
-                    || 100.0 - self.control.at.parted(self.company, held.interest, |h| group.has(h)).others;
+                let left = || 100.0 - self.control.at.parted(self.company, held.interest, is_taken).others;
                 !above(SAY, least) || (!above(SAY, most) && !above(SAY, left()))
             })
     }

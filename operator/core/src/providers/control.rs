@@ -87,8 +87,7 @@ impl<'a> Web<'a> {
         let mut clear: BTreeSet<&ProviderName> = BTreeSet::new();
         let known = loop {
             let known: Vec<Vec<bool>> = self.companies.iter().map(|it| self.known_in(it, &clear)).collect();
-            let is_clear =
-                |(company, known): &(&Company<'a>, &Vec<bool>)| !company.is_opaque(self.providers, known);
+            let is_clear = |(company, known): &(&Company<'a>, &Vec<bool>)| !company.is_opaque(known);
             let now = self.companies.iter().zip(&known).filter(is_clear).map(|(it, _)| it.entity.name);
             let now: BTreeSet<&ProviderName> = now.collect();
             if now == clear {
@@ -110,7 +109,9 @@ impl<'a> Web<'a> {
             let party = self.providers.party(*held);
             let all_clear = || self.providers.entities(party.who).all(|owner| clear.contains(owner.name));
             let clear = party.described.is_none() || all_clear();
-            party.is_known() && clear && !own.contains(&party.who)
+            // Nobody's shares count for what they themselves hold; who has control of whom is another matter.
+            let own = held.0.interest != Interest::Control && own.contains(&party.who);
+            party.is_known() && clear && !own
         };
         company.holdings.iter().map(is_known).collect()
     }
@@ -155,9 +156,13 @@ impl<'a> Web<'a> {
     fn hidden(&self, others: impl Fn(&Company<'a>) -> bool) -> Option<Entity<'a>> {
         let mut looked_at =
             self.companies.iter().enumerate().filter(|(at, company)| *at == 0 || others(company));
-        looked_at
-            .find(|(_, company)| company.is_opaque(self.providers, &company.known))
-            .map(|(_, company)| company.entity)
+        looked_at.find(|(_, company)| company.is_opaque(&company.known)).map(|(_, company)| company.entity)
+    }
+
+    /// Of whom it isn't known who controls them.
+    pub(super) fn opaque(&self) -> BTreeSet<Who> {
+        let opaque = self.companies.iter().filter(|it| it.is_opaque(&it.known));
+        opaque.map(|company| company.entity.who).collect()
     }
 
     /// Of which of these, or of the provider itself, it isn't known who controls it.
@@ -245,31 +250,32 @@ impl<'a> Company<'a> {
 
     /// Whether they may, if whatever isn't known to be others' is theirs.
     fn may_be_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
-        let left = |interest| {
-            let of = self.held(interest).filter(|(_, who, known)| *known && !group.contains(who));
-            100.0 - of.map(|(held, ..)| held.share.min).sum::<f64>()
+        let most = |interest| {
+            let (mut rest, mut others) = (0.0, 0.0);
+            for (held, who, known) in self.held(interest) {
+                let part = if known && !group.contains(&who) { &mut others } else { &mut rest };
+                *part += held.share.min;
+            }
+            f64::max(100.0 - others, rest)
         };
         let counts = |(held, who): &(&'a Ownership, Who)| {
             group.contains(who) && (held.interest == Interest::Control || held.share.max > 0.0)
         };
         self.is_controlled_by(group)
             || (self.holdings.iter().any(counts)
-                && SHARES.into_iter().any(|interest| left(interest) > MAJORITY + EPSILON))
+                && SHARES.into_iter().any(|interest| most(interest) > MAJORITY + EPSILON))
     }
 
     /// Whether it can't be told who controls it, if of its holdings it is `known` whose each is.
-    fn is_opaque(&self, providers: &Providers, known: &[bool]) -> bool {
-        let anybody = |(held, who): &(&'a Ownership, Who)| {
-            held.interest == Interest::Control && !providers.party((*held, *who)).is_known()
+    fn is_opaque(&self, known: &[bool]) -> bool {
+        let of = |interest| {
+            let all = self.holdings.iter().zip(known);
+            all.filter(move |((held, _), _)| held.interest == interest)
+                .map(|((held, _), known)| (held.share.min, *known))
         };
         let little = |interest| {
-            let of = self
-                .holdings
-                .iter()
-                .zip(known)
-                .filter(|((held, _), known)| **known && held.interest == interest);
-            of.map(|((held, _), _)| held.share.min).sum::<f64>() < MAJORITY - EPSILON
+            of(interest).filter(|(_, known)| *known).map(|(min, _)| min).sum::<f64>() < MAJORITY - EPSILON
         };
-        self.holdings.iter().any(anybody) || SHARES.into_iter().any(little)
+        of(Interest::Control).any(|(_, known)| !known) || SHARES.into_iter().any(little)
     }
 }

@@ -34,26 +34,33 @@ impl<'a> Say<'a> {
         let control = web.control();
         let mut certain: BTreeSet<Who> = control.holders().map(|party| party.who).collect();
         let mut possible: BTreeSet<Who> = control.possible_holders().map(|party| party.who).collect();
+        let (opaque, nobody) = (web.opaque(), BTreeSet::new());
         let mut unknown = None;
         for interest in SHARES {
             let mut held = Held { providers, start, interest, horizon };
-            let (by, unknown_here) = held.by_each();
+            let (by, unknown_here) = held.by_each(&nobody);
+            // Whoever controls an opaque one has the whole share of it, whatever others have of that.
+            let (settled, left) = held.by_each(&opaque);
             // What comes to somebody by chains that pass it once is no more than what comes to it by all; so it is cheap to tell
             // who needn't be looked at. Where more than all is recorded, what is known of others says nothing of the rest.
             let overfull = web.is_overfull(interest);
-            let most = |group: &BTreeSet<Who>| group.iter().filter_map(|who| by.get(who)).sum::<f64>();
+            let most = |by: &BTreeMap<Who, f64>, group: &BTreeSet<Who>| {
+                group.iter().filter_map(|who| by.get(who)).sum::<f64>()
+            };
             for who in web.holders() {
                 let (sure, perhaps) = (web.group(who, false), web.group(who, true));
-                if is_say(most(&sure)) {
-                    let (own, others) = held.stake(&sure);
+                if is_say(most(&by, &sure)) {
+                    let (own, others) = held.stake(&sure, &nobody);
                     certain.extend(is_say(own.at_worst(100.0 - others)).then_some(who));
                 }
-                if is_say(unknown_here) {
-                    possible.extend((most(&perhaps) > 0.0).then_some(who));
-                } else if overfull || is_say(most(&perhaps) + unknown_here) {
-                    let (own, others) = held.stake(&perhaps);
-                    possible.extend((own.max > 0.0 && is_say(100.0 - others)).then_some(who));
+                if most(&by, &perhaps) <= 0.0 {
+                    continue;
                 }
+                let beside = most(&settled, &perhaps);
+                let may = is_say(left)
+                    || ((overfull || is_say(beside + left))
+                        && is_say(100.0 - held.stake(&perhaps, &opaque).1));
+                possible.extend(may.then_some(who));
             }
             unknown = unknown.or(Some((interest, unknown_here)).filter(|_| is_say(unknown_here)));
         }
@@ -80,10 +87,14 @@ struct Held<'a, 'h> {
 }
 
 impl Held<'_, '_> {
-    /// What comes to each at most, over chains that may pass it more than once, and what isn't known to belong to persons and states. In percent.
-    fn by_each(&mut self) -> (BTreeMap<Who, f64>, f64) {
+    /// What comes to each at most, over chains that may pass it more than once, but none of `closed`, and what they don't bring to
+    /// persons and states. In percent.
+    fn by_each(&mut self, closed: &BTreeSet<Who>) -> (BTreeMap<Who, f64>, f64) {
         let (mut by, mut known) = (BTreeMap::new(), 0.0);
         chains(self.providers, self.start, self.interest, self.horizon, &mut |party, share| {
+            if party.described.is_some() && closed.contains(&party.who) {
+                return None;
+            }
             *by.entry(party.who).or_default() += share.max;
             known += if party.is_end() { share.min } else { 0.0 };
             Some(share)
@@ -91,12 +102,16 @@ impl Held<'_, '_> {
         (by, f64::max(100.0 - known, 0.0))
     }
 
-    /// What comes to these by chains that end with the first of them, and to persons and states by chains that pass none, at least.
-    fn stake(&mut self, group: &BTreeSet<Who>) -> (Range, f64) {
+    /// What comes to these by chains that end with the first of them, and to persons and states by chains that pass none, nor any of
+    /// `closed`, at least.
+    fn stake(&mut self, group: &BTreeSet<Who>, closed: &BTreeSet<Who>) -> (Range, f64) {
         let (mut own, mut others) = (Range::default(), 0.0);
         chains(self.providers, self.start, self.interest, self.horizon, &mut |party, share| {
             if group.contains(&party.who) {
                 own.add(share);
+                return None;
+            }
+            if party.described.is_some() && closed.contains(&party.who) {
                 return None;
             }
             others += if party.is_end() { share.min } else { 0.0 };

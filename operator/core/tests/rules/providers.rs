@@ -274,6 +274,80 @@ fn more_than_all_on_record_says_nothing_of_the_rest() {
     assert_eq!(open, "OwnershipUnknown", "20 % may be the vendor's, too");
 }
 
+/// Of two that hold 13 % each the vendor controls one, and of the other this is known.
+fn two_of_13(ann: u32, other: &[Vec<Value>]) -> String {
+    dependent(|fleet| {
+        owned(fleet, "runs", &[entity("p-m", 13), entity("p-n", 13), person("Jansen", "NL", ann)]);
+        owned(fleet, "p-m", &[vendor(51.0), person("Vries", "NL", 49)]);
+        owned(fleet, "p-n", other);
+    })
+}
+
+#[test]
+fn whoever_controls_an_opaque_one_has_all_that_it_has() {
+    let half = [vendor(51.0), person("Vries", "NL", 49)];
+    let open = [person("Vries", "NL", 49)];
+    let unknown = "OwnershipUnknown";
+    assert_eq!(two_of_13(74, &half), "ProviderNotIndependent");
+    assert_eq!(two_of_13(74, &open), unknown, "to leave out a holding gains nothing");
+    assert_eq!(two_of_13(74, &[person("Vries", "NL", 50)]), "", "nobody can control it without him");
+    let by_somebody = [person("Vries", "NL", 100), controls("?", "Unknown", "")];
+    assert_eq!(two_of_13(74, &by_somebody), unknown);
+    let by_one = |share: u32| {
+        dependent(|fleet| {
+            owned(fleet, "runs", &[entity("p-m", 13), entity("p-n", 13), person("Jansen", "NL", 74)]);
+            owned(fleet, "p-m", &half);
+            owned(fleet, "p-n", &[person("Vries", "NL", 100), controls("p-o", "Entity", "NL")]);
+            owned(fleet, "p-o", &[person("Vries", "NL", share)]);
+        })
+    };
+    assert_eq!((by_one(49).as_str(), by_one(50).as_str()), (unknown, ""), "of which little is known");
+    let votes = [person("Vries", "NL", 49)[1..].to_vec(), person("Vries", "NL", 100)[..1].to_vec()];
+    assert_eq!(two_of_13(74, &votes), unknown, "of its votes");
+    let less = |other: &[Vec<Value>]| {
+        dependent(|fleet| {
+            owned(fleet, "runs", &[entity("p-m", 13), entity("p-n", 11.9), person("Jansen", "NL", 75.1)]);
+            owned(fleet, "p-m", &half);
+            owned(fleet, "p-n", other);
+        })
+    };
+    assert_eq!((less(&half).as_str(), less(&open).as_str()), ("", ""));
+    let behind = |jansen: u32, m: u32| {
+        dependent(|fleet| {
+            owned(fleet, "runs", &[entity("p-m", m), entity("p-c", 17), person("Jansen", "NL", jansen)]);
+            owned(fleet, "p-m", &half);
+            owned(fleet, "p-c", &[person("Vries", "NL", 50), entity("p-n", 50)]);
+            owned(fleet, "p-n", &open);
+        })
+    };
+    assert_eq!((behind(66, 17).as_str(), behind(67, 16).as_str()), (unknown, ""), "25.5 %, and 24.5 %");
+    let reverse = dependent(|fleet| {
+        owned(fleet, "vendor", &[person("Smith", "US", 74), entity("p-m", 13), entity("p-n", 13)]);
+        owned(fleet, "p-m", &[holds("runs", "Entity", "NL", json!(51)), person("Vries", "NL", 49)]);
+        owned(fleet, "p-n", &open);
+    });
+    assert_eq!(reverse, unknown);
+}
+
+/// More than all is recorded of `runs`: what is known of others says nothing of the rest.
+#[test]
+fn who_may_have_more_than_half_by_what_is_recorded_may_control() {
+    let bound = |other: &[Vec<Value>]| {
+        after(json!({"notSubjectTo": [{"jurisdiction": "US"}]}), |fleet| {
+            let runs = [entity("p-m", 30), entity("p-n", 30), person("Jansen", "NL", 100)];
+            let m = [person("Smith", "US", 51), person("Vries", "NL", 49)];
+            for (provider, held) in [("runs", &runs[..]), ("p-m", &m), ("p-n", other)] {
+                let spec = json!({"ownership": held.concat(), "subjectTo": [], "operatedFrom": []});
+                fleet.provider_with(provider, spec);
+            }
+        })
+    };
+    let half = |share: u32| person("Vries", "NL", share);
+    assert_eq!(bound(&[person("Smith", "US", 51), half(49)]), "CompelledDisclosure");
+    assert_eq!(bound(&[half(49)]), "CompelledDisclosure?");
+    assert_eq!(bound(&[half(50)]), "");
+}
+
 fn vendor(share: f64) -> Vec<Value> {
     let mut all = holds("Vendor Inc.", "Entity", "US", json!(share));
     for held in &mut all {

@@ -139,6 +139,46 @@ fn web(dice: &mut Dice<'_>) -> Web {
     web
 }
 
+/// Two in which few hold about half each, and which hold something of the host or of the vendor: together as much as
+/// matters, if somebody may control both.
+fn halves(dice: &mut Dice<'_>) -> Web {
+    let mut web = Web::new();
+    let order = dice.one(&[["host", "vendor"], ["vendor", "host"]]);
+    for company in [order[0], order[1], "a", "b"] {
+        let mut spec = settings(dice, company);
+        let (holders, shares) = match company {
+            "a" | "b" => (&["host", "vendor", "a", "b", "person bob US"][..], &[1, 26, 49, 50, 51][..]),
+            _ if company == order[0] => {
+                (&["a", "b", "a", "b", "person bob US"][..], &[12, 13, 24, 26, 30][..])
+            }
+            _ => (&["person vera US"][..], &[0, 26, 76][..]),
+        };
+        let mut entries = Vec::new();
+        let mut left = [100, 100];
+        let mut hold = |dice: &mut Dice<'_>, holder: &str, share: usize| {
+            let one = dice.one(&[&["Capital", "Votes"][..], &["Capital", "Votes"], &["Capital"], &["Votes"]]);
+            for interest in one {
+                let share = share.min(left[usize::from(*interest == "Votes")]);
+                left[usize::from(*interest == "Votes")] -= share;
+                entries.push(holding(dice, holder, interest, (share, share)));
+            }
+        };
+        for _ in 0..=dice.below(3) {
+            let (holder, share) = (dice.one(holders), dice.one(shares));
+            hold(dice, holder, share);
+        }
+        let rest = dice.one(&[0, 24, 48, 49, 50, 61, 74, 76, 100, 100, 100]);
+        hold(dice, "person ann NL", rest);
+        if dice.rarely() {
+            let holder = dice.one(holders);
+            entries.push(holding(dice, holder, "Control", (0, 0)));
+        }
+        spec["ownership"] = json!(entries);
+        web.push((company, spec));
+    }
+    web
+}
+
 /// Something to leave out: a provider, the way to where it is said, and the keys or the indices.
 type Without = (usize, String, Vec<String>);
 
@@ -288,6 +328,13 @@ proptest! {
     fn who_says_less_of_who_holds_it_gains_nothing(numbers in dice()) {
         let mut dice = Dice(numbers.iter());
         let (asks, web) = (asks(&mut dice), web(&mut dice));
+        nothing_is_gained(&asks, &web, &some(&mut dice, accounts(&web)))?;
+    }
+
+    #[test]
+    fn who_says_less_of_two_that_act_together_gains_nothing(numbers in dice()) {
+        let mut dice = Dice(numbers.iter());
+        let (asks, web) = (asks(&mut dice), halves(&mut dice));
         nothing_is_gained(&asks, &web, &some(&mut dice, accounts(&web)))?;
     }
 
