@@ -15,9 +15,11 @@ use crate::Horizon;
 mod control;
 mod foreign;
 mod judge;
+mod laws;
 mod path;
 mod say;
 mod shares;
+mod web;
 mod who;
 
 pub use judge::Suit;

@@ -1,281 +1,292 @@
 //! Who controls whom among those who stand behind a provider, for certain or perhaps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use domicile_crds::{Interest, Ownership, ProviderName};
+use domicile_crds::{Interest, Ownership};
 
-use super::{EPSILON, Entity, Party, Providers, SHARES, Who, shares::Range};
-use crate::Horizon;
+use super::{
+    EPSILON, Entity, Party,
+    shares::Table,
+    web::{Holder, Web},
+};
 
 /// From which share of the votes or the capital on somebody controls, in percent: more than that.
 const MAJORITY: f64 = 50.0;
 
-/// A provider and all who stand behind it.
+/// Who controls which of the companies of a web.
 #[derive(Debug)]
-pub(super) struct Web<'a> {
-    providers: &'a Providers,
-    /// The provider itself first.
-    companies: Vec<Company<'a>>,
-    /// In which companies somebody holds something.
-    held_by: BTreeMap<Who, BTreeSet<usize>>,
-    /// Which companies somebody controls.
-    controlled: BTreeMap<Who, BTreeSet<usize>>,
+pub(super) struct Control<'w, 'a> {
+    pub(super) web: &'w Web<'a>,
+    /// Of each holder, which companies it controls.
+    controlled: Vec<Vec<usize>>,
     /// The same if what nobody is known to hold may be theirs.
-    possibly: BTreeMap<Who, BTreeSet<usize>>,
+    possibly: Vec<Vec<usize>>,
+    /// Of which companies it isn't known who controls them.
+    opaque: Table<bool>,
 }
 
-/// A provider with what is held of it now.
-#[derive(Debug)]
-struct Company<'a> {
-    entity: Entity<'a>,
-    holdings: Vec<(&'a Ownership, Who)>,
-    /// Of each holding, whether it is known whose it is.
-    known: Vec<bool>,
-}
-
-/// Who controls a provider.
-#[derive(Debug)]
-pub(super) struct Control<'a> {
-    /// The provider itself first, then all who control it.
-    pub(super) parties: Vec<Party<'a>>,
-    /// Who doesn't control it by what is recorded, and may.
-    pub(super) possible: Vec<Party<'a>>,
-    /// All who hold anything of anybody behind it, as often as they are recorded.
-    pub(super) recorded: Vec<Party<'a>>,
-    /// The first of those that are or may control it of which it isn't known who controls it.
-    pub(super) hidden: Option<Entity<'a>>,
-}
-
-impl<'a> Control<'a> {
-    /// Those who control it, without itself.
-    pub(super) fn holders(&self) -> impl Iterator<Item = Party<'a>> {
-        self.parties.iter().skip(1).copied()
-    }
-
-    /// Those who control it or may.
-    pub(super) fn possible_holders(&self) -> impl Iterator<Item = Party<'a>> {
-        self.holders().chain(self.possible.iter().copied())
-    }
-}
-
-impl<'a> Web<'a> {
-    /// Follows holdings upwards from a provider.
-    pub(super) fn over(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Self {
-        let companies = upwards(providers, start, horizon);
-        let mut held_by: BTreeMap<Who, BTreeSet<usize>> = BTreeMap::new();
-        for (at, company) in companies.iter().enumerate() {
-            for (_, who) in &company.holdings {
-                held_by.entry(*who).or_default().insert(at);
-            }
-        }
-        let (controlled, possibly) = (BTreeMap::new(), BTreeMap::new());
-        let mut web = Self { providers, companies, held_by, controlled, possibly };
-        web.controlled = web.reached(Company::is_controlled_by);
+impl<'w, 'a> Control<'w, 'a> {
+    pub(super) fn of(web: &'w Web<'a>) -> Self {
+        let nothing: Vec<Vec<bool>> = web.companies.iter().map(|it| vec![false; it.holdings.len()]).collect();
+        let controlled = reached(web, &nothing, Sums::control);
+        let mut known = Known::of(web, &vec![vec![]; web.holders.len()]);
         // The less is known, the more may be controlled, and the less is known by one's own shares.
         loop {
-            web.know();
-            let possibly = web.reached(Company::may_be_controlled_by);
-            if possibly == web.possibly {
-                return web;
+            let possibly = reached(web, &known.holdings, Sums::may_control);
+            let less = Known::of(web, &possibly);
+            if less.holdings == known.holdings {
+                return Self { web, controlled, possibly, opaque: less.opaque };
             }
-            web.possibly = possibly;
+            known = less;
         }
     }
 
-    /// Finds out whose holdings are known: what persons and states hold, and then what is held by companies of which enough is known.
-    fn know(&mut self) {
-        let mut clear: BTreeSet<&ProviderName> = BTreeSet::new();
-        let known = loop {
-            let known: Vec<Vec<bool>> = self.companies.iter().map(|it| self.known_in(it, &clear)).collect();
-            let is_clear = |(company, known): &(&Company<'a>, &Vec<bool>)| !company.is_opaque(known);
-            let now = self.companies.iter().zip(&known).filter(is_clear).map(|(it, _)| it.entity.name);
-            let now: BTreeSet<&ProviderName> = now.collect();
-            if now == clear {
-                break known;
-            }
-            clear = now;
-        };
-        for (company, known) in self.companies.iter_mut().zip(known) {
-            company.known = known;
+    /// Those who control the provider.
+    pub(super) fn holders(&self) -> impl Iterator<Item = &'w Holder<'a>> {
+        let all = self.web.holders.iter().zip(&self.controlled);
+        all.filter(|(_, reached)| reached.contains(&0)).map(|(holder, _)| holder)
+    }
+
+    /// Those who don't control it by what is recorded, and may.
+    pub(super) fn possible_holders(&self) -> impl Iterator<Item = &'w Holder<'a>> {
+        let all = self.web.holders.iter().zip(self.controlled.iter().zip(&self.possibly));
+        all.filter(|(_, (sure, perhaps))| perhaps.contains(&0) && !sure.contains(&0))
+            .map(|(holder, _)| holder)
+    }
+
+    /// Whether a holder controls the provider, or may.
+    pub(super) fn has(&self, holder: usize, perhaps: bool) -> bool {
+        self.reach(holder, perhaps).contains(&0)
+    }
+
+    /// The first of those that are or may control the provider of which it isn't known who controls it.
+    pub(super) fn hidden(&self) -> Option<Entity<'a>> {
+        self.hidden_among(|holder| self.has(holder, true))
+    }
+
+    /// The provider itself, or the first of these holders, of which it isn't known who controls it.
+    pub(super) fn hidden_among(&self, among: impl Fn(usize) -> bool) -> Option<Entity<'a>> {
+        let opaque = self.web.companies.iter().zip(self.opaque.iter()).enumerate();
+        let mut opaque = opaque.filter(|(_, (_, opaque))| *opaque).map(|(at, (company, _))| (at, company));
+        opaque.find(|(at, company)| *at == 0 || company.holder.is_some_and(&among)).map(|(_, it)| it.entity)
+    }
+
+    /// Which holders are companies of which it isn't known who controls them.
+    pub(super) fn opaque_holders(&self) -> Table<bool> {
+        let mut holders = Table::new(self.web.holders.len());
+        for (company, _) in self.web.companies.iter().zip(self.opaque.iter()).filter(|(_, opaque)| *opaque) {
+            company.holder.into_iter().for_each(|holder| holders.change(holder, |it| *it = true));
         }
+        holders
     }
 
-    /// Of each holding in a company whether it is known whose it is, if these companies are clear.
-    fn known_in(&self, company: &Company<'a>, clear: &BTreeSet<&ProviderName>) -> Vec<bool> {
-        let own = self.possibly.get(&company.entity.who).into_iter().flatten();
-        let own = own.filter_map(|at| self.companies.get(*at)).map(|own| own.entity.who);
-        let own: BTreeSet<Who> = own.chain([company.entity.who]).collect();
-        let is_known = |held: &(&'a Ownership, Who)| {
-            let party = self.providers.party(*held);
-            let all_clear = || self.providers.entities(party.who).all(|owner| clear.contains(owner.name));
-            let clear = party.described.is_none() || all_clear();
-            // Nobody's shares count for what they themselves hold; who has control of whom is another matter.
-            let own = held.0.interest != Interest::Control && own.contains(&party.who);
-            party.is_known() && clear && !own
-        };
-        company.holdings.iter().map(is_known).collect()
+    /// A holder with all whom it controls, or may, as far as they hold something.
+    pub(super) fn group(&self, holder: usize, perhaps: bool) -> BTreeSet<usize> {
+        let own = self.reach(holder, perhaps).iter().filter_map(|at| self.web.companies.get(*at));
+        own.filter_map(|company| company.holder).chain([holder]).collect()
     }
 
-    /// Which companies each holder controls, alone and with those whom it controls.
-    fn reached(
-        &self,
-        controls: impl Fn(&Company<'a>, &BTreeSet<Who>) -> bool,
-    ) -> BTreeMap<Who, BTreeSet<usize>> {
-        let reach = |start: Who| {
-            let (mut group, mut found) = (BTreeSet::from([start]), BTreeSet::new());
-            let mut waiting = vec![start];
-            while let Some(next) = waiting.pop() {
-                for at in self.held_by.get(&next).into_iter().flatten() {
-                    let Some(company) = self.companies.get(*at).filter(|_| !found.contains(at)) else {
-                        continue;
-                    };
-                    if controls(company, &group) {
-                        found.insert(*at);
-                        waiting.extend(Some(company.entity.who).filter(|who| group.insert(*who)));
-                    }
-                }
-            }
-            found
-        };
-        self.held_by.keys().map(|who| (*who, reach(*who))).collect()
-    }
-
-    /// Who controls the provider itself.
-    pub(super) fn control(&self) -> Control<'a> {
-        let recorded: Vec<Party<'a>> = self.recorded().collect();
-        let controls = |party: &&Party<'a>| has(&self.controlled, party.who, 0);
-        let may = |party: &&Party<'a>| has(&self.possibly, party.who, 0);
-        let start = self.companies.first().map(|company| Party::of(company.entity));
-        let holders = recorded.iter().filter(controls).copied();
-        let possible = recorded.iter().filter(|party| may(party) && !controls(party)).copied().collect();
-        let hidden = self.hidden(|company| has(&self.possibly, company.entity.who, 0));
-        Control { parties: start.into_iter().chain(holders).collect(), possible, recorded, hidden }
-    }
-
-    /// The provider itself, or the first of `others`, of which it isn't known who controls it.
-    fn hidden(&self, others: impl Fn(&Company<'a>) -> bool) -> Option<Entity<'a>> {
-        let mut looked_at =
-            self.companies.iter().enumerate().filter(|(at, company)| *at == 0 || others(company));
-        looked_at.find(|(_, company)| company.is_opaque(&company.known)).map(|(_, company)| company.entity)
-    }
-
-    /// Of whom it isn't known who controls them.
-    pub(super) fn opaque(&self) -> BTreeSet<Who> {
-        let opaque = self.companies.iter().filter(|it| it.is_opaque(&it.known));
-        opaque.map(|company| company.entity.who).collect()
-    }
-
-    /// Of which of these, or of the provider itself, it isn't known who controls it.
-    pub(super) fn hidden_among(&self, whos: &BTreeSet<Who>) -> Option<Entity<'a>> {
-        self.hidden(|company| whos.contains(&company.entity.who))
-    }
-
-    /// Who controls one of these, or may.
-    pub(super) fn controlling(&self, whos: &BTreeSet<Who>, perhaps: bool) -> impl Iterator<Item = Who> {
+    fn reach(&self, holder: usize, perhaps: bool) -> &[usize] {
         let of = if perhaps { &self.possibly } else { &self.controlled };
-        let is_one =
-            |at: &usize| self.companies.get(*at).is_some_and(|company| whos.contains(&company.entity.who));
-        of.iter().filter(move |(_, reached)| reached.iter().any(is_one)).map(|(who, _)| *who)
-    }
-
-    /// Whether more than all of an interest is recorded anywhere.
-    pub(super) fn is_overfull(&self, interest: Interest) -> bool {
-        let least =
-            |company: &Company<'a>| company.held(interest).map(|(held, ..)| held.share.min).sum::<f64>();
-        self.companies.iter().any(|company| least(company) > 100.0 + EPSILON)
-    }
-
-    /// All who hold something of it, or of one behind it.
-    pub(super) fn holders(&self) -> impl Iterator<Item = Who> {
-        self.held_by.keys().copied()
-    }
-
-    /// Somebody with all whom it controls, or may.
-    pub(super) fn group(&self, who: Who, perhaps: bool) -> BTreeSet<Who> {
-        let of = if perhaps { &self.possibly } else { &self.controlled };
-        let own = of.get(&who).into_iter().flatten().filter_map(|at| self.companies.get(*at));
-        own.map(|company| company.entity.who).chain([who]).collect()
-    }
-
-    fn recorded(&self) -> impl Iterator<Item = Party<'a>> {
-        let holdings = self.companies.iter().flat_map(|company| &company.holdings);
-        holdings.map(|held| self.providers.party(*held))
+        of.get(holder).map_or(&[], Vec::as_slice)
     }
 }
 
-fn has(reached: &BTreeMap<Who, BTreeSet<usize>>, who: Who, at: usize) -> bool {
-    reached.get(&who).is_some_and(|reached| reached.contains(&at))
+/// What is held of a company, by some or by all.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    capital: Sum,
+    votes: Sum,
+    /// By some of them by other means.
+    control: bool,
 }
 
-/// A provider and whoever can be reached from holders to theirs; of one that is described under several names, each.
-fn upwards<'a>(providers: &'a Providers, start: Entity<'a>, horizon: &mut Horizon) -> Vec<Company<'a>> {
-    let mut companies = Vec::new();
-    let mut waiting = vec![start];
-    let mut visited = BTreeSet::from([start.name]);
-    while let Some(entity) = waiting.pop() {
-        let holdings = entity.holdings(horizon);
-        let parties = holdings.iter().map(|held| providers.party(*held));
-        let behind =
-            parties.filter(|party| party.described.is_some()).flat_map(|p| providers.entities(p.who));
-        waiting.extend(behind.filter(|owner| visited.insert(owner.name)));
-        companies.push(Company { entity, known: vec![false; holdings.len()], holdings });
-    }
-    companies
+/// In percent.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    min: f64,
+    max: f64,
+    /// So much of `min` is known to be theirs.
+    known: f64,
 }
 
-impl<'a> Company<'a> {
-    /// What is held of an interest, with whether it is known whose it is.
-    fn held(&self, interest: Interest) -> impl Iterator<Item = (&'a Ownership, Who, bool)> {
-        let all = self.holdings.iter().zip(&self.known);
-        all.filter(move |((held, _), _)| held.interest == interest)
-            .map(|((held, who), known)| (*held, *who, *known))
-    }
-
-    /// Whether these control it together by what is recorded.
-    fn is_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
-        let majority = |interest| {
-            let (mut own, mut others) = (Range::default(), 0.0);
-            for (held, who, _) in self.held(interest) {
-                if group.contains(&who) {
-                    own.add(Range { min: held.share.min, max: held.share.max });
-                } else {
-                    others += held.share.min;
-                }
-            }
-            own.at_worst(100.0 - others) > MAJORITY + EPSILON
+impl Sums {
+    fn add(&mut self, entry: &Ownership, known: bool) {
+        let sum = match entry.interest {
+            Interest::Capital => &mut self.capital,
+            Interest::Votes => &mut self.votes,
+            Interest::Control => return self.control = true,
         };
-        self.held(Interest::Control).any(|(_, who, _)| group.contains(&who))
-            || SHARES.into_iter().any(majority)
+        sum.min += entry.share.min;
+        sum.max += entry.share.max;
+        sum.known += if known { entry.share.min } else { 0.0 };
+    }
+
+    fn beside(self, all: Self) -> [(Sum, Sum); 2] {
+        [(self.capital, all.capital), (self.votes, all.votes)]
+    }
+
+    /// Whether whoever holds this of `all` controls it by what is recorded.
+    fn control(self, all: Self) -> bool {
+        let majority = |(own, all): (Sum, Sum)| {
+            let left = 100.0 - (all.min - own.min);
+            own.max.min(left).max(own.min) > MAJORITY + EPSILON
+        };
+        self.control || self.beside(all).into_iter().any(majority)
     }
 
     /// Whether they may, if whatever isn't known to be others' is theirs.
-    fn may_be_controlled_by(&self, group: &BTreeSet<Who>) -> bool {
-        let most = |interest| {
-            let (mut rest, mut others) = (0.0, 0.0);
-            for (held, who, known) in self.held(interest) {
-                let part = if known && !group.contains(&who) { &mut others } else { &mut rest };
-                *part += held.share.min;
+    fn may_control(self, all: Self) -> bool {
+        let majority = |(own, all): (Sum, Sum)| {
+            let others = all.known - own.known;
+            f64::max(100.0 - others, all.min - others) > MAJORITY + EPSILON
+        };
+        let something = self.capital.max > 0.0 || self.votes.max > 0.0;
+        self.control(all) || (something && self.beside(all).into_iter().any(majority))
+    }
+}
+
+/// Which companies each holder controls, alone and with those whom it controls.
+fn reached(web: &Web<'_>, known: &[Vec<bool>], controls: impl Fn(Sums, Sums) -> bool) -> Vec<Vec<usize>> {
+    let mut all = Table::new(web.companies.len());
+    for (at, (company, known)) in web.companies.iter().zip(known).enumerate() {
+        let add = |sums: &mut Sums| {
+            company.holdings.iter().zip(known).for_each(|(held, known)| sums.add(held.entry, *known));
+        };
+        all.change(at, add);
+    }
+    // What the group has of each, and whether that is enough. Empty again after each: there may be many who control little.
+    let mut own: Table<(Sums, bool)> = Table::new(web.companies.len());
+    let reach = |start: usize| {
+        let (mut group, mut waiting) = (BTreeSet::from([start]), vec![start]);
+        let (mut found, mut touched) = (Vec::new(), Vec::new());
+        // Where all control all, the first few do.
+        while found.len() < web.companies.len()
+            && let Some(next) = waiting.pop()
+        {
+            for &(of, at) in web.holders.get(next).into_iter().flat_map(|holder| &holder.has) {
+                let Some(company) = web.companies.get(of).filter(|_| !own.get(of).1) else { continue };
+                let Some(held) = company.holdings.get(at) else { continue };
+                let is_known = known.get(of).and_then(|known| known.get(at)).is_some_and(|known| *known);
+                own.change(of, |(sums, enough)| {
+                    sums.add(held.entry, is_known);
+                    *enough = controls(*sums, all.get(of));
+                });
+                touched.push(of);
+                if own.get(of).1 {
+                    found.push(of);
+                    waiting.extend(company.holder.filter(|holder| group.insert(*holder)));
+                }
             }
-            f64::max(100.0 - others, rest)
-        };
-        let counts = |(held, who): &(&'a Ownership, Who)| {
-            group.contains(who) && (held.interest == Interest::Control || held.share.max > 0.0)
-        };
-        self.is_controlled_by(group)
-            || (self.holdings.iter().any(counts)
-                && SHARES.into_iter().any(|interest| most(interest) > MAJORITY + EPSILON))
+        }
+        for of in touched {
+            own.change(of, |it| *it = Default::default());
+        }
+        found
+    };
+    (0..web.holders.len()).map(reach).collect()
+}
+
+/// Whose holdings are known: what persons and states hold, and then what is held by companies of which enough is known.
+struct Known {
+    /// Of each holding in each company.
+    holdings: Vec<Vec<bool>>,
+    opaque: Table<bool>,
+}
+
+/// What is known of a company so far.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    capital: f64,
+    votes: f64,
+    /// Entries that say `Control` and of whose holders it isn't known who controls them.
+    doubts: usize,
+}
+
+impl Told {
+    fn learn(&mut self, entry: &Ownership) {
+        match entry.interest {
+            Interest::Capital => self.capital += entry.share.min,
+            Interest::Votes => self.votes += entry.share.min,
+            Interest::Control => self.doubts = self.doubts.saturating_sub(1),
+        }
     }
 
-    /// Whether it can't be told who controls it, if of its holdings it is `known` whose each is.
-    fn is_opaque(&self, known: &[bool]) -> bool {
-        let of = |interest| {
-            let all = self.holdings.iter().zip(known);
-            all.filter(move |((held, _), _)| held.interest == interest)
-                .map(|((held, _), known)| (held.share.min, *known))
-        };
-        let little = |interest| {
-            of(interest).filter(|(_, known)| *known).map(|(min, _)| min).sum::<f64>() < MAJORITY - EPSILON
-        };
-        of(Interest::Control).any(|(_, known)| !known) || SHARES.into_iter().any(little)
+    fn is_enough(self) -> bool {
+        self.doubts == 0 && self.capital.min(self.votes) >= MAJORITY - EPSILON
     }
+}
+
+impl Known {
+    /// If each holder may control these companies.
+    fn of(web: &Web<'_>, possibly: &[Vec<usize>]) -> Self {
+        let mut told: Table<Told> = Table::new(web.companies.len());
+        let mut holdings = Vec::new();
+        // What may be known, once it is known of its holder.
+        let mut open = Vec::new();
+        for (of, company) in web.companies.iter().enumerate() {
+            let own = company.holder.and_then(|holder| possibly.get(holder)).into_iter().flatten();
+            let own = own.filter_map(|at| web.companies.get(*at)?.holder);
+            let own: BTreeSet<usize> = own.chain(company.holder).collect();
+            // Nobody's shares count for what they themselves hold; who has control of whom is another matter.
+            let counts = |interest, holder| interest == Interest::Control || !own.contains(&holder);
+            let may =
+                company.holdings.iter().map(|it| it.party.is_known() && counts(it.entry.interest, it.holder));
+            let may: Vec<bool> = may.collect();
+            let now: Vec<bool> =
+                company.holdings.iter().zip(&may).map(|(it, may)| it.party.is_end() && *may).collect();
+            told.change(of, |told| {
+                told.doubts = company.held(Interest::Control).count();
+                company
+                    .holdings
+                    .iter()
+                    .zip(&now)
+                    .filter(|(_, now)| **now)
+                    .for_each(|(it, _)| told.learn(it.entry));
+            });
+            holdings.push(now);
+            open.push(may);
+        }
+        let mut known = Self { holdings, opaque: Table::new(web.companies.len()) };
+        known.spread(web, &open, &mut told);
+        known
+    }
+
+    /// From companies of which enough is known to what they hold, and on.
+    fn spread(&mut self, web: &Web<'_>, open: &[Vec<bool>], told: &mut Table<Told>) {
+        let mut awaited: Table<usize> = Table::new(web.holders.len());
+        for (at, holder) in web.holders.iter().enumerate() {
+            awaited.change(at, |count| *count = holder.companies.len());
+        }
+        let mut waiting: Vec<usize> = (0..web.companies.len()).collect();
+        for at in &waiting {
+            self.opaque.change(*at, |opaque| *opaque = true);
+        }
+        while let Some(next) = waiting.pop() {
+            if !self.opaque.get(next) || !told.get(next).is_enough() {
+                continue;
+            }
+            self.opaque.change(next, |opaque| *opaque = false);
+            let Some(number) = web.companies.get(next).and_then(|company| company.holder) else { continue };
+            awaited.change(number, |count| *count = count.saturating_sub(1));
+            let holder = web.holders.get(number).filter(|_| awaited.get(number) == 0);
+            for &(of, at) in holder.into_iter().flat_map(|holder| &holder.has) {
+                let held = web.companies.get(of).and_then(|company| company.holdings.get(at));
+                let may = open.get(of).and_then(|open| open.get(at)).is_some_and(|may| *may);
+                let known = self.holdings.get_mut(of).and_then(|known| known.get_mut(at));
+                if let (Some(held), Some(known)) = (held.filter(|it| may && it.described.is_some()), known) {
+                    *known = true;
+                    told.change(of, |told| told.learn(held.entry));
+                    waiting.push(of);
+                }
+            }
+        }
+    }
+}
+
+/// All these, as they are recorded first.
+pub(super) fn parties<'w, 'a: 'w>(
+    holders: impl Iterator<Item = &'w Holder<'a>>,
+) -> impl Iterator<Item = Party<'a>> {
+    holders.filter_map(Holder::party)
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_crds::{CountryCode, CountrySetName, Interest};
+use jiff::Timestamp;
 
 use super::{
     Entity, Party, Providers, Who,
-    shares::{Range, chains},
+    shares::Range,
+    web::{Holder, Web},
 };
 use crate::{
     Horizon, Tri,
@@ -27,33 +29,26 @@ impl<'a> Origins<'a> {
     pub(super) fn of(
         providers: &'a Providers,
         (sets, set): (&'a CountrySets, &'a CountrySetName),
-        host: Entity<'a>,
+        web: &Web<'a>,
         horizon: &mut Horizon,
     ) -> Self {
         let mut origins = Self { providers, sets, set, foreign: BTreeSet::new(), home: BTreeSet::new() };
-        let mut waiting = vec![host];
-        let mut visited = BTreeSet::from([host.name]);
-        while let Some(entity) = waiting.pop() {
-            for held in entity.holdings(horizon) {
-                let party = providers.party(held);
-                origins.note(party, horizon);
-                waiting.extend(party.described.filter(|owner| visited.insert(owner.name)));
-            }
-        }
+        web.holders.iter().for_each(|holder| origins.note(holder, horizon));
         origins
     }
 
-    fn note(&mut self, party: Party<'a>, horizon: &mut Horizon) {
+    fn note(&mut self, holder: &Holder<'a>, horizon: &mut Horizon) {
         let providers = self.providers;
-        if providers.entities(party.who).any(|entity| self.provider(entity, horizon) == Tri::Yes) {
-            self.foreign.insert(party.who);
+        let mut foreign =
+            providers.entities(holder.who).any(|entity| self.provider(entity, horizon) == Tri::Yes);
+        for party in holder.records.iter().filter(|party| party.described.is_none()) {
+            match self.outside(party.holder.and_then(|holder| holder.country), horizon) {
+                Tri::Yes => foreign = true,
+                Tri::No => drop(self.home.insert(holder.who)),
+                Tri::Unknown => {}
+            }
         }
-        let country = party.holder.and_then(|holder| holder.country).filter(|_| party.described.is_none());
-        match self.outside(country, horizon) {
-            Tri::Yes => drop(self.foreign.insert(party.who)),
-            Tri::No => drop(self.home.insert(party.who)),
-            Tri::Unknown => {}
-        }
+        self.foreign.extend(foreign.then_some(holder.who));
     }
 
     /// Whether a provider is from abroad, by where it is registered and where it is led from.
@@ -82,11 +77,11 @@ impl<'a> Origins<'a> {
         !said || described.any(|entity| entity.spec.headquartered_in.is_none())
     }
 
-    /// What is held of an interest in a provider.
-    pub(super) fn tally(&self, host: Entity<'a>, interest: Interest, horizon: &mut Horizon) -> Tally<'a> {
+    /// What is held of an interest in the provider of a web.
+    pub(super) fn tally(&self, web: &Web<'a>, interest: Interest, now: Timestamp) -> Tally<'a> {
         let mut tally = Tally::default();
-        let now = horizon.now();
-        chains(self.providers, host, interest, horizon, &mut |party, share| {
+        web.chains(interest, &mut |held, share| {
+            let party = held.party;
             if self.is_foreign(party.who) {
                 tally.foreign.entry(party.who).or_insert((party, Range::default())).1.add(share);
                 return None;

@@ -1,18 +1,18 @@
 //! Whether a tenant's policy lets a provider host.
 
-use domicile_crds::{
-    CountryCode, ExcludedLaw, HostingProviderSpec, Interest, ProviderName, ProviderPolicy,
-    RequiredCertification,
-};
+use std::collections::BTreeSet;
+
+use domicile_crds::{ExcludedLaw, Interest, ProviderName, ProviderPolicy, RequiredCertification};
 use jiff::Timestamp;
 
 use super::{
     EPSILON, Entity, Party, Providers, SHARES, Who,
-    control::{Control, Web},
+    control::{Control, parties},
     foreign::Origins,
+    laws::{binds, binds_described, in_words},
     path::path,
     say::Say,
-    who::fold,
+    web::{Holder, Web},
 };
 use crate::{Horizon, Rule, RuleSet, Tri, countries::CountrySets};
 
@@ -83,9 +83,10 @@ pub(crate) fn examine(
         return;
     };
     let mut inquiry = Inquiry { providers, sets, policy, host, horizon, settled: false };
-    let control = Web::over(providers, host, inquiry.horizon).control();
+    let web = Web::over(providers, host, inquiry.horizon);
+    let control = Control::of(&web);
     let mut doubts = Vec::new();
-    inquiry.independence(&mut doubts, out);
+    inquiry.independence(&control, &mut doubts, out);
     inquiry.foreigners(&control, &mut doubts, out);
     if !inquiry.settled
         && let Some(doubt) = doubts.first()
@@ -111,12 +112,12 @@ struct Inquiry<'a, 'h> {
 }
 
 impl<'a> Inquiry<'a, '_> {
-    fn independence(&mut self, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
+    fn independence(&mut self, control: &Control<'_, 'a>, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
         if self.policy.independent_of.is_empty() {
             return;
         }
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let ours = Say::in_provider(providers, host, self.horizon);
+        let ours = Say::in_provider(control);
         for name in &self.policy.independent_of {
             let meant = providers.whos().called(name);
             if meant == Some(host.who) {
@@ -124,12 +125,12 @@ impl<'a> Inquiry<'a, '_> {
                 out(Rule::ProviderNotIndependent, true, &|| format!("{} is {name} itself", host.name));
                 continue;
             }
-            if let Some(who) = meant.filter(|who| ours.certain.contains(who)) {
+            if let Some(who) = meant.filter(|who| ours.has(*who)) {
                 self.settled = true;
                 out(Rule::ProviderNotIndependent, true, &|| said(path(providers, host, who, now)));
                 continue;
             }
-            if meant.is_some_and(|who| ours.possible.contains(&who)) {
+            if meant.is_some_and(|who| ours.may(who)) {
                 doubts.push(may_have_a_say(name, host));
             }
             if !providers.whos().is_described(name) {
@@ -139,39 +140,45 @@ impl<'a> Inquiry<'a, '_> {
             }
             let meant: Vec<Entity<'a>> = meant.into_iter().flat_map(|who| providers.entities(who)).collect();
             for other in meant {
-                self.independence_of(other, &ours, doubts, out);
+                self.independence_of(other, control, doubts, out);
             }
         }
-        doubts.extend(doubt(host, &ours));
+        if doubts.is_empty() && !self.settled {
+            doubts.extend(doubt(host, &ours));
+        }
     }
 
     /// Whether the host has no say in the other, and nobody controls both.
     fn independence_of(
         &mut self,
         other: Entity<'a>,
-        ours: &Say<'a>,
+        ours: &Control<'_, 'a>,
         doubts: &mut Vec<String>,
         out: &mut Sink<'_>,
     ) {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let theirs = Say::in_provider(providers, other, self.horizon);
-        if theirs.certain.contains(&host.who) {
+        let web = Web::over(providers, other, self.horizon);
+        let control = Control::of(&web);
+        let theirs = Say::in_provider(&control);
+        if theirs.has(host.who) {
             self.settled = true;
             return out(Rule::ProviderNotIndependent, true, &|| said(path(providers, other, host.who, now)));
         }
-        let controls = |who: Who| theirs.control.holders().any(|other| who == other.who);
-        if let Some(both) = ours.control.holders().find(|party| controls(party.who)) {
+        let control_it: BTreeSet<Who> = control.holders().map(|holder| holder.who).collect();
+        if let Some(both) = ours.holders().find(|holder| control_it.contains(&holder.who)) {
             self.settled = true;
             return out(Rule::ProviderNotIndependent, true, &|| {
                 let paths = [host, other].map(|of| said(path(providers, of, both.who, now)));
                 paths.join("; ")
             });
         }
-        if theirs.possible.contains(&host.who) {
+        if theirs.may(host.who) {
             doubts.push(may_have_a_say(host.name, other));
         }
-        let may_control = |who: Who| theirs.control.possible_holders().any(|other| who == other.who);
-        if let Some(both) = ours.control.possible_holders().find(|party| may_control(party.who)) {
+        let may_control_it: BTreeSet<Who> =
+            control.holders().chain(control.possible_holders()).map(|holder| holder.who).collect();
+        let both = |holder: &&Holder<'a>| may_control_it.contains(&holder.who);
+        if let Some(both) = parties(ours.holders().chain(ours.possible_holders()).filter(both)).next() {
             doubts.push(format!(
                 "{} may control both {} and {}: nobody knows who holds the rest, see their spec.ownership",
                 both.name(),
@@ -179,30 +186,32 @@ impl<'a> Inquiry<'a, '_> {
                 other.name
             ));
         }
-        doubts.extend(doubt(other, &theirs));
+        if doubts.is_empty() && !self.settled {
+            doubts.extend(doubt(other, &theirs));
+        }
     }
 
-    fn foreigners(&mut self, control: &Control<'a>, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
+    fn foreigners(&mut self, control: &Control<'_, 'a>, doubts: &mut Vec<String>, out: &mut Sink<'_>) {
         let Some(set) = &self.policy.home_country_set else { return };
         if !self.sets.contains_key(set) {
             return out(Rule::ForeignControl, false, &|| format!("there is no CountrySet {set}"));
         }
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let origins = Origins::of(providers, (self.sets, set), host, self.horizon);
+        let origins = Origins::of(providers, (self.sets, set), control.web, self.horizon);
         if origins.provider(host, self.horizon) == Tri::Yes {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
                 format!("{} is registered or led outside {set}", host.name)
             });
         }
-        if let Some(foreign) = control.holders().find(|party| origins.is_foreign(party.who)) {
+        if let Some(foreign) = control.holders().find(|holder| origins.is_foreign(holder.who)) {
             self.settled = true;
             return out(Rule::ForeignControl, true, &|| {
                 let way = said(path(providers, host, foreign.who, now));
                 format!("{way}, which is control from outside {set}")
             });
         }
-        for party in control.possible_holders() {
+        for party in parties(control.holders().chain(control.possible_holders())) {
             if origins.is_open(party.who) {
                 doubts.push(format!(
                     "nobody knows from where {} is, which controls {} or may",
@@ -216,15 +225,15 @@ impl<'a> Inquiry<'a, '_> {
         if host.spec.headquartered_in.is_none() {
             doubts.push(format!("nobody knows from where {} is led: spec.headquarteredIn", host.name));
         }
-        doubts.extend(control.hidden.map(nobody_known));
+        doubts.extend(control.hidden().map(nobody_known));
         for interest in SHARES {
-            self.foreign_shares((&origins, interest), doubts, out);
+            self.foreign_shares((&origins, control.web, interest), doubts, out);
         }
     }
 
     fn foreign_shares(
         &mut self,
-        (origins, interest): (&Origins<'a>, Interest),
+        (origins, web, interest): (&Origins<'a>, &Web<'a>, Interest),
         doubts: &mut Vec<String>,
         out: &mut Sink<'_>,
     ) {
@@ -232,7 +241,7 @@ impl<'a> Inquiry<'a, '_> {
         let limits = self.policy.max_foreign_share;
         let (individual, collective) = (f64::from(limits.individual), f64::from(limits.collective));
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let tally = origins.tally(host, interest, self.horizon);
+        let tally = origins.tally(web, interest, now);
         let of = if interest == Interest::Capital { "capital" } else { "votes" };
         if let Some((party, share)) = tally.largest().filter(|(_, share)| *share > individual + EPSILON) {
             self.settled = true;
@@ -262,31 +271,35 @@ impl<'a> Inquiry<'a, '_> {
         }
     }
 
-    fn law(&mut self, law: &ExcludedLaw, control: &Control<'a>, out: &mut Sink<'_>) {
+    fn law(&mut self, law: &ExcludedLaw, control: &Control<'_, 'a>, out: &mut Sink<'_>) {
         let (providers, host, now) = (self.providers, self.host, self.horizon.now());
-        let mut silent = control.hidden.map(nobody_known);
-        for party in &control.parties {
-            match binds(providers, law, *party, &control.recorded) {
-                Tri::Yes => {
+        let mut silent = control.hidden().map(nobody_known);
+        let itself = Party::of(host);
+        match binds_described(law, providers, host.who) {
+            Tri::Yes => {
+                return out(Rule::CompelledDisclosure, true, &|| {
+                    format!("{} binds {}", in_words(law), host.name)
+                });
+            }
+            Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, itself))),
+            Tri::No => {}
+        }
+        let all = control.holders().map(|holder| (holder, true));
+        for (holder, certain) in all.chain(control.possible_holders().map(|holder| (holder, false))) {
+            let Some(party) = holder.party() else { continue };
+            match binds(providers, law, holder) {
+                Tri::Yes if certain => {
                     return out(Rule::CompelledDisclosure, true, &|| {
                         let name = party.described.map_or(party.name(), |entity| entity.name.as_str());
                         let by = format!("{} binds {name}", in_words(law));
-                        match path(providers, host, party.who, now).filter(|_| party.holder.is_some()) {
-                            Some(path) => format!("{by}: {path}"),
-                            None => by,
-                        }
+                        path(providers, host, party.who, now)
+                            .map_or_else(|| by.clone(), |path| format!("{by}: {path}"))
                     });
                 }
-                Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, *party))),
-                Tri::No => {}
-            }
-        }
-        for party in &control.possible {
-            match binds(providers, law, *party, &control.recorded) {
                 Tri::Yes => drop(silent.get_or_insert_with(|| {
-                    format!("{} binds {}: {}", in_words(law), party.name(), may_control(*party, host))
+                    format!("{} binds {}: {}", in_words(law), party.name(), may_control(party, host))
                 })),
-                Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, *party))),
+                Tri::Unknown => drop(silent.get_or_insert_with(|| nobody_says(law, party))),
                 Tri::No => {}
             }
         }
@@ -313,52 +326,12 @@ impl<'a> Inquiry<'a, '_> {
     }
 }
 
-/// Whether a law binds a party, of which all that is `recorded` is true.
-fn binds(providers: &Providers, law: &ExcludedLaw, party: Party<'_>, recorded: &[Party<'_>]) -> Tri {
-    let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
-    let same = || recorded.iter().filter(|other| other.who == party.who);
-    let country = |other: &Party<'_>| other.holder.and_then(|holder| holder.country);
-    if law.law.is_none() && same().filter_map(country).any(is_its) {
-        return Tri::Yes;
-    }
-    if party.described.is_none() {
-        let says = |other: &Party<'_>| other.described.is_some() || country(other).is_some();
-        let silent = !same().any(|it| it.is_known()) || (law.law.is_none() && !same().any(says));
-        return if silent { Tri::Unknown } else { Tri::No };
-    }
-    // All that describes it is true of it.
-    Tri::any(providers.entities(party.who).map(|entity| binds_described(law, entity.spec)))
-}
-
-fn binds_described(law: &ExcludedLaw, spec: &HostingProviderSpec) -> Tri {
-    let is_its = |country: CountryCode| law.jurisdiction.is_none_or(|jurisdiction| jurisdiction == country);
-    let is_named = |name: &str| law.law.as_ref().is_none_or(|law| fold(law) == fold(name));
-    let recorded = spec.subject_to.as_ref().map(|all| {
-        all.iter().any(|obligation| is_its(obligation.jurisdiction) && is_named(&obligation.law)).into()
-    });
-    let recorded = recorded.unwrap_or(Tri::Unknown);
-    if law.law.is_some() {
-        return recorded;
-    }
-    let led = spec.headquartered_in.map_or(Tri::Unknown, |country| is_its(country).into());
-    let operated = spec.operated_from.as_ref();
-    let operated = operated.map_or(Tri::Unknown, |from| from.iter().any(|country| is_its(*country)).into());
-    Tri::any([recorded, is_its(spec.registered_in).into(), led, operated])
-}
-
-fn in_words(law: &ExcludedLaw) -> String {
-    match (&law.law, law.jurisdiction) {
-        (Some(law), Some(jurisdiction)) => format!("{law} ({jurisdiction})"),
-        (Some(law), None) => law.clone(),
-        (None, Some(jurisdiction)) => format!("the law of {jurisdiction}"),
-        (None, None) => "any law".to_owned(),
-    }
-}
-
 /// Why somebody could have a say in a provider without anybody knowing.
-fn doubt(entity: Entity<'_>, say: &Say<'_>) -> Option<String> {
-    let unknown = say.unknown.map(|(interest, share)| nobody_knows(share, interest, entity));
-    say.hidden.map(nobody_known).or(unknown)
+fn doubt(entity: Entity<'_>, say: &Say<'_, '_>) -> Option<String> {
+    // Who else may have a say takes the longest to find out.
+    let unknown = || say.unknown().map(|(interest, share)| nobody_knows(share, interest, entity));
+    let near = say.control.hidden().map(nobody_known).or_else(unknown);
+    near.or_else(|| say.hidden().map(nobody_known))
 }
 
 fn may_have_a_say(who: impl std::fmt::Display, entity: Entity<'_>) -> String {

@@ -38,6 +38,8 @@ mod seats;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stopping;
