@@ -76,6 +76,13 @@ impl Providers {
         self.whos().described(who).iter().filter_map(|name| self.entity(name))
     }
 
+    /// A holder as it is recorded now, whatever it holds.
+    fn recorded<'a>(&'a self, who: Who, horizon: &mut Horizon) -> Vec<Party<'a>> {
+        let entries = self.whos().named_in(who).iter();
+        let entries = entries.filter_map(|(name, at)| self.specs.get(name)?.ownership.get(*at));
+        entries.filter(|held| counts(held, horizon)).map(|held| self.party((held, who))).collect()
+    }
+
     /// Who holds something.
     fn party<'a>(&'a self, (held, who): (&'a Ownership, Who)) -> Party<'a> {
         let holder = &held.holder;
@@ -97,11 +104,14 @@ struct Entity<'a> {
 impl<'a> Entity<'a> {
     /// The holdings in it that count now, with who has them.
     fn holdings(self, horizon: &mut Horizon) -> Vec<(&'a Ownership, Who)> {
-        let mut counts = |(held, _): &(&Ownership, Who)| {
-            horizon.holds(held.from.as_ref().map(|t| t.0), held.until.as_ref().map(|t| t.0))
-        };
-        self.spec.ownership.iter().zip(self.holders.iter().copied()).filter(|it| counts(it)).collect()
+        let all = self.spec.ownership.iter().zip(self.holders.iter().copied());
+        all.filter(|(held, _)| counts(held, horizon)).collect()
     }
+}
+
+/// Whether a holding counts now.
+fn counts(held: &Ownership, horizon: &mut Horizon) -> bool {
+    horizon.holds(held.from.as_ref().map(|t| t.0), held.until.as_ref().map(|t| t.0))
 }
 
 /// Somebody who holds something, or the provider itself.

@@ -22,7 +22,7 @@ pub(super) struct View<'a> {
     tallies: [Tally; 2],
 }
 
-/// Where a holder is from, by all the entries that name it.
+/// Where a holder is from, by all the entries that name it, in whatever web.
 #[derive(Clone, Copy, Default)]
 struct Origin {
     foreign: bool,
@@ -94,7 +94,9 @@ fn has_no_headquarters(at: &Snapshot<'_>, company: Company) -> bool {
 
 fn origins(at: &Snapshot<'_>, from: Company, home: &BTreeSet<CountryCode>) -> PerNumber<Origin> {
     let mut origins = PerNumber::new(at.register.number_of_parties());
-    for holding in at.upwards(&[from]).into_iter().flat_map(|company| at.holdings(company)) {
+    let holders = at.upwards(&[from]).into_iter().flat_map(|company| at.holdings(company));
+    let holders: BTreeSet<_> = holders.map(|holding| holding.holder).collect();
+    for holding in holders.into_iter().flat_map(|party| at.register.naming(party, at.now)) {
         let companies = at.register.behind(holding);
         let abroad = holding.described.is_none() && holding.country.is_some_and(|c| !home.contains(&c));
         origins.at(holding.holder, |origin: &mut Origin| {

@@ -1,6 +1,6 @@
 //! `CompelledDisclosure`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domicile_crds::{CountryCode, ExcludedLaw};
 
@@ -33,33 +33,28 @@ pub(super) struct Compellable<'a> {
 struct Group {
     /// Those of them that are providers, and the one that they control.
     companies: BTreeSet<Company>,
-    /// By what the entries that name them say.
+    /// By what the entries that name them say, in whatever web.
     holders: Vec<Holder>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Holder {
     /// A person, a state or a described entity.
     known: bool,
     /// A provider: what it says of itself is judged.
     described: bool,
     countries: BTreeSet<CountryCode>,
+    /// The HostingProviders that it is.
+    companies: BTreeSet<Company>,
 }
 
 impl<'a> Compellable<'a> {
     pub(super) fn new(control: &Control<'a>, company: Company) -> Self {
         let at = control.at;
-        let mut holders: BTreeMap<Party, Holder> = BTreeMap::new();
-        for holding in at.upwards(&[company]).into_iter().flat_map(|company| at.holdings(company)) {
-            let holder = holders.entry(holding.holder).or_default();
-            holder.known |= !holding.may_be_anybody();
-            holder.described |= holding.described.is_some();
-            holder.countries.extend(holding.country);
-        }
         let group = |parties: Vec<Party>| {
-            let behind = parties.iter().flat_map(|party| control.behind(*party)).copied();
-            let companies = behind.chain([company]).collect();
-            Group { companies, holders: parties.iter().filter_map(|p| holders.get(p).cloned()).collect() }
+            let holders: Vec<_> = parties.into_iter().map(|party| Holder::new(at, party)).collect();
+            let behind = holders.iter().flat_map(|holder| &holder.companies).copied();
+            Group { companies: behind.chain([company]).collect(), holders }
         };
         let sure = group(control.who(company).collect());
         let possible = group(control.who_may(company).collect());
@@ -113,6 +108,17 @@ fn all_of(law: &ExcludedLaw) -> Option<CountryCode> {
 }
 
 impl Holder {
+    fn new(at: Snapshot<'_>, party: Party) -> Self {
+        let mut holder = Self::default();
+        for holding in at.register.naming(party, at.now) {
+            holder.known |= !holding.may_be_anybody();
+            holder.described |= holding.described.is_some();
+            holder.countries.extend(holding.country);
+            holder.companies.extend(at.register.behind(holding));
+        }
+        holder
+    }
+
     fn is_bound_by(&self, law: &ExcludedLaw) -> bool {
         all_of(law).is_some_and(|country| self.countries.contains(&country))
     }

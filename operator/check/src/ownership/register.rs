@@ -22,6 +22,8 @@ pub(crate) struct Register {
     named: HashMap<String, Named>,
     /// The HostingProviders that are one party: more than one if they share a name or an identifier.
     companies: Vec<Vec<Company>>,
+    /// Of each party, the entries that name it: each a HostingProvider, and which of its holdings.
+    named_in: Vec<Vec<(Company, usize)>>,
 }
 
 /// What a HostingProvider says.
@@ -92,7 +94,15 @@ impl Register {
             }
             records.push(record);
         }
-        Self { records, by_object, named, companies }
+        let mut named_in = vec![Vec::new(); companies.len()];
+        for (company, record) in records.iter().enumerate() {
+            for (index, holding) in record.holdings.iter().enumerate() {
+                if let Some(entries) = named_in.get_mut(holding.holder) {
+                    entries.push((company, index));
+                }
+            }
+        }
+        Self { records, by_object, named, companies, named_in }
     }
 
     /// The HostingProvider of this object name.
@@ -113,6 +123,13 @@ impl Register {
     /// The HostingProviders that are this party.
     pub(super) fn companies_of(&self, party: Party) -> &[Company] {
         self.companies.get(party).map_or(&[], Vec::as_slice)
+    }
+
+    /// All entries that name a party and count at `now`, whatever provider they are of.
+    pub(super) fn naming(&self, party: Party, now: Timestamp) -> impl Iterator<Item = &Holding> {
+        let entries = self.named_in.get(party).into_iter().flatten();
+        let holding = |(company, index): &(Company, usize)| self.record(*company).holdings.get(*index);
+        entries.filter_map(holding).filter(move |holding| holding.counts(now))
     }
 
     /// The HostingProviders that a holder is: none if it is a person, a state or not known.

@@ -15,14 +15,14 @@ use crate::{
     countries::{CountrySets, set_contains},
 };
 
-/// Where holders are from, by all that is recorded of each among those who stand behind a provider.
+/// Where those who stand behind a provider are from, by all that is recorded of each, wherever it is.
 pub(super) struct Origins<'a> {
     providers: &'a Providers,
     sets: &'a CountrySets,
     set: &'a CountrySetName,
     foreign: BTreeSet<Who>,
-    /// Those of whom something says that they are from the set.
-    home: BTreeSet<Who>,
+    /// Those of whom nothing says from where they are, or from where they are led.
+    open: BTreeSet<Who>,
 }
 
 impl<'a> Origins<'a> {
@@ -32,23 +32,29 @@ impl<'a> Origins<'a> {
         web: &Web<'a>,
         horizon: &mut Horizon,
     ) -> Self {
-        let mut origins = Self { providers, sets, set, foreign: BTreeSet::new(), home: BTreeSet::new() };
+        let mut origins = Self { providers, sets, set, foreign: BTreeSet::new(), open: BTreeSet::new() };
         web.holders.iter().for_each(|holder| origins.note(holder, horizon));
         origins
     }
 
     fn note(&mut self, holder: &Holder<'a>, horizon: &mut Horizon) {
         let providers = self.providers;
-        let mut foreign =
-            providers.entities(holder.who).any(|entity| self.provider(entity, horizon) == Tri::Yes);
+        let mut foreign = holder.entities(providers).any(|it| self.provider(it, horizon) == Tri::Yes);
+        let mut said = false;
         for party in holder.records.iter().filter(|party| party.described.is_none()) {
             match self.outside(party.holder.and_then(|holder| holder.country), horizon) {
                 Tri::Yes => foreign = true,
-                Tri::No => drop(self.home.insert(holder.who)),
+                Tri::No => said = true,
                 Tri::Unknown => {}
             }
         }
+        let mut entities = holder.entities(providers).peekable();
+        let open = match entities.peek() {
+            Some(_) => entities.any(|entity| entity.spec.headquartered_in.is_none()),
+            None => !said,
+        };
         self.foreign.extend(foreign.then_some(holder.who));
+        self.open.extend(open.then_some(holder.who));
     }
 
     /// Whether a provider is from abroad, by where it is registered and where it is led from.
@@ -70,11 +76,9 @@ impl<'a> Origins<'a> {
         self.foreign.contains(&who)
     }
 
-    /// Whether it can't be told that somebody is from the set: nothing says where it is from, or from where it is led.
+    /// Whether it can't be told that somebody is from the set.
     pub(super) fn is_open(&self, who: Who) -> bool {
-        let mut described = self.providers.entities(who).peekable();
-        let said = self.home.contains(&who) || described.peek().is_some();
-        !said || described.any(|entity| entity.spec.headquartered_in.is_none())
+        self.open.contains(&who)
     }
 
     /// What is held of an interest in the provider of a web.

@@ -6,18 +6,17 @@ use super::{Party, Providers, Who, web::Holder, who::fold};
 use crate::Tri;
 
 /// Whether a law binds a holder, of which all that is recorded is true.
-pub(super) fn binds(providers: &Providers, law: &ExcludedLaw, holder: &Holder<'_>) -> Tri {
+pub(super) fn binds<'a>(providers: &'a Providers, law: &ExcludedLaw, holder: &Holder<'a>) -> Tri {
     let country = |party: &Party<'_>| party.holder.and_then(|holder| holder.country);
     let of_all = law.law.is_none();
     if of_all && holder.records.iter().filter_map(country).any(|country| is_its(law, country)) {
         return Tri::Yes;
     }
-    let is_described = holder.records.iter().any(|party| party.described.is_some());
     let says = |party: &Party<'_>| party.described.is_some() || country(party).is_some();
     let silent =
         !holder.records.iter().any(|party| party.is_known()) || (of_all && !holder.records.iter().any(says));
     let itself = if silent { Tri::Unknown } else { Tri::No };
-    if is_described { Tri::any([itself, binds_described(law, providers, holder.who)]) } else { itself }
+    Tri::any(holder.entities(providers).map(|entity| binds_provider(law, entity.spec)).chain([itself]))
 }
 
 /// Whether it binds one that HostingProviders describe: all that they say is true of it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domicile_crds::{Interest, Ownership, ProviderName};
+use domicile_crds::{HolderKind, Interest, Ownership, ProviderName};
 
 use super::{
     EPSILON, Entity, Party, Providers, Who,
@@ -46,7 +46,7 @@ pub(super) struct Holding<'a> {
 #[derive(Debug)]
 pub(super) struct Holder<'a> {
     pub(super) who: Who,
-    /// As it is recorded: at least once.
+    /// As it is recorded now, first where it holds something of these, and then anywhere.
     pub(super) records: Vec<Party<'a>>,
     /// What it has: each a company, and which of the holdings in it.
     pub(super) has: Vec<(usize, usize)>,
@@ -73,6 +73,9 @@ impl<'a> Web<'a> {
                     holder.records.push(held.party);
                 }
             }
+        }
+        for holder in &mut holders {
+            holder.records.extend(providers.recorded(holder.who, horizon));
         }
         for (at, company) in companies.iter_mut().enumerate() {
             company.holder = known.get(&company.entity.who).copied();
@@ -141,6 +144,13 @@ impl<'a> Holder<'a> {
     /// Somebody, as it is recorded first.
     pub(super) fn party(&self) -> Option<Party<'a>> {
         self.records.first().copied()
+    }
+
+    /// The providers that it is: none if it is only recorded as a person, a state or unknown.
+    pub(super) fn entities(&self, providers: &'a Providers) -> impl Iterator<Item = Entity<'a>> {
+        let is_entity = |party: &Party<'a>| party.holder.is_some_and(|it| it.kind == HolderKind::Entity);
+        let is_one = self.records.iter().any(is_entity);
+        providers.entities(self.who).filter(move |_| is_one)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Whos {
     providers: BTreeMap<ProviderName, (Who, Vec<Who>)>,
     /// The providers that somebody is.
     described: BTreeMap<Who, Vec<ProviderName>>,
+    /// Where somebody is named as a holder: each a provider, and which of its entries.
+    named_in: HashMap<Who, Vec<(ProviderName, usize)>>,
     /// Who is called so, by object, identifier or name, in lower case.
     called: HashMap<String, Who>,
     /// What providers are called.
@@ -35,17 +37,19 @@ impl Whos {
         }
         groups.settle();
         let mut described: BTreeMap<Who, Vec<ProviderName>> = BTreeMap::new();
+        let mut named_in: HashMap<Who, Vec<(ProviderName, usize)>> = HashMap::new();
         for (name, (own, holders)) in &mut providers {
             *own = groups.root(*own);
             described.entry(*own).or_default().push(name.clone());
-            for who in holders {
+            for (at, who) in holders.iter_mut().enumerate() {
                 *who = groups.root(*who);
+                named_in.entry(*who).or_default().push((name.clone(), at));
             }
         }
         let names = std::mem::take(&mut groups.of);
         let called = names.into_iter().map(|(name, who)| (name, groups.root(who))).collect();
         let described_as = specs.iter().flat_map(|(name, spec)| names_of_provider(name, spec)).collect();
-        Self { providers, described, called, described_as }
+        Self { providers, described, named_in, called, described_as }
     }
 
     pub(super) fn of_provider(&self, name: &ProviderName) -> Option<(Who, &[Who])> {
@@ -55,6 +59,11 @@ impl Whos {
     /// The providers that somebody is.
     pub(super) fn described(&self, who: Who) -> &[ProviderName] {
         self.described.get(&who).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where somebody is named as a holder.
+    pub(super) fn named_in(&self, who: Who) -> &[(ProviderName, usize)] {
+        self.named_in.get(&who).map_or(&[], Vec::as_slice)
     }
 
     /// Who is called so, letter case aside.

@@ -143,6 +143,62 @@ fn ranges_are_judged_at_their_worst() {
     assert_eq!((home(76).as_str(), home(75).as_str()), ("", "OwnershipUnknown"));
 }
 
+/// What is recorded of somebody is true of it wherever it is recorded, as long as it counts.
+#[test]
+fn where_somebody_is_from_is_told_by_all_entries_that_count() {
+    let told = |policy: Value, smith: &[Vec<Value>], elsewhere: &[Vec<Value>], times: Value| {
+        after(policy, |fleet| {
+            owned(fleet, "runs", smith);
+            let mut held = elsewhere.concat();
+            for entry in &mut held {
+                entry.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+            }
+            fleet.provider_with("p-far", json!({"ownership": held}));
+        })
+    };
+    let dutch = [person("Smith", "NL", 30), person("Jansen", "NL", 70)];
+    let says = |country: &str, times: Value| told(home(), &dutch, &[person("smith", country, 1)], times);
+    assert_eq!(says("NL", json!({})), "");
+    assert_eq!(says("US", json!({})), "ForeignControl");
+    assert_eq!(says("US", json!({"until": NOON})), "", "it has ended");
+    assert_eq!(says("US", json!({"from": "2026-06-01T12:00:01Z"})), "", "it hasn't begun");
+    let nowhere = [person("Smith", "", 30), person("Jansen", "NL", 70)];
+    let home_is = told(home(), &nowhere, &[person("Smith", "NL", 1)], json!({}));
+    assert_eq!(home_is, "OwnershipUnknown", "home is told by the entry alone");
+    let any = json!({"homeCountrySet": "home", "maxForeignShare": {"individual": 100, "collective": 100}});
+    let controls = [person("Smith", "", 51), person("Jansen", "NL", 49)];
+    let from = |country: &str| told(any.clone(), &controls, &[person("Smith", country, 1)], json!({}));
+    let wanted = ["OwnershipUnknown", "", "ForeignControl"];
+    assert_eq!(["", "NL", "US"].map(from), wanted);
+    let law = |times: Value| {
+        let us = json!({"notSubjectTo": [{"jurisdiction": "US"}]});
+        after(us, |fleet| {
+            let held = [person("Smith", "NL", 51), person("Jansen", "NL", 49)].concat();
+            fleet.provider_with("runs", json!({"ownership": held, "subjectTo": [], "operatedFrom": []}));
+            let mut held = person("Smith", "US", 1);
+            held[0].as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+            fleet.provider_with("p-far", json!({"ownership": held[..1]}));
+        })
+    };
+    assert_eq!(law(json!({})), "CompelledDisclosure");
+    assert_eq!(law(json!({"until": NOON})), "");
+}
+
+/// By the name of one that is described alone: it is the same, and what that says of itself is its own.
+#[test]
+fn who_goes_by_the_name_of_a_provider_is_that() {
+    let cloud = json!({"notSubjectTo": [{"jurisdiction": "US", "law": "US CLOUD Act"}]});
+    let bars = after(cloud, |fleet| {
+        let held = [entity("Named BV", 60), person("Jansen", "NL", 40)].concat();
+        fleet.provider_with("runs", json!({"ownership": held, "subjectTo": []}));
+        let says = json!([{"jurisdiction": "US", "law": "US CLOUD Act"}]);
+        let spec =
+            json!({"legalName": "named bv", "subjectTo": says, "ownership": person("Jansen", "NL", 100)});
+        fleet.provider_with("p-named", spec);
+    });
+    assert_eq!(bars, "CompelledDisclosure");
+}
+
 #[test]
 fn what_isnt_recorded_may_be_anybodys() {
     assert_eq!(foreign(&[]), "OwnershipUnknown");

@@ -165,6 +165,39 @@ fn the_same_holder_under_different_names_is_one() {
     );
 }
 
+/// What is recorded of somebody is true of it wherever it is recorded, as long as it counts.
+#[test]
+fn where_somebody_is_from_is_told_by_all_entries_that_count() {
+    let bob = ("host", "both 70 person ann NL, both 30 person bob NL");
+    let later = "both 1 person bob US from=2026-06-01T12:00:01Z";
+    let ended = format!("both 1 person bob US until={NOON}");
+    let here = format!("both 70 person ann NL, both 30 person bob NL, both 1 person bob US until={NOON}");
+    let cy = ("host", "both 51 person cy, both 49 person ann NL");
+    table(
+        &home(),
+        &[
+            ("elsewhere", &[bob, ("far", "both 1 person bob US")], FOREIGN),
+            ("by another name", &[bob, ("far", "both 1 person b US id=x, both 1 person bob id=x")], FOREIGN),
+            ("elsewhere, and it has ended", &[bob, ("far", &ended)], ""),
+            ("elsewhere, and it hasn't begun", &[bob, ("far", later)], ""),
+            ("here, and it has ended", &[("host", &here)], ""),
+            (
+                "home is told by the entry alone",
+                &[("host", "both 70 person ann NL, both 30 person bob"), ("far", "both 1 person bob NL")],
+                UNKNOWN,
+            ),
+        ],
+    );
+    table(
+        &any_share(),
+        &[
+            ("from nowhere", &[cy], UNKNOWN),
+            ("from home, elsewhere", &[cy, ("far", "both 1 person cy NL")], ""),
+            ("from abroad, elsewhere", &[cy, ("far", "both 1 person cy US")], FOREIGN),
+        ],
+    );
+}
+
 #[test]
 fn who_may_be_anybody_belongs_to_the_rest() {
     held(

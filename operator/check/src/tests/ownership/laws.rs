@@ -41,6 +41,24 @@ fn a_law_binds_whoever_is_said_to_be_subject_to_it() {
 }
 
 #[test]
+fn all_that_is_recorded_of_who_controls_is_true_of_it() {
+    let all = json!({"jurisdiction": "US"});
+    let bob = ("host", "both 51 person bob NL, both 49 person ann NL");
+    let ended = format!("both 1 person bob US until={NOON}");
+    assert_eq!(held(&all, &[bob]), "");
+    assert_eq!(held(&all, &[bob, ("far", "both 1 person bob US")]), FAILS);
+    assert_eq!(held(&all, &[bob, ("far", &ended)]), "", "nothing but who is the same");
+    let cy = ("host", "both 51 person cy, both 49 person ann NL");
+    assert_eq!(held(&all, &[cy]), UNKNOWN);
+    assert_eq!(held(&all, &[cy, ("far", "both 1 person cy NL")]), "");
+    let mut named = hosted(&json!({"notSubjectTo": [cloud_act()]}), &[("host", "both 60 entity Named NL")]);
+    assert_eq!(named.place(), UNKNOWN);
+    let says = json!({"subjectTo": [{"jurisdiction": "US", "law": "CLOUD Act"}]});
+    named.provider_of("mid", merged(record("mid", "named=NAMED, both 100 person ann NL"), &says));
+    assert_eq!(named.place(), FAILS, "what a provider of its name says is its own");
+}
+
+#[test]
 fn every_law_of_a_country_binds_whoever_is_there() {
     let all = json!({"jurisdiction": "US"});
     assert_eq!(says(&all, &json!({})), "");
