@@ -58,12 +58,23 @@ pub struct Outlook {
     pub going_back: Vec<i32>,
     /// The workload has no Assignment, and a member that may have something of it can't be asked.
     pub placement_unknown: Option<ClusterName>,
-    /// Where its first copy runs already, and what of it isn't seen there yet.
-    pub adopting: Option<(ClusterName, Vec<ObjectRef>)>,
+    /// Its first copy runs somewhere already and isn't on record yet.
+    pub adopting: Option<Adopting>,
     /// A new generation isn't applied, because what runs must be left as it is.
     pub update_held: bool,
     /// When to look again.
     pub next: Option<Timestamp>,
+}
+
+/// Why what runs somewhere already isn't on record yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopting {
+    /// Where.
+    pub cluster: ClusterName,
+    /// What of it isn't seen there.
+    pub missing: Vec<ObjectRef>,
+    /// What is seen there with its labels and isn't in its manifests: it would be stopped and removed with it.
+    pub surplus: Vec<ObjectRef>,
 }
 
 /// Where a copy still is, or may be, that moves from there or has moved.

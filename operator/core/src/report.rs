@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domicile_crds::{
     Candidates, ClusterName, Endpoint, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
-    TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
+    TenantWorkloadStatus, WorkloadKey, condition_of,
+    keys::{self, condition},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -17,7 +18,7 @@ use crate::{
     manifests::ObjectRef,
     moves::Wait,
     observed::Observed,
-    orders::{Outlook, is_ready},
+    orders::{Adopting, Outlook, is_ready},
     text::{cause_name, shorten},
     world::ClusterId,
 };
@@ -152,8 +153,8 @@ impl Situation<'_> {
             );
             return claim("Unknown", "PlacementUnknown", &message);
         }
-        if let Some((cluster, missing)) = &self.outlook.adopting {
-            return claim("False", "Adopting", &self.adopting(cluster, missing));
+        if let Some(adopting) = &self.outlook.adopting {
+            return claim("False", "Adopting", &self.adopting(adopting));
         }
         let waiting = self.verdict.seats.iter().filter(|seat| seat.wish == Wish::Wait).count();
         if waiting == 0 {
@@ -164,22 +165,32 @@ impl Situation<'_> {
     }
 
     /// Why what is said to run somewhere already isn't on record yet.
-    fn adopting(&self, cluster: &ClusterName, missing: &[ObjectRef]) -> String {
-        let said = format!("spec.adopt says that it runs on MemberCluster/{cluster} already");
-        let why = match missing {
+    fn adopting(&self, Adopting { cluster, missing, surplus }: &Adopting) -> String {
+        let named = |objects: &[ObjectRef]| {
+            let first =
+                objects.first().map(|it| format!("{}/{}", it.kind.name(), it.name)).unwrap_or_default();
+            if objects.len() > 1 { format!("{first} and {} more", objects.len() - 1) } else { first }
+        };
+        let why = match (missing.as_slice(), surplus.as_slice()) {
             _ if self.world.find_cluster(cluster).is_none() => "which doesn't exist".to_owned(),
             _ if !self.observed.is_current(cluster) => "which can't be asked".to_owned(),
-            [] => "and that is about to be recorded".to_owned(),
-            [first, others @ ..] => {
-                let more =
-                    if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-                let (kind, name) = (first.kind.name(), &first.name);
+            ([], []) => "and that is about to be recorded".to_owned(),
+            ([], more) => {
+                let label = format!("{}={}", keys::WORKLOAD_LABEL, self.key().name);
                 format!(
-                    "where {kind}/{name}{more} isn't seen with its labels: `kubectl domicile adopt` gives them"
+                    "where {} has its label {label} and isn't in its manifests: remove the label",
+                    named(more)
                 )
             }
+            (missing, _) => {
+                let missing = named(missing);
+                format!("where {missing} isn't seen with its labels: `kubectl domicile adopt` gives them")
+            }
         };
-        format!("{said}, {why}; nothing is placed until it is adopted, or spec.adopt is removed")
+        format!(
+            "spec.adopt says that it runs on MemberCluster/{cluster} already, {why}; nothing is placed until it is adopted, or \
+             spec.adopt is removed"
+        )
     }
 
     /// Where the copies are, for people.

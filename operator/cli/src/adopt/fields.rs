@@ -27,9 +27,45 @@ pub(super) fn taken_over(live: &Value, ours: &Value, manager: &str) -> Vec<(Stri
     taken
 }
 
-/// The entries of `metadata.managedFields` that stay once `manager` has taken over.
-pub(super) fn kept(live: &Value, manager: &str) -> Vec<Value> {
-    entries(live).iter().filter(|entry| is_kept(entry, manager)).cloned().collect()
+/// `metadata.managedFields` once `manager` has taken over what `ours` sets: the others keep the rest.
+pub(super) fn left(live: &Value, ours: &Value, manager: &str) -> Vec<Value> {
+    let mut entries = entries(live).to_vec();
+    entries.retain_mut(|entry| {
+        if is_kept(entry, manager) {
+            return true;
+        }
+        let Some(fields) = entry.get_mut("fieldsV1").and_then(Value::as_object_mut) else { return false };
+        cut(fields, ours);
+        !fields.is_empty()
+    });
+    entries
+}
+
+/// Removes the fields that `ours` sets.
+fn cut(fields: &mut Map<String, Value>, ours: &Value) {
+    fields.retain(|key, below| {
+        let Some(found) = below_in(key, ours) else { return true };
+        match below.as_object_mut().filter(|below| below.keys().any(|key| key != ".")) {
+            None => false,
+            Some(below) => {
+                cut(below, found);
+                below.keys().any(|key| key != ".")
+            }
+        }
+    });
+    if fields.keys().all(|key| key == ".") {
+        fields.clear();
+    }
+}
+
+/// What a key of `fieldsV1` leads to: `f:NAME` is a field, `k:{...}` the item of a list with these keys, `v:...` the item with this value.
+fn below_in<'a>(key: &str, at: &'a Value) -> Option<&'a Value> {
+    let (kind, name) = key.split_once(':')?;
+    match kind {
+        "f" => at.get(name),
+        "k" => item_with(at, name),
+        _ => item_equal(at, name),
+    }
 }
 
 fn entries(live: &Value) -> &[Value] {
@@ -41,16 +77,11 @@ fn is_kept(entry: &Value, manager: &str) -> bool {
     text("manager") == manager && text("operation") == "Apply" || !text("subresource").is_empty()
 }
 
-/// Follows `fieldsV1`: `f:NAME` is a field, `k:{...}` the item of a list with these keys, `v:...` the item with this value.
+/// Follows `fieldsV1` as far as `ours` goes.
 fn walk(fields: &Map<String, Value>, ours: &Value, path: &str, paths: &mut Vec<String>) {
     for (key, below) in fields {
-        let Some((kind, name)) = key.split_once(':') else { continue };
-        let (found, path) = match kind {
-            "f" => (ours.get(name), format!("{path}.{name}")),
-            "k" => (item_with(ours, name), format!("{path}[{name}]")),
-            _ => (item_equal(ours, name), format!("{path}[{name}]")),
-        };
-        let Some(found) = found else { continue };
+        let (Some((kind, name)), Some(found)) = (key.split_once(':'), below_in(key, ours)) else { continue };
+        let path = if kind == "f" { format!("{path}.{name}") } else { format!("{path}[{name}]") };
         match below.as_object().filter(|below| below.keys().any(|key| key != ".")) {
             Some(below) => walk(below, found, &path, paths),
             None => paths.push(path.trim_start_matches('.').to_owned()),

@@ -18,19 +18,26 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
-/// Reads all objects of the kinds that a tenant may have.
+/// Reads all objects of the kinds that a tenant may have, with these labels.
 ///
 /// # Errors
 ///
 /// If a kind can't be listed.
-pub(super) async fn all(member: &Cluster, args: &AdoptArgs) -> Result<Vec<Value>, ClusterError> {
+pub(super) async fn all(
+    member: &Cluster,
+    args: &AdoptArgs,
+    labels: Option<&str>,
+) -> Result<Vec<Value>, ClusterError> {
     let mut params = ListParams::default();
-    if let Some(selector) = &args.selector {
-        params = params.labels(selector);
+    if let Some(labels) = labels {
+        params = params.labels(labels);
     }
     let mut all = Vec::new();
-    for (api_version, kind, _) in ALLOWED_KINDS {
-        all.extend(member.list_of(api_version, kind, args.namespace.as_str(), &params).await?);
+    for (api_version, kind, _) in ALLOWED_KINDS.into_iter().chain([("v1", "Secret", "")]) {
+        // Secrets are read by name only, unless they are ours already.
+        if kind != "Secret" || labels.is_some_and(|labels| labels.starts_with(keys::WORKLOAD_LABEL)) {
+            all.extend(member.list_of(api_version, kind, args.namespace.as_str(), &params).await?);
+        }
     }
     Ok(all)
 }
@@ -53,11 +60,7 @@ pub(super) fn choose(all: Vec<Value>, args: &AdoptArgs) -> Result<Found, AdoptEr
         if args.skip.iter().any(|which| is(which, &object)) || !(named || args.objects.is_empty()) {
             continue;
         }
-        let of = label(&object, keys::WORKLOAD_LABEL).map(str::to_owned);
-        let why = match &of {
-            Some(of) if of != args.name.as_str() => Some(format!("it is TenantWorkload/{of}'s")),
-            _ => others(&object, &claims),
-        };
+        let why = is_anothers(&object, args).or_else(|| others(&object, &claims));
         match why {
             Some(why) if named => return Err(AdoptError::Others(called(&object), why)),
             Some(why) if !is_of_kubernetes(&object) => {
@@ -84,6 +87,12 @@ pub(super) fn called(object: &Value) -> String {
 
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whose an object is by its label, if it is another workload's.
+pub(super) fn is_anothers(object: &Value, args: &AdoptArgs) -> Option<String> {
+    let of = label(object, keys::WORKLOAD_LABEL).filter(|of| *of != args.name.as_str())?;
+    Some(format!("it is TenantWorkload/{of}'s"))
 }
 
 fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -125,12 +134,71 @@ fn is_claim_of(name: &str, stem: &str) -> bool {
 
 /// What an earlier try has left: a workload can't name these itself.
 pub(super) fn remove_marks(object: &mut Value) {
-    for field in ["labels", "annotations"] {
-        let map = object.pointer_mut(&format!("/metadata/{field}")).and_then(Value::as_object_mut);
-        if let Some(map) = map {
-            map.retain(|key, _| !key.starts_with(keys::GROUP));
+    for made in ["", "/spec/template", "/spec/jobTemplate", "/spec/jobTemplate/spec/template"] {
+        for field in ["labels", "annotations"] {
+            let Some(meta) = object.pointer_mut(&format!("{made}/metadata")).and_then(Value::as_object_mut)
+            else {
+                continue;
+            };
+            if let Some(map) = meta.get_mut(field).and_then(Value::as_object_mut) {
+                map.retain(|key, _| !key.starts_with(keys::GROUP));
+                if map.is_empty() {
+                    meta.remove(field);
+                }
+            }
         }
     }
+}
+
+/// Refuses what is another workload's, or was labelled by an earlier try and would be left out now: it would go with the workload.
+///
+/// # Errors
+///
+/// The first such object.
+pub(super) fn check_labelled(
+    labelled: &[Value],
+    taken: &[Value],
+    args: &AdoptArgs,
+) -> Result<(), AdoptError> {
+    let is_taken = |object: &&Value| taken.iter().any(|other| called(other) == called(object));
+    let is_made = |object: &&Value| object.pointer("/metadata/ownerReferences/0").is_some();
+    let left = labelled.iter().filter(|it| label(it, keys::WORKLOAD_LABEL) == Some(args.name.as_str()));
+    match left.clone().find(|object| !is_taken(object) && !is_made(object)) {
+        Some(object) => Err(AdoptError::Labelled(called(object), args.name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses autoscalers that would be left behind by what they scale.
+///
+/// # Errors
+///
+/// The first such autoscaler.
+pub(super) fn check_autoscalers(all: &[Value], taken: &[Value]) -> Result<(), AdoptError> {
+    let scales = |scaler: &Value, object: &Value| {
+        text(scaler, "/spec/scaleTargetRef/kind") == text(object, "/kind")
+            && text(scaler, "/spec/scaleTargetRef/name") == text(object, "/metadata/name")
+    };
+    for scaler in all.iter().filter(|object| text(object, "/kind") == "HorizontalPodAutoscaler") {
+        let scaled = taken.iter().find(|object| scales(scaler, object));
+        if let Some(scaled) = scaled.filter(|_| !taken.iter().any(|it| called(it) == called(scaler))) {
+            return Err(AdoptError::Scaled { object: called(scaled), scaler: called(scaler) });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses Jobs that Kubernetes may delete before it is on record that they have run: they would run again.
+///
+/// # Errors
+///
+/// The first such Job.
+pub(super) fn check_jobs(taken: &[Value]) -> Result<(), AdoptError> {
+    let is_job = |object: &&Value| text(object, "/kind") == "Job";
+    let expires =
+        |job: &&Value| job.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|ttl| !ttl.is_null());
+    let expiring = taken.iter().filter(is_job).find(expires);
+    expiring.map_or(Ok(()), |job| Err(AdoptError::Expires(called(job))))
 }
 
 /// Names classes as workloads do, by the hub's names for them.
@@ -145,8 +213,13 @@ pub(super) fn name_classes(object: &mut Value, classes: &Classes) -> Result<(), 
         if there.is_empty() {
             return Ok(());
         }
-        let name = names.iter().find(|(_, class)| **class == there).map(|(name, _)| name.clone());
-        *slot = json!(name.ok_or(AdoptError::Class { what: what.clone(), class: there, kind })?);
+        let mut fitting = names.iter().filter(|(_, class)| **class == there).map(|(name, _)| name.clone());
+        let (first, second) = (fitting.next(), fitting.next());
+        if let (Some(one), Some(other)) = (&first, second) {
+            let names = format!("{one} and {other}");
+            return Err(AdoptError::ClassTwice { what: what.clone(), class: there, kind, names });
+        }
+        *slot = json!(first.ok_or(AdoptError::Class { what: what.clone(), class: there, kind })?);
         Ok(())
     };
     let kind = text(object, "/kind").to_owned();

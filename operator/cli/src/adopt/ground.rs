@@ -5,11 +5,12 @@ use domicile_crds::{Assignment, MemberCluster, Tenant, TenantName, TenantWorkloa
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 use kube::api::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::AdoptError;
+use super::fields::changes;
 use crate::args::{AdoptArgs, HubArgs};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, KUBECTL};
 use crate::hub;
 use crate::member::{TENANT_ROLE, setup};
 
@@ -47,7 +48,41 @@ impl Ground {
         Ok(ground)
     }
 
-    async fn check(&self, args: &AdoptArgs) -> Result<(), AdoptError> {
+    /// Refuses a Secret that is on the hub already and says something else.
+    ///
+    /// # Errors
+    ///
+    /// If it is, or the hub wouldn't take it.
+    pub(super) async fn check_secret(&self, secret: &Value) -> Result<(), AdoptError> {
+        let there = self.hub.read(secret).await?;
+        let same = |there: &Value| ["data", "type"].iter().all(|field| there.get(field) == secret.get(field));
+        if there.is_some_and(|there| !same(&there)) {
+            let name = secret.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            return Err(AdoptError::OtherSecret(format!("{}/{name}", self.key.namespace)));
+        }
+        Ok(self.hub.would_apply_as(KUBECTL, secret).await.map(drop)?)
+    }
+
+    /// Refuses a TenantWorkload that is there already and says something else than what would be made.
+    ///
+    /// # Errors
+    ///
+    /// If it does.
+    pub(super) async fn check_workload(&self, wanted: &Value) -> Result<(), AdoptError> {
+        let Some(there) = self.hub.read(wanted).await? else { return Ok(()) };
+        let fields = changes(&there, wanted);
+        if fields.is_empty() {
+            return Ok(());
+        }
+        Err(AdoptError::OtherWorkload { key: self.key.clone(), fields: fields.join(", ") })
+    }
+
+    /// Looks whether that name is free, and the tenant may be there.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, or isn't as it must be.
+    pub(super) async fn check(&self, args: &AdoptArgs) -> Result<(), AdoptError> {
         let Self { hub, owner, whose, key, .. } = self;
         let label = |namespace: Namespace| namespace.labels().get(keys::TENANT_LABEL).cloned();
         let on_hub = hub.find::<Namespace>(key.namespace.as_str()).await?.and_then(label);

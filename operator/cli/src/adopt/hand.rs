@@ -11,9 +11,12 @@ use domicile_crds::{
 use serde_json::{Value, json};
 
 use super::AdoptError;
-use super::fields::{changes, kept, taken_over};
+use super::fields::{changes, left, taken_over};
 use super::find::{called, text};
 use crate::cluster::{Cluster, ClusterError};
+
+/// How often something is tried that a controller's write gets ahead of.
+const TRIES: u32 = 10;
 
 /// An object as it is, and as Domicile applies it where it is.
 #[derive(Debug)]
@@ -107,13 +110,30 @@ impl Handed {
     /// # Errors
     ///
     /// If the member refuses, or somebody has changed it meanwhile: then nothing of it was written.
-    pub(super) async fn hand_over(&self, member: &Cluster, hub: &Cluster) -> Result<(), ClusterError> {
+    pub(super) async fn hand_over(&self, member: &Cluster, hub: &Cluster) -> Result<(), AdoptError> {
         let mut body = self.body.clone();
         if self.fact.index.is_none() {
             self.mark_copy(&mut body, hub).await?;
         }
-        let after = member.apply_as(keys::FIELD_MANAGER, &body).await?;
-        member.set_managed_fields(&after, |now| kept(now, keys::FIELD_MANAGER)).await
+        for _ in 0..TRIES {
+            let now = member.read(&self.live).await?.unwrap_or_default();
+            let fields = changes(&self.live, &now);
+            if !fields.is_empty() {
+                return Err(AdoptError::Changed { object: called(&self.live), fields: fields.join(", ") });
+            }
+            // As it was just read: whatever somebody takes out in between would be put back.
+            set(&mut body, &["metadata", "resourceVersion"], json!(text(&now, "/metadata/resourceVersion")));
+            match member.apply_as(keys::FIELD_MANAGER, &body).await {
+                Ok(after) => {
+                    let left = |now: &Value| left(now, &self.body, keys::FIELD_MANAGER);
+                    return Ok(member.set_managed_fields(&after, left).await?);
+                }
+                // A controller has written its status in between.
+                Err(error) if error.code() == Some(409) && is_outdated(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AdoptError::Changed { object: called(&self.live), fields: "status, all the time,".to_owned() })
     }
 
     /// A Secret's digest tells which version of the one on the hub it is a copy of.
@@ -140,6 +160,11 @@ impl Handed {
             self.body.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
         labels.into_iter().filter(|(key, _)| key.starts_with(keys::GROUP)).collect()
     }
+}
+
+/// Whether an object was changed since it was read, rather than owned by somebody else.
+fn is_outdated(error: &ClusterError) -> bool {
+    error.message().is_some_and(|message| message.contains("the object has been modified"))
 }
 
 fn on_hub(body: &Value) -> Value {

@@ -3,11 +3,14 @@
 //! # Guarantees
 //!
 //! Before anything is written, all of it is tried: it is refused if more than labels, annotations and the ownership of fields
-//! would change of any object. What is written, in this order, is safe to repeat: Secrets on the hub, the namespace's label and the
-//! tenant's rights in it, the objects' labels, and last the TenantWorkload. As long as that isn't there, nothing is Domicile's.
+//! would change of any object. What is written, in this order, is safe to repeat: Secrets on the hub, the TenantWorkload, of which the
+//! hub lets only one be made and which waits, the namespace's label and the tenant's rights in it, and the objects' labels. Only once all of
+//! those are seen, the operator has it on record.
 
 use domicile_core::manifests::ManifestError;
-use domicile_crds::{NamespaceName, SecretSource, TenantName, TenantWorkload, WorkloadKey, yaml};
+use domicile_crds::{
+    NamespaceName, SecretSource, TenantName, TenantWorkload, WorkloadKey, WorkloadName, keys, yaml,
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use serde_json::{Value, json};
@@ -123,6 +126,65 @@ pub enum AdoptError {
         /// `storage` or `ingress`.
         kind: &'static str,
     },
+    /// A class has several names on the hub.
+    #[error(
+        "{what} uses the {kind} class {class}, for which the MemberCluster has several names, {names}: nobody can tell which is meant; leave it out with --skip, and add it to the TenantWorkload by the right name afterwards"
+    )]
+    ClassTwice {
+        /// Which object.
+        what: String,
+        /// The class.
+        class: String,
+        /// `storage` or `ingress`.
+        kind: &'static str,
+        /// Two of its names.
+        names: String,
+    },
+    /// An earlier try has labelled what is left out now.
+    #[error(
+        "{0} has the label domicile.dev/workload={1} of an earlier try, and would be left out now: take it along, or remove the label (kubectl label {0} domicile.dev/workload-)"
+    )]
+    Labelled(String, WorkloadName),
+    /// Its autoscaler stays behind.
+    #[error(
+        "{object} is scaled by {scaler}, which isn't taken along: name it too, or scale {object} by hand first and delete {scaler}"
+    )]
+    Scaled {
+        /// Which object.
+        object: String,
+        /// By what.
+        scaler: String,
+    },
+    /// It would run again.
+    #[error(
+        "{0} has ttlSecondsAfterFinished: Kubernetes may delete it before it is on record that it has run, and it would run again; remove that field first, or leave it out with --skip"
+    )]
+    Expires(String),
+    /// The Secret on the hub is another.
+    #[error(
+        "Secret {0} is on the hub already and isn't the same: others may use it; make the two the same, or say --secrets member"
+    )]
+    OtherSecret(String),
+    /// The TenantWorkload that is there says something else.
+    #[error(
+        "there is a TenantWorkload {key} already that isn't what would be adopted (its {fields} differ), of which nothing is placed yet: delete it, or choose another name"
+    )]
+    OtherWorkload {
+        /// Which.
+        key: WorkloadKey,
+        /// What differs.
+        fields: String,
+    },
+    /// Somebody has changed it.
+    #[error(
+        "{object} was changed in between (its {fields}), and wasn't touched: what came before it is labelled and waits; delete the TenantWorkload and run this again"
+    )]
+    Changed {
+        /// Which object.
+        object: String,
+        /// What was changed.
+        fields: String,
+    },
     /// It would be changed.
     #[error("{object} would not stay as it is, its {fields} would change: nothing was written")]
     WouldChange {
@@ -144,9 +206,10 @@ pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptErr
     let workload = wrapped.documents.last().cloned().unwrap_or_default();
     let secrets = wrapped.documents.get(..wrapped.documents.len() - 1).unwrap_or_default();
     for secret in secrets {
-        ground.hub.would_apply_as(KUBECTL, secret).await?;
+        ground.check_secret(secret).await?;
     }
     let taken = ground.hub.would_take(&workload).await?;
+    ground.check_workload(&taken).await?;
     let typed: TenantWorkload = serde_json::from_value(taken.clone())?;
     let handed = hand::render(&typed, (&ground.whose, &ground.key), &ground.member, &live)?;
     for object in &handed {
@@ -161,16 +224,20 @@ pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptErr
         let consequence = "from then on the rules apply to what is adopted, and it may have to leave";
         ask::for_name(args.name.as_str(), "the workload's name", "adopt that", consequence)?;
     }
+    // Somebody may have been quicker while it was read.
+    ground.check(args).await?;
+    ground.check_workload(&taken).await?;
     for secret in secrets {
+        ground.check_secret(secret).await?;
         ground.hub.apply_as(KUBECTL, secret).await?;
     }
+    // It is the tenant's from now on, who applies it anew with kubectl. Nothing is placed until all of it is seen.
+    ground.hub.apply_as(KUBECTL, &workload).await?;
     ground.take_namespace().await?;
     for object in &handed {
         object.hand_over(&ground.owner, &ground.hub).await?;
         hand::label_jobs(&ground.owner, &ground.key.namespace, object).await?;
     }
-    // It is the tenant's from now on, who applies it anew with kubectl.
-    ground.hub.apply_as(KUBECTL, &workload).await?;
     let (name, namespace) = (&args.name, &args.namespace);
     Ok(format!(
         "tenantworkload.domicile.dev/{name} adopts {} of {}; follow it with: kubectl get tw {name} -n {namespace} -w\n",
@@ -190,12 +257,20 @@ struct Found {
 }
 
 async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
-    let all = find::all(&ground.owner, args).await?;
-    let mut found = find::choose(all, args)?;
+    let all = find::all(&ground.owner, args, None).await?;
+    let selected = match &args.selector {
+        Some(selector) => find::all(&ground.owner, args, Some(selector)).await?,
+        None => all.clone(),
+    };
+    let mut found = find::choose(selected, args)?;
     if found.objects.is_empty() {
         return Err(AdoptError::Nothing(args.namespace.clone()));
     }
+    find::check_autoscalers(&all, &found.objects)?;
+    find::check_jobs(&found.objects)?;
     let source = secrets(args, ground, &mut found.objects).await?;
+    let ours = format!("{}={}", keys::WORKLOAD_LABEL, args.name);
+    find::check_labelled(&find::all(&ground.owner, args, Some(&ours)).await?, &found.objects, args)?;
     let live = found.objects.clone();
     for object in &mut found.objects {
         find::name_classes(object, &ground.member.spec.classes)?;
@@ -210,7 +285,7 @@ async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
         overlap: args.overlap.map(Into::into),
         secrets: source,
         adopt: Some(args.member.clone()),
-        drop_hooks: false,
+        drop_hooks: true,
         skip: Vec::new(),
     };
     let mut wrapped = wrap::wrap(&[input], &options)?;
@@ -236,6 +311,9 @@ async fn secrets(
         let there =
             secret.ok_or_else(|| AdoptError::NotThere(format!("Secret/{name}"), args.namespace.clone()))?;
         let mut value = serde_json::to_value(there)?;
+        if let Some(why) = find::is_anothers(&value, args) {
+            return Err(AdoptError::Others(format!("Secret/{name}"), why));
+        }
         find::remove_marks(&mut value);
         objects.push(value);
     }

@@ -4,8 +4,8 @@ use clap::Parser as _;
 use domicile_crds::Classes;
 use serde_json::{Value, json};
 
-use super::fields::{changes, kept, taken_over};
-use super::find::{choose, name_classes};
+use super::fields::{changes, left, taken_over};
+use super::find::{check_autoscalers, check_jobs, check_labelled, choose, name_classes, remove_marks};
 use crate::args::{AdoptArgs, Cli, Command};
 
 fn args(more: &[&str]) -> AdoptArgs {
@@ -91,6 +91,56 @@ fn what_is_named_must_be_there_and_free() {
 }
 
 #[test]
+fn a_try_that_was_interrupted_leaves_no_marks_and_nothing_behind() {
+    let labels = json!({"labels": {"domicile.dev/workload": "shop"}});
+    let mut cron_job = object("CronJob", "nightly", &labels);
+    cron_job["spec"] =
+        json!({"jobTemplate": {"metadata": labels, "spec": {"template": {"metadata": labels}}}});
+    remove_marks(&mut cron_job);
+    let empty = json!({"metadata": {}, "spec": {"template": {"metadata": {}}}});
+    assert_eq!(
+        (&cron_job["metadata"], &cron_job["spec"]["jobTemplate"]),
+        (&json!({"name": "nightly"}), &empty)
+    );
+
+    let labelled = [
+        object("Deployment", "legacy", &labels),
+        object(
+            "Job",
+            "made",
+            &json!({
+                "labels": labels["labels"], "ownerReferences": [{"kind": "CronJob", "name": "nightly", "uid": "1"}],
+            }),
+        ),
+    ];
+    let error = check_labelled(&labelled, &[cron_job], &args(&[])).unwrap_err().to_string();
+    assert!(
+        error.starts_with("Deployment/legacy has the label domicile.dev/workload=shop of an earlier try"),
+        "{error}"
+    );
+    check_labelled(&labelled, &labelled[..1], &args(&[])).unwrap();
+}
+
+#[test]
+fn what_is_scaled_goes_with_what_scales_it() {
+    let mut scaler = object("HorizontalPodAutoscaler", "web", &json!({}));
+    scaler["spec"] = json!({"scaleTargetRef": {"kind": "Deployment", "name": "web"}});
+    let all = [scaler, object("Deployment", "web", &json!({})), object("Deployment", "other", &json!({}))];
+    check_autoscalers(&all, &all).unwrap();
+    check_autoscalers(&all, &all[2..]).unwrap();
+    let error = check_autoscalers(&all, &all[1..]).unwrap_err().to_string();
+    assert!(error.starts_with("Deployment/web is scaled by HorizontalPodAutoscaler/web"), "{error}");
+}
+
+#[test]
+fn a_job_that_may_be_gone_before_it_is_on_record_is_not_taken() {
+    let mut job = object("Job", "once", &json!({}));
+    job["spec"] = json!({"ttlSecondsAfterFinished": 60});
+    assert!(check_jobs(&[job]).unwrap_err().to_string().starts_with("Job/once has ttlSecondsAfterFinished"));
+    check_jobs(&namespace()).unwrap();
+}
+
+#[test]
 fn classes_are_called_by_the_hubs_names() {
     let classes =
         |name: &str| -> Classes { serde_json::from_value(json!({"storage": {name: "gp3"}})).unwrap() };
@@ -107,6 +157,10 @@ fn classes_are_called_by_the_hubs_names() {
     claim["spec"] = json!({"storageClassName": "gp2"});
     let error = name_classes(&mut claim, &classes("fast")).unwrap_err().to_string();
     assert!(error.starts_with("PersistentVolumeClaim/x uses the storage class gp2, for which"), "{error}");
+    let twice: Classes = serde_json::from_value(json!({"storage": {"fast": "gp3", "slow": "gp3"}})).unwrap();
+    claim["spec"] = json!({"storageClassName": "gp3"});
+    let error = name_classes(&mut claim, &twice).unwrap_err().to_string();
+    assert!(error.contains("several names, fast and slow"), "{error}");
     claim["spec"] = json!({"storageClassName": ""});
     name_classes(&mut claim, &classes("fast")).unwrap();
 }
@@ -143,8 +197,21 @@ fn who_has_set_what_is_told_field_by_field() {
     ];
     let taken = taken_over(&live, &ours, "domicile");
     assert_eq!(taken, [("helm".to_owned(), wanted.map(str::to_owned).to_vec())]);
-    let managers = |entries: Vec<Value>| entries.iter().map(|it| it["manager"].clone()).collect::<Vec<_>>();
-    assert_eq!(managers(kept(&live, "domicile")), ["kube-controller-manager", "hpa", "domicile"]);
+    let left = left(&live, &ours, "domicile");
+    let managers: Vec<_> = left.iter().map(|it| it["manager"].clone()).collect();
+    assert_eq!(managers, ["helm", "kube-controller-manager", "hpa", "domicile"]);
+    // What Domicile doesn't set stays with whoever has set it.
+    assert_eq!(
+        left[0]["fieldsV1"],
+        json!({
+            "f:metadata": {"f:finalizers": {".": {}, "v:\"a\"": {}}, "f:annotations": {"f:x": {}}},
+            "f:spec": {"f:containers": {
+                "k:{\"name\":\"main\"}": {".": {}, "f:args": {}}, "k:{\"name\":\"gone\"}": {".": {}},
+            }},
+        })
+    );
+    let all = managed(&json!([entry("helm", "Update", "", &json!({"f:spec": {".": {}, "f:replicas": {}}}))]));
+    assert!(super::fields::left(&all, &ours, "domicile").is_empty());
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Brain {
         if let Some(next) = outlook.next {
             self.look_again(key, next);
         }
-        let adopting = outlook.adopting.as_ref().map(|(cluster, _)| cluster);
+        let adopting = outlook.adopting.as_ref().map(|adopting| &adopting.cluster);
         if let Some(cluster) = outlook.placement_unknown.as_ref().or(adopting) {
             self.ask_again(key, cluster, now);
         }

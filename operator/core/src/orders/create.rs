@@ -2,7 +2,7 @@
 
 use domicile_crds::{ADOPTED, AssignmentSpec, ClusterName, Seat, WorkloadKey};
 
-use super::{Desk, Order, Outlook, new_seat};
+use super::{Adopting, Desk, Order, Outlook, new_seat};
 use crate::{
     decide::{Verdict, Wish},
     facts::WorkloadFact,
@@ -34,9 +34,10 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
         match &seat.wish {
             Wish::Place(cluster) => seats.push(new_seat(workload, seat.ordinal, cluster)),
             Wish::Adopt(cluster) => {
-                let missing = not_adopted(desk, &verdict.key, workload, cluster);
-                if !missing.is_empty() || !desk.observed.is_current(cluster) {
-                    out.adopting = Some((cluster.clone(), missing));
+                let adopting = adopting(desk, &verdict.key, workload, cluster);
+                let complete = adopting.missing.is_empty() && adopting.surplus.is_empty();
+                if !complete || !desk.observed.is_current(cluster) {
+                    out.adopting = Some(adopting);
                     return;
                 }
                 seats.push(Seat { epoch: ADOPTED, ..new_seat(workload, seat.ordinal, cluster) });
@@ -51,17 +52,18 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
     }
 }
 
-/// The objects of a workload that aren't seen where it is said to run already, as whoever hands it over labels them.
-fn not_adopted(
-    desk: &Desk<'_>,
-    key: &WorkloadKey,
-    workload: &WorkloadFact,
-    cluster: &ClusterName,
-) -> Vec<ObjectRef> {
+/// What of a workload isn't seen where it is said to run already, as whoever hands it over labels it, and what is seen besides.
+fn adopting(desk: &Desk<'_>, key: &WorkloadKey, workload: &WorkloadFact, cluster: &ClusterName) -> Adopting {
     let view = desk.observed.seat(cluster, key, 0);
-    let is_there = |object: &ObjectRef| view.get(object).is_some_and(|seen| !seen.terminating);
-    let objects = workload.manifests.iter().flat_map(|manifests| &manifests.objects);
-    objects.map(|object| &object.object).filter(|object| !is_there(object)).cloned().collect()
+    let objects = || workload.manifests.iter().flat_map(|manifests| &manifests.objects).map(|it| &it.object);
+    let is_there = |object: &&ObjectRef| view.get(*object).is_some_and(|seen| !seen.terminating);
+    // The Jobs that its CronJobs have made come with those.
+    let others = view.iter().filter(|(object, seen)| seen.made_by == 0 && !objects().any(|it| it == *object));
+    Adopting {
+        cluster: cluster.clone(),
+        missing: objects().filter(|object| !is_there(object)).cloned().collect(),
+        surplus: others.map(|(object, _)| object.clone()).collect(),
+    }
 }
 
 /// A member that has something of the workload, or may have and can't be asked. What runs where it is to be adopted is no surprise,

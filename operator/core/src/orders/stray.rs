@@ -1,7 +1,7 @@
 //! Copies that no record explains: a member restored from a backup has again what had moved away, or an order arrived
 //! that had been given up.
 
-use domicile_crds::{ClusterName, Seat, WorkloadKey};
+use domicile_crds::{ADOPTED, ClusterName, Seat, WorkloadKey};
 
 use super::{Copy, Desk, Order, Outlook, Removal, Remove, kept_at};
 use crate::{World, observed::Observed, render::Mode};
@@ -36,6 +36,12 @@ pub fn newest_known(world: &World, key: &WorkloadKey, seat: &Seat) -> i64 {
     epochs.max().unwrap_or(0).max(seat.epoch)
 }
 
+/// Whether a copy of a workload has moved away from a cluster, by what is on record.
+fn has_left(world: &World, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+    let moves = world.migrations.get(key).into_iter().flat_map(|moves| moves.values());
+    moves.into_iter().any(|migration| migration.spec.from == *cluster)
+}
+
 /// Removes what strays of a copy that is ready where it belongs. What has a newer epoch isn't touched: then the record
 /// is the older one.
 pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook) {
@@ -50,6 +56,10 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
     for cluster in strays {
         let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
         let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= newest);
+        // What its owner has labelled to be adopted, and nobody has put on record, isn't ours to remove.
+        if view.values().any(|seen| seen.epoch == ADOPTED) && !has_left(desk.world, copy.key, cluster) {
+            continue;
+        }
         let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();
         if !older || kept || !desk.observed.is_reachable(cluster) {
             continue;

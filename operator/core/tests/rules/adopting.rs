@@ -168,3 +168,33 @@ fn its_status_says_what_is_missing() {
         said(&mut fleet, &observed, "Placed").contains("MemberCluster/ams-9 already, which doesn't exist")
     );
 }
+
+#[test]
+fn what_has_its_labels_and_is_not_of_it_is_no_part_of_it() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1");
+    let legacy = ObjectRef { kind: Kind::of("apps/v1", "Deployment").unwrap(), name: "legacy".into() };
+    yard.sees(("old", "fra-1"), legacy.clone(), Some(ObjectView::default())).calm();
+    assert!(yard.record("old").is_none(), "it would be removed with it");
+    let job = ObjectRef { kind: Kind::of("batch/v1", "Job").unwrap(), name: "nightly-1".into() };
+    let made = ObjectView { made_by: 1, ..ObjectView::default() };
+    yard.sees(("old", "fra-1"), legacy, None).sees(("old", "fra-1"), job, Some(made)).rest();
+    assert!(yard.record("old").is_some(), "its CronJob has made that");
+}
+
+#[test]
+fn what_was_labelled_and_never_recorded_is_not_removed() {
+    // Somebody labels another original of that name, after it was adopted here, and is refused on the hub.
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.hand_over("old", "ams-1").rest().hand_over("old", "bru-1").calm();
+    assert_eq!((yard.place("old").as_str(), yard.there("old").as_str()), ("ams-1", "ams-1,bru-1"));
+}
+
+#[test]
+fn what_a_restored_member_has_again_is_removed() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").calm();
+    assert_eq!(yard.there("old"), "ams-1");
+    yard.hand_over("old", "fra-1").calm();
+    assert_eq!(yard.there("old"), "ams-1", "a record says that it has left");
+}
