@@ -172,7 +172,7 @@ async fn ragleap_waits_for_its_secrets_and_is_never_torn_from_its_data() -> anyh
 fn what_no_tenant_may_have_is_named_at_once() -> anyhow::Result<()> {
     let refused = wrap("openedx", "campus", &[], &[], &campus()?)?;
     assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
-    let wanted = "error: 2 problems keep this from being wrapped:\n  \
+    let wanted = "error: 2 problems keep this from becoming a TenantWorkload:\n  \
         Issuer/letsencrypt: tenants may not use this kind; leave it out with --skip Issuer, and ask whoever runs the \
         members if the application needs it\n  \
         Namespace/campus: Domicile makes the tenant's namespaces on each member; leave it out with --skip Namespace\n";
@@ -184,7 +184,7 @@ fn what_no_tenant_may_have_is_named_at_once() -> anyhow::Result<()> {
     let refused = wrap("ragleap", "search", &[], &files, "")?;
     assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
     for part in [
-        "error: 27 problems keep this from being wrapped:\n",
+        "error: 27 problems keep this from becoming a TenantWorkload:\n",
         "Deployment/ragleap-app, Deployment/ragleap-db, Deployment/ragleap-neo4j, Deployment/ragleap-voice, ",
         "it names another namespace, ragleap-core; render it for search (helm template -n search, kustomize edit \
          set namespace search), or wrap it with -n ragleap-core\n",

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use domicile_e2e::{
     fleet::{Cluster, wait::eventually},
     plugin::{self, Ran},
-    props::{config_map, cron_job, decision, deployment, list, service, tenant, with},
+    props::{config_map, cron_job, decision, deployment, list, service, stateful_set, tenant, with},
     sight::{look, managed, tenants},
     stage::{PATIENCE, Stage},
 };
@@ -58,9 +58,13 @@ async fn make_by_hand(member: &Cluster) -> anyhow::Result<()> {
 }
 
 fn adopt(stage: &Stage, member: &str, more: &[&str]) -> anyhow::Result<Ran> {
+    adopt_as(stage, "shop", member, more)
+}
+
+fn adopt_as(stage: &Stage, name: &str, member: &str, more: &[&str]) -> anyhow::Result<Ran> {
     let kubeconfig = stage.fleet.member(member)?.kubeconfig_path();
     let kubeconfig = kubeconfig.to_str().context("a path that isn't text")?;
-    let args = ["adopt", "shop", "-n", "acme", "--member", member, "--member-kubeconfig", kubeconfig];
+    let args = ["adopt", name, "-n", "acme", "--member", member, "--member-kubeconfig", kubeconfig];
     plugin::domicile(Some(&stage.fleet.hub()?.kubeconfig_path()), &[&args[..], more].concat(), "")
 }
 
@@ -111,6 +115,7 @@ async fn what_may_not_be_where_it_is_leaves_unharmed() -> anyhow::Result<()> {
     // Moves are paused, so that it can be looked at where it is.
     plugin::domicile(Some(&stage.fleet.hub()?.kubeconfig_path()), &["pause"], "")?.done()?;
     adopt(&stage, DE, &["--secrets", "hub", "--yes"])?.done()?;
+    stage.says("tenantworkloads/acme/shop", "Placed", "True", "").await?;
     stage.says("tenantworkloads/acme/shop", "Compliant", "False", "CountryNotAllowed").await?;
     let rest = stage.comes_to_rest().await?;
     let after = web(de).await?;
@@ -161,7 +166,7 @@ async fn what_may_stay_is_kept_up_to_date_where_it_is() -> anyhow::Result<()> {
     ensure!(policy.is_some(), "its namespace is set up as every tenant's");
     stage.stays_still(&rest).await?;
     let again = adopt(&stage, NL, &["--secrets", "hub", "--yes"])?;
-    ensure!(again.code == Some(1) && again.err.contains("already"), "{again:?}");
+    ensure!(again.code == Some(1) && again.err.contains("was adopted from there already"), "{again:?}");
 
     // What the tenant takes out goes, although kubectl has once set it.
     let hub = stage.fleet.hub()?;
@@ -178,6 +183,18 @@ async fn what_may_stay_is_kept_up_to_date_where_it_is() -> anyhow::Result<()> {
         stage.sees(NL, "acme/Deployment/web", "no MODE", |found| names(found) == ["PASSWORD"]).await?;
     ensure!(updated["spec"]["template"]["metadata"]["labels"].get("domicile.dev/epoch").is_none());
     stage.says("tenantworkloads/acme/shop", "Ready", "True", "").await?;
+
+    // Claims go with the set that has made them.
+    let set = stateful_set("db").to_string();
+    nl.kubectl(["-n", "acme", "apply", "-f", "-"]).stdin(set).text().await?;
+    let db = tenants("acme/StatefulSet/db")?;
+    stage.sees(NL, "acme/StatefulSet/db", "its pod", |it| it["status"]["replicas"] == 1).await?;
+    let before = look(nl, &db).await?.unwrap_or_default();
+    adopt_as(&stage, "data", NL, &["StatefulSet/db", "--yes"])?.done()?;
+    stage.says("tenantworkloads/acme/data", "Ready", "True", "").await?;
+    assert_eq!(look(nl, &db).await?.unwrap_or_default()["spec"], before["spec"]);
+    let claim = look(nl, &tenants("acme/PersistentVolumeClaim/data-db-0")?).await?.unwrap_or_default();
+    assert!(claim["metadata"]["labels"].get("domicile.dev/workload").is_none());
 
     // A provider that is revoked loses it like any other.
     let revoked = decision("alpha-revoked", "HostingProvider/alpha", "Revoked", &["alpha-approved"]);

@@ -351,6 +351,24 @@ impl Cluster {
         self.apply_with(object, &PatchParams::apply(manager)).await
     }
 
+    /// Applies an object as a manager, and takes over its fields. Answers the object as it is then.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses it.
+    pub async fn take_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
+        self.apply_with(object, &PatchParams::apply(manager).force()).await
+    }
+
+    /// What would come of [`take_as`](Self::take_as). Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn would_take_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
+        self.apply_with(object, &PatchParams::apply(manager).force().dry_run()).await
+    }
+
     /// What would come of [`apply_as`](Self::apply_as). Changes nothing.
     ///
     /// # Errors
@@ -475,7 +493,7 @@ impl Cluster {
         // RFC 9111 dropped the field; Kubernetes writes `299 - "TEXT"`.
         let text = |value: &http::HeaderValue| {
             let (_, text) = value.to_str().ok()?.split_once('"')?;
-            Some(text.trim_end_matches('"').replace("\\\"", "\""))
+            Some(text.strip_suffix('"')?.replace("\\\"", "\""))
         };
         Ok(warnings.filter_map(text).collect())
     }

@@ -79,6 +79,10 @@ pub struct ObjectRef {
 }
 
 /// What the core keeps of one manifest.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that it says, and they don't exclude each other"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectFact {
     /// Which object.

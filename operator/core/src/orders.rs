@@ -75,6 +75,8 @@ pub struct Adopting {
     pub missing: Vec<ObjectRef>,
     /// What is seen there with its labels and isn't in its manifests: it would be stopped and removed with it.
     pub surplus: Vec<ObjectRef>,
+    /// Until when that is nothing to tell of: it is being handed over.
+    pub settles: Timestamp,
 }
 
 /// Where a copy still is, or may be, that moves from there or has moved.

@@ -165,7 +165,7 @@ impl Situation<'_> {
     }
 
     /// Why what is said to run somewhere already isn't on record yet.
-    fn adopting(&self, Adopting { cluster, missing, surplus }: &Adopting) -> String {
+    fn adopting(&self, Adopting { cluster, missing, surplus, .. }: &Adopting) -> String {
         let named = |objects: &[ObjectRef]| {
             let first =
                 objects.first().map(|it| format!("{}/{}", it.kind.name(), it.name)).unwrap_or_default();
@@ -306,6 +306,9 @@ impl Situation<'_> {
     fn stalled(&self, placed: &Claim) -> Option<Claim> {
         let claim = |reason: &str, message: &str| Claim::new(condition::STALLED, "True", reason, message);
         if placed.reason == SUCCEEDING {
+            return None;
+        }
+        if self.outlook.adopting.as_ref().is_some_and(|adopting| self.now < adopting.settles) {
             return None;
         }
         if placed.status != "True" {

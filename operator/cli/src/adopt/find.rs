@@ -42,6 +42,23 @@ pub(super) async fn all(
     Ok(all)
 }
 
+/// What runs in the namespace and can't be taken: it runs on, whatever becomes of the workload.
+///
+/// # Errors
+///
+/// If it can't be listed.
+pub(super) async fn left_behind(member: &Cluster, args: &AdoptArgs) -> Result<Vec<String>, ClusterError> {
+    let mut left = Vec::new();
+    let kinds =
+        [("v1", "Pod"), ("v1", "ReplicationController"), ("apps/v1", "ReplicaSet"), ("apps/v1", "DaemonSet")];
+    for (api_version, kind) in kinds {
+        let all = member.list_of(api_version, kind, args.namespace.as_str(), &ListParams::default()).await?;
+        let alone = all.iter().filter(|object| object.pointer("/metadata/ownerReferences/0").is_none());
+        left.extend(alone.map(called));
+    }
+    Ok(left)
+}
+
 /// The objects that are meant.
 ///
 /// # Errors
@@ -49,6 +66,9 @@ pub(super) async fn all(
 /// If one that is named isn't there, or is another workload's.
 pub(super) fn choose(all: Vec<Value>, args: &AdoptArgs) -> Result<Found, AdoptError> {
     for which in &args.objects {
+        if !ALLOWED_KINDS.iter().any(|(_, kind, _)| which.is_of(kind)) {
+            return Err(AdoptError::Kind(which.to_string()));
+        }
         if !all.iter().any(|object| is(which, object)) {
             return Err(AdoptError::NotThere(which.to_string(), args.namespace.clone()));
         }
@@ -175,13 +195,13 @@ pub(super) fn check_labelled(
 ///
 /// The first such autoscaler.
 pub(super) fn check_autoscalers(all: &[Value], taken: &[Value]) -> Result<(), AdoptError> {
-    let scales = |scaler: &Value, object: &Value| {
+    let is_for = |scaler: &Value, object: &Value| {
         text(scaler, "/spec/scaleTargetRef/kind") == text(object, "/kind")
             && text(scaler, "/spec/scaleTargetRef/name") == text(object, "/metadata/name")
     };
     for scaler in all.iter().filter(|object| text(object, "/kind") == "HorizontalPodAutoscaler") {
-        let scaled = taken.iter().find(|object| scales(scaler, object));
-        if let Some(scaled) = scaled.filter(|_| !taken.iter().any(|it| called(it) == called(scaler))) {
+        let target = taken.iter().find(|object| is_for(scaler, object));
+        if let Some(scaled) = target.filter(|_| !taken.iter().any(|it| called(it) == called(scaler))) {
             return Err(AdoptError::Scaled { object: called(scaled), scaler: called(scaler) });
         }
     }

@@ -103,8 +103,12 @@ impl Ground {
         let known = workloads.get_opt(name).await.map_err(hub.failed(format!("get TenantWorkload {key}")))?;
         let records: Api<Assignment> = Api::namespaced(hub.client.clone(), namespace);
         let record = records.get_opt(name).await.map_err(hub.failed(format!("get Assignment {key}")))?;
-        let is_other = known.is_some_and(|known| known.spec.adopt.as_ref() != Some(&args.member));
-        if is_other || record.is_some() { Err(AdoptError::Exists(key.clone())) } else { Ok(()) }
+        let is_it = known.as_ref().map(|known| known.spec.adopt.as_ref() == Some(&args.member));
+        match (is_it, record) {
+            (Some(true), Some(_)) => Err(AdoptError::Done(key.clone())),
+            (Some(true) | None, None) => Ok(()),
+            _ => Err(AdoptError::Exists(key.clone())),
+        }
     }
 
     /// Labels the namespace on the member, and lets the tenant act there, as the operator does where it may write: what leaves must be removed

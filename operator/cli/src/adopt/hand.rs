@@ -97,7 +97,7 @@ impl Handed {
     ///
     /// If the member wouldn't take it, or more would change than labels and annotations.
     pub(super) async fn rehearse(&self, member: &Cluster) -> Result<(), AdoptError> {
-        let after = member.would_apply_as(keys::FIELD_MANAGER, &self.body).await?;
+        let after = member.would_take_as(keys::FIELD_MANAGER, &self.body).await?;
         let fields = changes(&self.live, &after);
         if fields.is_empty() {
             return Ok(());
@@ -123,13 +123,13 @@ impl Handed {
             }
             // As it was just read: whatever somebody takes out in between would be put back.
             set(&mut body, &["metadata", "resourceVersion"], json!(text(&now, "/metadata/resourceVersion")));
-            match member.apply_as(keys::FIELD_MANAGER, &body).await {
+            match member.take_as(keys::FIELD_MANAGER, &body).await {
                 Ok(after) => {
                     let left = |now: &Value| left(now, &self.body, keys::FIELD_MANAGER);
                     return Ok(member.set_managed_fields(&after, left).await?);
                 }
                 // A controller has written its status in between.
-                Err(error) if error.code() == Some(409) && is_outdated(&error) => {}
+                Err(error) if error.code() == Some(409) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -160,11 +160,6 @@ impl Handed {
             self.body.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
         labels.into_iter().filter(|(key, _)| key.starts_with(keys::GROUP)).collect()
     }
-}
-
-/// Whether an object was changed since it was read, rather than owned by somebody else.
-fn is_outdated(error: &ClusterError) -> bool {
-    error.message().is_some_and(|message| message.contains("the object has been modified"))
 }
 
 fn on_hub(body: &Value) -> Value {

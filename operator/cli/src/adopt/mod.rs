@@ -94,15 +94,19 @@ pub enum AdoptError {
         member: String,
     },
     /// There is a workload of that name.
-    #[error(
-        "there is a TenantWorkload {0} already, which runs elsewhere or was adopted before: choose another name"
-    )]
+    #[error("there is a TenantWorkload {0} already, or what one has left: choose another name")]
     Exists(WorkloadKey),
+    /// It was adopted before.
+    #[error("{0} was adopted from there already: see `kubectl get tw {name} -n {namespace}`", name = .0.name, namespace = .0.namespace)]
+    Done(WorkloadKey),
     /// There is nothing.
+    #[error("there is nothing to adopt in namespace {0} on the member{1}")]
+    Nothing(NamespaceName, String),
+    /// No tenant may have it.
     #[error(
-        "there is nothing to adopt in namespace {0} on the member: name its objects, or look with `kubectl get all -n {0}` there"
+        "{0} can't be taken: a tenant may have ConfigMap, Service, ServiceAccount, PersistentVolumeClaim, Deployment, StatefulSet, Job, CronJob, Ingress, NetworkPolicy, PodDisruptionBudget and HorizontalPodAutoscaler (Secrets come by --secrets)"
     )]
-    Nothing(NamespaceName),
+    Kind(String),
     /// What was named isn't there.
     #[error("there is no {0} in namespace {1} on the member")]
     NotThere(String, NamespaceName),
@@ -264,7 +268,15 @@ async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
     };
     let mut found = find::choose(selected, args)?;
     if found.objects.is_empty() {
-        return Err(AdoptError::Nothing(args.namespace.clone()));
+        let notes = [vec![String::new()], found.notes].concat().join("\n  ");
+        return Err(AdoptError::Nothing(args.namespace.clone(), notes));
+    }
+    if args.objects.is_empty() && args.selector.is_none() {
+        let left = find::left_behind(&ground.owner, args).await?;
+        found.notes.extend(
+            left.into_iter()
+                .map(|it| format!("{it} is not taken, and runs on: tenants may not have its kind")),
+        );
     }
     find::check_autoscalers(&all, &found.objects)?;
     find::check_jobs(&found.objects)?;

@@ -80,6 +80,12 @@ impl fmt::Display for Which {
 }
 
 impl Which {
+    /// Whether they are of a kind.
+    #[must_use]
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind)
+    }
+
     /// Whether an object is one of them.
     #[must_use]
     pub fn matches(&self, kind: &str, name: &str) -> bool {
@@ -150,8 +156,8 @@ struct Listed<'a>(&'a [Refusal]);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => write!(f, "1 problem keeps this from being wrapped:")?,
-            n => write!(f, "{n} problems keep this from being wrapped:")?,
+            1 => write!(f, "1 problem keeps this from becoming a TenantWorkload:")?,
+            n => write!(f, "{n} problems keep this from becoming a TenantWorkload:")?,
         }
         // What is wrong with many objects for one reason is said once.
         let mut together: Vec<(&Refusal, Vec<&str>)> = Vec::new();

@@ -18,6 +18,8 @@ use crate::{member::CALLS_MAX, second::second_opinion};
 
 /// How often a member is asked again what it has of a workload that no record explains.
 const ASK_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// The same while something is being handed over.
+const ASK_SOON: SignedDuration = SignedDuration::from_secs(2);
 /// How long a record may be without its workload: Kubernetes takes its time to delete what that owned.
 const ORPHANED_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// How often it is said again what a deleted workload has left: events last an hour.
@@ -52,9 +54,12 @@ impl Brain {
         if let Some(next) = outlook.next {
             self.look_again(key, next);
         }
-        let adopting = outlook.adopting.as_ref().map(|adopting| &adopting.cluster);
-        if let Some(cluster) = outlook.placement_unknown.as_ref().or(adopting) {
-            self.ask_again(key, cluster, now);
+        if let Some(cluster) = &outlook.placement_unknown {
+            self.ask_again(key, cluster, ASK_EVERY, now);
+        }
+        if let Some(adopting) = &outlook.adopting {
+            let every = if now < adopting.settles { ASK_SOON } else { ASK_EVERY };
+            self.ask_again(key, &adopting.cluster, every, now);
         }
         self.repeats.wanted(key, &outlook.orders);
         for order in std::mem::take(&mut outlook.orders) {
@@ -65,10 +70,10 @@ impl Brain {
 
     /// Lists again what a member has of a workload that no record explains: only a person takes that away, or hands it over, and
     /// not every kind is watched.
-    fn ask_again(&mut self, key: &WorkloadKey, cluster: &ClusterName, now: Timestamp) {
-        self.look_again(key, now + ASK_EVERY);
+    fn ask_again(&mut self, key: &WorkloadKey, cluster: &ClusterName, every: SignedDuration, now: Timestamp) {
+        self.look_again(key, now + every);
         let place = (cluster.clone(), key.namespace.clone());
-        let asked = self.verified.get(&place).is_some_and(|at| now.duration_since(*at) < ASK_EVERY);
+        let asked = self.verified.get(&place).is_some_and(|at| now.duration_since(*at) < every);
         if let (false, true, Some(tenant)) = (asked, self.observed.is_reachable(cluster), self.owner(key)) {
             self.verified.insert(place, now);
             self.verify_again(cluster.clone(), key.namespace.clone(), tenant);

@@ -20,7 +20,7 @@ pub(super) fn news(
         let event = match before {
             None if seat.epoch == ADOPTED => (
                 "Adopted",
-                format!("copy {} runs {there} already, and is Domicile's from now on", seat.ordinal),
+                format!("copy {} runs on {there} already, and is Domicile's from now on", seat.ordinal),
             ),
             None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
             Some(before) if before.place.cluster != place.cluster => {

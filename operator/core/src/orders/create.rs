@@ -1,6 +1,7 @@
 //! Placing what has no record: nothing goes anywhere that may be somewhere already.
 
 use domicile_crds::{ADOPTED, AssignmentSpec, ClusterName, Seat, WorkloadKey};
+use jiff::SignedDuration;
 
 use super::{Adopting, Desk, Order, Outlook, new_seat};
 use crate::{
@@ -8,6 +9,9 @@ use crate::{
     facts::WorkloadFact,
     manifests::ObjectRef,
 };
+
+/// How long it may take to hand over what runs already, once its TenantWorkload is there.
+const SETTLES: SignedDuration = SignedDuration::from_mins(2);
 
 /// A workload without an Assignment: it is new, or the hub was restored and has forgotten. Every known member is
 /// asked for objects of it first.
@@ -59,7 +63,9 @@ fn adopting(desk: &Desk<'_>, key: &WorkloadKey, workload: &WorkloadFact, cluster
     let is_there = |object: &&ObjectRef| view.get(*object).is_some_and(|seen| !seen.terminating);
     // The Jobs that its CronJobs have made come with those.
     let others = view.iter().filter(|(object, seen)| seen.made_by == 0 && !objects().any(|it| it == *object));
+    let settles = workload.created.and_then(|made| made.checked_add(SETTLES).ok());
     Adopting {
+        settles: settles.unwrap_or(desk.now),
         cluster: cluster.clone(),
         missing: objects().filter(|object| !is_there(object)).cloned().collect(),
         surplus: others.map(|(object, _)| object.clone()).collect(),
