@@ -191,7 +191,9 @@ async fn what_may_stay_is_kept_up_to_date_where_it_is() -> anyhow::Result<()> {
     stage.sees(NL, "acme/StatefulSet/db", "its pod", |it| it["status"]["replicas"] == 1).await?;
     let before = look(nl, &db).await?.unwrap_or_default();
     adopt_as(&stage, "data", NL, &["StatefulSet/db", "--yes"])?.done()?;
-    stage.says("tenantworkloads/acme/data", "Ready", "True", "").await?;
+    stage.says("tenantworkloads/acme/data", "Placed", "True", "").await?;
+    // This member has no volumes: what is wrong with its pods is told, although they have no labels of ours.
+    stage.says("tenantworkloads/acme/data", "Ready", "False", "Unschedulable").await?;
     assert_eq!(look(nl, &db).await?.unwrap_or_default()["spec"], before["spec"]);
     let claim = look(nl, &tenants("acme/PersistentVolumeClaim/data-db-0")?).await?.unwrap_or_default();
     assert!(claim["metadata"]["labels"].get("domicile.dev/workload").is_none());
