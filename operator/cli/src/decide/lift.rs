@@ -4,7 +4,7 @@ use domicile_core::{
     Horizon,
     decisions::{DecisionFact, Effect},
 };
-use domicile_crds::{DecisionName, Verdict};
+use domicile_crds::{DecisionName, SubjectKind, Verdict};
 
 use super::{DecideError, shown};
 use crate::args::DecideArgs;
@@ -47,4 +47,15 @@ pub(super) fn liftable(facts: &Facts, args: &DecideArgs) -> Result<Vec<DecisionN
             Ok(ours.into_iter().map(|decision| decision.name.clone()).collect())
         }
     }
+}
+
+/// What lifting does beyond that, for a provider that nobody has ever approved: what takes the place of a restriction is an approval.
+pub(super) fn approves(facts: &Facts, args: &DecideArgs) -> Result<Option<String>, FactsError> {
+    let engine = facts.snapshot.engine(facts.now)?;
+    let decisions = engine.world().decisions.about(&args.subject);
+    let is_new = !decisions.iter().any(|decision| decision.spec.decision == Verdict::Approved);
+    let is_provider = args.subject.kind == SubjectKind::HostingProvider;
+    Ok((is_new && is_provider).then(|| {
+        format!("nobody has ever approved {}: what lifts this also approves it", shown(&args.subject))
+    }))
 }

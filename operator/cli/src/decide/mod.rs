@@ -104,6 +104,11 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     if let Some(already) = standing::already(&facts, &decision)?.filter(|_| what != Act::Reinstate) {
         output::note(format!("note: {already}"));
     }
+    if what == Act::Reinstate
+        && let Some(beyond) = lift::approves(&facts, args)?
+    {
+        output::note(format!("note: {beyond}"));
+    }
     let plan = plan::with(&facts, &object)?;
     output::note(plan::told(&plan));
     confirm(args, &plan)?;

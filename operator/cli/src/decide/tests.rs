@@ -46,6 +46,15 @@ fn a_freeze_is_a_precaution_and_needs_no_predecessor() {
 }
 
 #[test]
+fn lifting_what_restricts_one_that_nobody_approved_approves_it() {
+    let frozen = ("a", "ministry", "Frozen", json!({}));
+    let told = |all: &[(&str, &str, &str, Value)]| lift::approves(&facts(all), &args(&[])).unwrap();
+    let note = "nobody has ever approved HostingProvider/vendor: what lifts this also approves it";
+    assert_eq!(told(std::slice::from_ref(&frozen)).as_deref(), Some(note));
+    assert_eq!(told(&[frozen, ("b", "compliance", "Approved", json!({}))]), None);
+}
+
+#[test]
 fn reinstating_lifts_what_the_authority_may_lift() {
     let all = [
         ("a", "ministry", "Frozen", json!({})),
