@@ -281,7 +281,7 @@ fn benches(criterion: &mut Criterion) {
             replan(criterion, &mut fleet, &size);
         }
         if asks {
-            change_control(criterion, &mut fleet, &size);
+            restate(criterion, &mut fleet, &size);
         }
     }
 }
@@ -313,12 +313,13 @@ fn replan(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
     }
 }
 
-/// Everything that follows from another holding of a provider that hosts a tenth: from the change to all verdicts.
-fn change_control(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
+/// The ownership of a provider that hosts a tenth, and of those behind it, is written anew, four objects in all, and nothing follows from it:
+/// from the change until that is known.
+fn restate(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
     let mut group = criterion.benchmark_group("replan");
     group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(8));
     let mut decided = 0;
-    group.bench_function(BenchmarkId::new("sold", size), |bencher| {
+    group.bench_function(BenchmarkId::new("restated", size), |bencher| {
         bencher.iter_custom(|times| {
             let mut spent = Duration::ZERO;
             for at in 0..times {
@@ -334,7 +335,7 @@ fn change_control(criterion: &mut Criterion, fleet: &mut Fleet, size: &str) {
     group.finish();
     #[expect(clippy::print_stderr, reason = "says what the time above was spent on")]
     {
-        eprintln!("replan/sold/{size}: {decided} workloads decided anew");
+        eprintln!("replan/restated/{size}: {decided} workloads decided anew");
     }
 }
 
