@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 
 use crate::output;
 
+mod apply;
+
 /// Field manager of what this program applies.
 pub const FIELD_MANAGER: &str = "kubectl-domicile";
 
@@ -315,114 +317,6 @@ impl Cluster {
         }
     }
 
-    /// Applies an object that is wholly this program's.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses it.
-    pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).force()).await.map(drop)
-    }
-
-    /// Applies an object of which others may own fields: a conflict is an error that names them.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses it, or a field has another value by somebody else.
-    pub async fn apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER)).await.map(drop)
-    }
-
-    /// Whether [`apply_shared`](Self::apply_shared) would be taken. Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn would_apply_shared(&self, object: &Value) -> Result<(), ClusterError> {
-        self.apply_with(object, &PatchParams::apply(FIELD_MANAGER).dry_run()).await.map(drop)
-    }
-
-    /// Applies an object as a manager of which others may own fields. Answers the object as it is then.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses it, or a field has another value by somebody else.
-    pub async fn apply_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
-        self.apply_with(object, &PatchParams::apply(manager)).await
-    }
-
-    /// Applies an object as a manager, and takes over its fields. Answers the object as it is then.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses it.
-    pub async fn take_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
-        self.apply_with(object, &PatchParams::apply(manager).force()).await
-    }
-
-    /// What would come of [`take_as`](Self::take_as). Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn would_take_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
-        self.apply_with(object, &PatchParams::apply(manager).force().dry_run()).await
-    }
-
-    /// What would come of [`apply_as`](Self::apply_as). Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn would_apply_as(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
-        self.apply_with(object, &PatchParams::apply(manager).dry_run()).await
-    }
-
-    /// What would come of it if a person applied an object, with what others have said of it. Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the server wouldn't take it.
-    pub async fn would_take(&self, object: &Value) -> Result<Value, ClusterError> {
-        self.apply_with(object, &PatchParams::apply(KUBECTL).force().dry_run()).await
-    }
-
-    async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<Value, ClusterError> {
-        let Addressed { api, name, shown } = self.target(object)?;
-        let params =
-            PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..params.clone() };
-        let applied = api.patch(&name, &params, &Patch::Apply(object)).await;
-        let applied = applied.map_err(self.failed(format!("apply {shown}")))?;
-        Ok(serde_json::to_value(applied).unwrap_or_default())
-    }
-
-    /// Sets who is on record as the manager of which fields of an object, as it was read.
-    ///
-    /// # Errors
-    ///
-    /// If the server refuses. What somebody else has changed since it was read is read again.
-    pub async fn set_managed_fields(
-        &self,
-        object: &Value,
-        keep: impl Fn(&Value) -> Vec<Value>,
-    ) -> Result<(), ClusterError> {
-        let Addressed { api, name, shown } = self.target(object)?;
-        let mut now = object.clone();
-        for _ in 0..TRIES {
-            let version = now.pointer("/metadata/resourceVersion");
-            let patch = json!({"metadata": {"resourceVersion": version, "managedFields": keep(&now)}});
-            match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-                Ok(_) => return Ok(()),
-                // A controller has written its status in between.
-                Err(kube::Error::Api(status)) if status.code == 409 => {
-                    now = self.read(object).await?.unwrap_or_default();
-                }
-                Err(source) => return Err(self.failed(format!("take over {shown}"))(source)),
-            }
-        }
-        Err(ClusterError::Busy { what: shown, cluster: self.label.clone() })
-    }
-
     /// Objects of a kind in a namespace, as they are; none of a kind that isn't served.
     ///
     /// # Errors
@@ -466,36 +360,6 @@ impl Cluster {
                 None => return Ok(values),
             }
         }
-    }
-
-    /// What the server warns of if an object were applied. Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If it refuses.
-    pub async fn warnings(
-        &self,
-        manager: &str,
-        path: &str,
-        object: &Value,
-    ) -> Result<Vec<String>, ClusterError> {
-        let path = format!("{path}?dryRun=All&force=true&fieldManager={manager}");
-        let asked = http::Request::patch(path)
-            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
-            .body(Body::from(object.to_string().into_bytes()))
-            .map_err(kube::Error::HttpError);
-        let answer = match asked {
-            Ok(request) => self.client.send(request).await,
-            Err(error) => Err(error),
-        };
-        let answer = answer.map_err(self.failed("ask what it would warn of"))?;
-        let warnings = answer.headers().get_all(http::header::WARNING).iter();
-        // RFC 9111 dropped the field; Kubernetes writes `299 - "TEXT"`.
-        let text = |value: &http::HeaderValue| {
-            let (_, text) = value.to_str().ok()?.split_once('"')?;
-            Some(text.strip_suffix('"')?.replace("\\\"", "\""))
-        };
-        Ok(warnings.filter_map(text).collect())
     }
 
     /// Deletes an object; one that is gone already is fine. Says whether it was there.
