@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use domicile_check::{Act, Facts, Forbidden, Halt, Removal, Rule as Checked, What, check};
 use domicile_core::{
-    Change, Engine, Rule, RuleSet,
+    Change, Engine, Rule,
     class::ClassRow,
     decide::{Obstacle, SeatVerdict, Verdict, Wish, decide},
     eligibility::judge_workload,
@@ -305,8 +305,6 @@ proptest! {
                     };
                     let overlooked = match &seat.wish {
                         Wish::Wait => both.objections(key, &cluster, assignment.as_ref(), What::Place).is_empty(),
-                        // What may have to be frozen is held (docs/rules.md), which the second opinion, asked of a move, leaves to the first.
-                        Wish::Hold if !seat.unknown.intersection(RuleSet::FREEZING).is_empty() => false,
                         Wish::Stuck { obstacle: Obstacle::NoLawfulPlace, .. } | Wish::Hold | Wish::Freeze | Wish::Suspend => {
                             moving(CauseKind::Draining).is_empty()
                         }

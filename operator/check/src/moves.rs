@@ -11,7 +11,7 @@ use crate::{
     candidate::{Candidate, Contains, ready_condition},
     check::{assignment_object, is_unknown, new_copy},
     manifests,
-    removal::kept_in_place,
+    removal::{held_in_doubt, kept_in_place},
     rule::{Object, Rule},
     violation::Forbidden,
 };
@@ -22,6 +22,7 @@ const SETTLED: SignedDuration = SignedDuration::from_mins(1);
 /// A Migration is about to be written.
 pub(crate) fn plan(candidate: &Candidate<'_>, act: &Act<'_>, migration: &MigrationSpec) -> Vec<Forbidden> {
     let mut found = either(candidate, act, migration);
+    found.extend(held_in_doubt(&candidate.at(&migration.from)));
     let seats = act.assignment.map_or(&[][..], |a| &a.spec.seats);
     if seats.iter().any(|seat| seat.cluster == *act.cluster) {
         found.push(Forbidden::SeatTaken { object: assignment_object(act) });

@@ -19,20 +19,34 @@ pub(crate) fn kept_in_place(candidate: &Candidate<'_>) -> Vec<Forbidden> {
         return vec![Forbidden::Unknown { object, rule: Rule::ApprovalFrozen }];
     }
     let failures = candidate.failures();
-    // Somebody has decided that it must leave, whatever is recorded of the place.
-    let expelled = failures.iter().any(|fact| {
+    let expelled = is_expelled(&failures);
+    let keeps = |fact: &Forbidden| match fact {
+        Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. } => true,
+        other => other.freezes() && !expelled,
+    };
+    failures.into_iter().filter(keeps).collect()
+}
+
+/// What may have to be frozen, and can't be told, is held where it is: no move away is planned.
+pub(crate) fn held_in_doubt(candidate: &Candidate<'_>) -> Vec<Forbidden> {
+    let failures = candidate.failures();
+    if is_expelled(&failures) {
+        return Vec::new();
+    }
+    failures.into_iter().filter(|fact| is_unknown(fact) && fact.rule().is_some_and(Rule::freezes)).collect()
+}
+
+/// Whether somebody has decided that it must leave, whatever is recorded of the place.
+fn is_expelled(failures: &[Forbidden]) -> bool {
+    let expels = |fact: &Forbidden| {
         matches!(
             fact,
             Forbidden::ApprovalRevoked { .. }
                 | Forbidden::CountryDenied { .. }
                 | Forbidden::CountryNotAllowed { .. }
         )
-    });
-    let keeps = |fact: &Forbidden| match fact {
-        Forbidden::ApprovalFrozen { .. } | Forbidden::ApprovalSuspended { .. } => true,
-        other => other.freezes() && !expelled,
     };
-    failures.into_iter().filter(keeps).collect()
+    failures.iter().any(expels)
 }
 
 pub(crate) fn remove(

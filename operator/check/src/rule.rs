@@ -58,19 +58,26 @@ pub enum Rule {
     ObservationStale,
 }
 
+impl Rule {
+    /// Whether everything stays as it is where it fails.
+    pub(crate) fn freezes(self) -> bool {
+        matches!(
+            self,
+            Self::ApprovalFrozen
+                | Self::ProviderNotIndependent
+                | Self::ForeignControl
+                | Self::OwnershipUnknown
+                | Self::CompelledDisclosure
+                | Self::CertificationMissing
+                | Self::LocationContradicted
+        )
+    }
+}
+
 impl Forbidden {
     /// Whether everything stays as it is where this is so: nothing in, out or deleted.
     pub(crate) fn freezes(&self) -> bool {
-        matches!(
-            self,
-            Self::ApprovalFrozen { .. }
-                | Self::ProviderNotIndependent { .. }
-                | Self::ForeignControl { .. }
-                | Self::OwnershipUnknown { .. }
-                | Self::CompelledDisclosure { .. }
-                | Self::CertificationMissing { .. }
-                | Self::LocationContradicted { .. }
-        )
+        !matches!(self, Self::Unknown { .. }) && self.rule().is_some_and(Rule::freezes)
     }
 
     /// The rule of `docs/rules.md` that fails or can't be answered; `None` for what isn't a rule of its own.

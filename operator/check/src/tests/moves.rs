@@ -107,6 +107,27 @@ fn what_is_frozen_or_suspended_is_not_moved() {
 }
 
 #[test]
+fn what_may_have_to_be_frozen_is_held() {
+    let (mut world, spec) = compulsory();
+    world.facts.remove_decision("d");
+    world.tenant(json!({"providers": {"certifications": [{"scheme": "C5"}]}}));
+    let certified = json!({"legalName": "x", "registeredIn": "BE", "certifications": [{"scheme": "C5"}]});
+    world.provider_of("owns", certified.clone());
+    world.provider_of("other", certified);
+    world.decide("other-1", "HostingProvider/other", "Approved", json!({}));
+    world.site("be-bru", "BE", json!({"operatedBy": "other", "ownedBy": "other"}));
+    world.member("ams-1", "nl-ams", json!({"spec": {"scheduling": "Draining"}}));
+    world.facts.remove_provider("runs");
+    assert_eq!(
+        plan(&world, &spec),
+        "CertificationMissing?",
+        "drained, and nobody knows whether it is to be frozen"
+    );
+    world.decide("revoked", "Site/nl-ams", "Revoked", json!({}));
+    assert_eq!(plan(&world, &spec), "", "somebody has decided that it must leave");
+}
+
+#[test]
 fn the_target_must_pass_every_rule() {
     let (mut world, spec) = compulsory();
     world.decide("e", "Site/be-bru", "Revoked", json!({}));
