@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use domicile_crds::yaml;
 use domicile_e2e::{
-    fleet::wait::eventually,
     plugin::{self, Ran},
     props::{config_map, deployment, workload},
-    sight::domicile,
-    stage::{PATIENCE, Stage},
+    sight::{domicile, look},
+    stage::Stage,
 };
 use serde_json::{Value, json};
 
-use crate::set::{DE, only, two_members};
+use crate::{
+    set::{DE, only, two_members},
+    unreadable::events_have,
+};
 
 /// A kubeconfig of the hub by which somebody else is known.
 fn as_somebody(stage: &Stage, user: &str) -> anyhow::Result<PathBuf> {
@@ -42,16 +44,6 @@ fn refused(who: &Path, command: &str, part: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn has_event(stage: &Stage, reason: &str) -> anyhow::Result<()> {
-    eventually(PATIENCE, &format!("an event {reason}"), || async {
-        let selector = format!("reason={reason}");
-        let args = ["get", "events", "-A", "--field-selector", &selector, "-o", "name"];
-        let found = stage.fleet.hub()?.kubectl(args).text().await?;
-        Ok((!found.trim().is_empty()).then_some(()))
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_decide_happens_and_is_lifted_by_whoever_may() -> anyhow::Result<()> {
     let stage = two_members(false).await?;
@@ -66,7 +58,7 @@ async fn what_people_decide_happens_and_is_lifted_by_whoever_may() -> anyhow::Re
     let told = ran(&anna, &approve)?;
     ensure!(told.code == Some(0) && told.err.contains("placed on de-fra-1: 1"), "{told:?}");
     stage.wait_on(("acme", "web"), &[DE]).await?;
-    has_event(&stage, "ReviewDueSoon").await?;
+    events_have(&stage, "reason=ReviewDueSoon").await?;
 
     // Suspended by one authority: who isn't there to type the name must say that it is meant, and another may not lift it.
     let suspend = "suspend beta --authority ministry --reason inquiry --name inquiry";
@@ -104,7 +96,7 @@ async fn what_people_decide_happens_and_is_lifted_by_whoever_may() -> anyhow::Re
 
     // Who decided what stays to be seen.
     let of = |name: &str| domicile(&format!("decisions/{name}"));
-    let first = domicile_e2e::sight::look(stage.fleet.hub()?, &of("first")).await?.unwrap_or_default();
+    let first = look(stage.fleet.hub()?, &of("first")).await?.unwrap_or_default();
     assert_eq!(first["spec"]["decidedBy"], "anna");
     Ok(())
 }

@@ -60,9 +60,13 @@ async fn runs_on(stage: &Stage, name: &str) -> anyhow::Result<Vec<&'static str>>
 }
 
 async fn has_event(stage: &Stage, name: &str) -> anyhow::Result<()> {
-    eventually(PATIENCE, "an event", || async {
-        let selector = format!("involvedObject.name={name},reason=Unreadable");
-        let args = ["get", "events", "-A", "--field-selector", &selector, "-o", "name"];
+    events_have(stage, &format!("involvedObject.name={name},reason=Unreadable")).await
+}
+
+/// Waits for an event that a field selector selects.
+pub(crate) async fn events_have(stage: &Stage, selector: &str) -> anyhow::Result<()> {
+    eventually(PATIENCE, &format!("an event with {selector}"), || async {
+        let args = ["get", "events", "-A", "--field-selector", selector, "-o", "name"];
         let found = stage.fleet.hub()?.kubectl(args).text().await?;
         Ok((!found.trim().is_empty()).then_some(()))
     })

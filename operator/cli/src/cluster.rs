@@ -35,7 +35,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often something is tried that somebody else's write gets ahead of.
-const TRIES: u32 = 10;
+pub(crate) const TRIES: u32 = 10;
 
 /// Objects in one page of a list: a TenantWorkload may have 512 KiB.
 const PAGE: u32 = 250;

@@ -13,10 +13,7 @@ use serde_json::{Value, json};
 use super::AdoptError;
 use super::fields::{changes, left, taken_over};
 use super::find::{called, text};
-use crate::cluster::{Cluster, ClusterError};
-
-/// How often something is tried that a controller's write gets ahead of.
-const TRIES: u32 = 10;
+use crate::cluster::{Cluster, ClusterError, TRIES};
 
 /// An object as it is, and as Domicile applies it where it is.
 #[derive(Debug)]

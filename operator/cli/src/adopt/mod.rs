@@ -146,7 +146,7 @@ pub enum AdoptError {
     },
     /// An earlier try has labelled what is left out now.
     #[error(
-        "{0} has the label domicile.dev/workload={1} of an earlier try, and would be left out now: take it along, or remove the label (kubectl label {0} domicile.dev/workload-)"
+        "{0} has the label domicile.dev/workload={1} of an earlier try, and would be left out now: take it along, or remove the label there (kubectl label -n NAMESPACE {0} domicile.dev/workload-)"
     )]
     Labelled(String, WorkloadName),
     /// Its autoscaler stays behind.

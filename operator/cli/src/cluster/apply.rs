@@ -137,11 +137,22 @@ impl Cluster {
         };
         let answer = answer.map_err(self.failed("ask what it would warn of"))?;
         let warnings = answer.headers().get_all(http::header::WARNING).iter();
-        // RFC 9111 dropped the field; Kubernetes writes `299 - "TEXT"`.
-        let text = |value: &http::HeaderValue| {
-            let (_, text) = value.to_str().ok()?.split_once('"')?;
-            Some(text.strip_suffix('"')?.replace("\\\"", "\""))
-        };
-        Ok(warnings.filter_map(text).collect())
+        Ok(warnings.filter_map(|value| warning(value.to_str().ok()?)).collect())
+    }
+}
+
+/// The text of a header `Warning`. RFC 9111 dropped that; Kubernetes writes `299 - "TEXT"`, in which quotes are escaped.
+fn warning(value: &str) -> Option<String> {
+    let (_, text) = value.split_once('"')?;
+    Some(text.strip_suffix('"')?.replace("\\\"", "\""))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_warning_may_end_in_a_quote() {
+        let value = r#"299 - "existing pods violate \"baseline:latest\"""#;
+        assert_eq!(super::warning(value).as_deref(), Some(r#"existing pods violate "baseline:latest""#));
+        assert_eq!(super::warning("299 - nothing"), None);
     }
 }
