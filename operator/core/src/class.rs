@@ -107,6 +107,8 @@ pub struct ClassRow {
     /// When one of the answers changes by itself.
     pub next: Option<Timestamp>,
     judged: bool,
+    /// What the answers rest on of what its policy says of providers.
+    suits: Suits,
 }
 
 /// All classes and their answers.
@@ -167,6 +169,7 @@ impl Classes {
         if row.members.is_empty() {
             self.ids.remove(&row.class);
             (row.cells, row.open, row.next, row.judged) = (Vec::new(), Vec::new(), None, false);
+            row.suits = Suits::default();
             self.free.push(id);
         }
     }
@@ -184,6 +187,7 @@ impl Classes {
                 members: BTreeSet::new(),
                 next: None,
                 judged: false,
+                suits: Suits::default(),
             }),
         }
         id
@@ -201,6 +205,17 @@ impl Classes {
         match self.rows.get_mut(id.index()) {
             Some(row) if !row.members.is_empty() => row.refresh(world, clusters, now),
             _ => Vec::new(),
+        }
+    }
+
+    /// The clusters of providers of which a class's policy says something else now, since what is recorded of owners differs.
+    pub(crate) fn hosted_otherwise(&self, world: &World, id: ClassId, now: Timestamp) -> Vec<ClusterId> {
+        let Some(row) = self.row(id).filter(|row| row.class.asks_of_providers()) else { return Vec::new() };
+        let outdated = row.suits.outdated(world, &row.class.providers, now);
+        if outdated.is_empty() {
+            Vec::new()
+        } else {
+            world.clusters_of(|provider| outdated.contains(provider))
         }
     }
 }
@@ -251,6 +266,7 @@ impl ClassRow {
         } else {
             self.sort(world);
         }
+        self.suits.renew(suits);
         if !changed.is_empty() {
             self.next = self.cells.iter().filter_map(|cell| cell.next).min();
         }

@@ -2,10 +2,11 @@
 //!
 //! The same function feeds the cache of bits that decides and the findings that explain.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domicile_crds::{
-    PlaceRef, ProviderName, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
+    PlaceRef, ProviderName, ProviderPolicy, Scheduling, SiteState, Subject, SubjectKind, TenantName, Verdict,
+    WorkloadKey,
 };
 use jiff::Timestamp;
 
@@ -107,7 +108,7 @@ impl Cell {
 }
 
 /// What one class's policy says of providers at one instant, once it was asked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Suits(HashMap<ProviderName, Suit>);
 
 impl Suits {
@@ -118,6 +119,24 @@ impl Suits {
         let suit = Suit::of(&world.providers, &world.sets, &class.providers, provider, now);
         self.0.insert(provider.clone(), suit);
         suit
+    }
+
+    /// Takes what was said later.
+    pub(crate) fn renew(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+
+    /// The providers of which something else is to be said now.
+    pub(crate) fn outdated(
+        &self,
+        world: &World,
+        policy: &ProviderPolicy,
+        now: Timestamp,
+    ) -> HashSet<ProviderName> {
+        let differs = |(provider, suit): &(&ProviderName, &Suit)| {
+            Suit::of(&world.providers, &world.sets, policy, provider, now) != **suit
+        };
+        self.0.iter().filter(differs).map(|(provider, _)| provider.clone()).collect()
     }
 }
 

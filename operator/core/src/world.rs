@@ -6,7 +6,7 @@ use std::{
 };
 
 use domicile_crds::{
-    ClusterName, NamespaceName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
+    ClusterName, NamespaceName, ProviderName, RelocationName, SeatPhase, SiteName, TenantName, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -147,6 +147,13 @@ impl World {
     /// The clusters whose nodes are at a site, whether it exists or not.
     pub fn clusters_at(&self, site: &SiteName) -> impl Iterator<Item = ClusterId> {
         self.at_site.get(site).into_iter().flatten().copied()
+    }
+
+    /// The clusters at sites that such providers operate or own.
+    pub(crate) fn clusters_of(&self, is_such: impl Fn(&ProviderName) -> bool) -> Vec<ClusterId> {
+        let theirs = |site: &SiteFact| is_such(&site.operated_by) || is_such(&site.owned_by);
+        let sites = self.sites.iter().filter(|(_, site)| theirs(site));
+        sites.flat_map(|(name, _)| self.clusters_at(name)).collect()
     }
 
     pub(crate) fn name_of(&self, id: ClusterId) -> Option<&ClusterName> {

@@ -28,7 +28,9 @@ impl Engine {
                 self.touched.sets.insert(name);
             }
             Change::Provider(name, spec) => {
-                self.touch_provider(name.as_str());
+                if self.world.providers.contains(&name) != spec.is_some() {
+                    self.touch_provider(name.as_str());
+                }
                 self.touched.providers = true;
                 self.world.providers.set(name, spec);
             }
@@ -249,11 +251,8 @@ impl Engine {
     }
 
     fn touch_provider(&mut self, provider: &str) {
-        for (name, site) in &self.world.sites {
-            if site.operated_by.as_str() == provider || site.owned_by.as_str() == provider {
-                self.touched.clusters.extend(self.world.clusters_at(name));
-            }
-        }
+        let theirs = self.world.clusters_of(|name| name.as_str() == provider);
+        self.touched.clusters.extend(theirs);
     }
 
     fn apply_tenant(&mut self, name: TenantName, spec: Option<&TenantSpec>) {

@@ -109,14 +109,14 @@ impl Engine {
         for class in self.classes.ids() {
             let Some(row) = self.classes.row(class) else { continue };
             let is_new = !row.is_judged();
-            let all = tenants.contains(&row.class.tenant)
-                || sets.iter().any(|set| row.class.names(set))
-                || (providers && row.class.asks_of_providers());
+            let all = tenants.contains(&row.class.tenant) || sets.iter().any(|set| row.class.names(set));
             let cells = if all {
                 let every = self.world.clusters_by_name().iter().copied();
                 self.classes.refresh(&self.world, class, every, now)
             } else {
-                self.classes.refresh(&self.world, class, touched.iter().copied(), now)
+                let otherwise = providers.then(|| self.classes.hosted_otherwise(&self.world, class, now));
+                let clusters = touched.iter().copied().chain(otherwise.into_iter().flatten());
+                self.classes.refresh(&self.world, class, clusters, now)
             };
             // Whoever made a class new is looked at anyway.
             if !is_new {
