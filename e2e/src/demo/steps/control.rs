@@ -82,11 +82,11 @@ async fn decided(scene: &mut Scene) -> anyhow::Result<()> {
     .await?;
     scene.event(
         Tone::Good,
-        "the hospital has left for Germany; meridian, of another authority, didn't notice",
+        "the hospital has left for Germany; for meridian, another authority has left the provider approved",
     )?;
     scene.seen.push(format!(
         "A provider was sold: the hospital was frozen there, and left {} after its authority had revoked. \
-         Another authority\n    went on with the same provider for its own tenant.",
+         For meridian,\n    another authority has left the same provider approved, and nothing of meridian's was touched.",
         seconds(began)
     ));
     scene.leave()

@@ -63,6 +63,14 @@ pub enum DecideError {
         /// Those that there are.
         there: String,
     },
+    /// It would never count.
+    #[error("--valid-until {until} isn't after {begins}, when it would begin: it would never count")]
+    Ended {
+        /// Its end.
+        until: Timestamp,
+        /// Its begin.
+        begins: Timestamp,
+    },
     /// The server doesn't say who asks.
     #[error("the hub doesn't say who you are, and a Decision must name who decided it")]
     Nobody,
@@ -99,6 +107,9 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     let object = object(&decision);
     if args.print {
         return Ok(yaml::document(&object));
+    }
+    if let Some(on) = args.review_on.filter(|on| *on <= facts.now) {
+        output::note(format!("note: --review-on {on} has passed: the review is due at once"));
     }
     status::warn(&hub, options).await;
     if let Some(already) = standing::already(&facts, &decision)?.filter(|_| what != Act::Reinstate) {
@@ -146,6 +157,10 @@ fn decision(
         Verdict::Approved if what != Act::Reinstate => Ground::Contract,
         _ => Ground::Finding,
     };
+    let begins = args.valid_from.map_or(facts.now, |from| from.max(facts.now));
+    if let Some(until) = args.valid_until.filter(|until| *until <= begins) {
+        return Err(DecideError::Ended { until, begins });
+    }
     let mut supersedes = args.supersedes.clone();
     supersedes.extend(lifted.into_iter().filter(|name| !args.supersedes.contains(name)));
     let time = |at: Option<Timestamp>| at.map(Time);

@@ -46,6 +46,26 @@ fn a_freeze_is_a_precaution_and_needs_no_predecessor() {
 }
 
 #[test]
+fn what_would_have_ended_before_it_begins_is_refused() {
+    let made =
+        |words: &[&str]| decision(&facts(&[]), &args(words), Act::Verdict(Verdict::Frozen), "eve".to_owned());
+    let refused = |words: &[&str]| made(words).unwrap_err().to_string();
+    let wanted = "--valid-until 2026-11-01T00:00:00Z isn't after 2026-11-29T12:00:00Z, when it would begin: it would never count";
+    assert_eq!(refused(&["--valid-until", "2026-11-01"]), wanted);
+    assert_eq!(
+        refused(&["--valid-until", "2026-11-01", "--valid-from", "2026-10-01"]),
+        wanted,
+        "that is over, too"
+    );
+    let empty = refused(&["--valid-until", "2027-01-01", "--valid-from", "2027-01-01"]);
+    assert!(
+        empty.starts_with("--valid-until 2027-01-01T00:00:00Z isn't after 2027-01-01T00:00:00Z"),
+        "{empty}"
+    );
+    assert!(made(&["--valid-until", "2027-01-02", "--valid-from", "2027-01-01"]).is_ok());
+}
+
+#[test]
 fn lifting_what_restricts_one_that_nobody_approved_approves_it() {
     let frozen = ("a", "ministry", "Frozen", json!({}));
     let told = |all: &[(&str, &str, &str, Value)]| lift::approves(&facts(all), &args(&[])).unwrap();

@@ -14,6 +14,7 @@ use crate::args::{ExplainArgs, HubArgs};
 use crate::cluster::{Cluster, ClusterError};
 use crate::facts::{Facts, FactsError};
 use crate::output;
+use crate::plan::{Step, of_verdict};
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,8 @@ pub struct Explanation {
     /// Why nothing can be done for it at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked: Option<String>,
+    /// What holds for each copy.
+    copies: Vec<Step>,
     /// Every member cluster.
     candidates: Vec<Candidate>,
 }
@@ -147,6 +150,7 @@ fn explanation(facts: &Facts, key: &WorkloadKey, args: &ExplainArgs) -> Result<E
         return Err(ExplainError::Missing { key: key.clone(), there: crate::hub::listed(&there) });
     }
     let verdicts = engine.decide(&[key.clone()].into(), now);
+    let copies = verdicts.iter().flat_map(|verdict| of_verdict(&engine, verdict, now)).collect();
     let blocked = verdicts.into_iter().find_map(|verdict| verdict.blocked).map(|blocked| blocked.to_string());
     let mut candidates = candidates(&engine, key, now);
     if let Some(cluster) = &args.cluster {
@@ -156,7 +160,7 @@ fn explanation(facts: &Facts, key: &WorkloadKey, args: &ExplainArgs) -> Result<E
         }
     }
     let tenant = engine.world().tenant_of(&key.namespace).ok().map(ToString::to_string);
-    Ok(Explanation { workload: key.to_string(), tenant, at: now, blocked, candidates })
+    Ok(Explanation { workload: key.to_string(), tenant, at: now, blocked, copies, candidates })
 }
 
 fn candidates(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Vec<Candidate> {

@@ -5,17 +5,20 @@ use std::fmt::Write as _;
 
 use super::{Answer, Candidate, Explanation};
 use crate::output::{Paint, State};
+use crate::plan::{Step, happens};
 
 /// How many clusters of a group are named.
 const NAMED: usize = 8;
 
 /// As text.
 pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> String {
-    let Explanation { workload, tenant, at, blocked, candidates } = explanation;
+    let Explanation { workload, tenant, at, blocked, copies, candidates } = explanation;
     let whose = tenant.as_ref().map(|tenant| format!(", tenant {tenant}")).unwrap_or_default();
     let mut out = paint.state(&format!("{workload}{whose}, at {at}\n"), State::Title);
     if let Some(blocked) = blocked {
         let _ = writeln!(out, "\nNothing can be done for it anywhere: {blocked}");
+    } else {
+        standing(&mut out, copies, paint);
     }
     let (eligible, barred): (Vec<_>, Vec<_>) = candidates.iter().partition(|it| it.eligible);
     let mut tiers: BTreeMap<u16, Vec<&Candidate>> = BTreeMap::new();
@@ -56,6 +59,18 @@ pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> Strin
         out.push_str("\nThere is no member cluster.\n");
     }
     out
+}
+
+/// What holds for each copy or comes next, and why.
+fn standing(out: &mut String, copies: &[Step], paint: Paint) {
+    for step in copies {
+        let which = if copies.len() > 1 { format!("copy {}: ", step.copy) } else { String::new() };
+        let when = if step.is_to_come() { "next" } else { "now" };
+        let _ = writeln!(out, "{which}{when}: {}", happens(step, paint));
+        if !step.why.is_empty() {
+            let _ = writeln!(out, "  {}", step.why);
+        }
+    }
 }
 
 /// The rules that bar a candidate.

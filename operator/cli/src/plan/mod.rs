@@ -22,7 +22,9 @@ mod steps;
 mod tests;
 mod text;
 
+pub(crate) use steps::of_verdict;
 pub use steps::{Step, What};
+pub(crate) use text::happens;
 
 /// Nothing can be planned.
 #[derive(Debug, thiserror::Error)]

@@ -98,6 +98,11 @@ impl Step {
         matches!(self.what, What::Place | What::MustMove | What::Move | What::Leave)
     }
 
+    /// Whether it is yet to be done.
+    pub(crate) fn is_to_come(&self) -> bool {
+        self.arrives() || self.what == What::Ask
+    }
+
     /// Whether it is where it is to be, so that it can be decided what becomes of it there.
     fn arrives(&self) -> bool {
         self.is_done_at_once() || self.what == What::Adopt
@@ -154,7 +159,8 @@ pub(super) fn steps(
     Ok(steps)
 }
 
-fn of_verdict(engine: &Engine, verdict: &Verdict, now: Timestamp) -> Vec<Step> {
+/// What a verdict says of each copy.
+pub(crate) fn of_verdict(engine: &Engine, verdict: &Verdict, now: Timestamp) -> Vec<Step> {
     match (&verdict.blocked, verdict.seats.as_slice()) {
         (Some(blocked), []) => {
             let step = bare(engine, &verdict.key, 0, What::Blocked);

@@ -40,7 +40,7 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
     }
     let mut reasons = 0;
     let mut more = 0;
-    for ((what, from, to, why, nearest), group) in &groups {
+    for ((what, _, _, why, nearest), group) in &groups {
         if *what == What::Wait {
             reasons += 1;
             if reasons > REASONS && !wide {
@@ -48,14 +48,8 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
                 continue;
             }
         }
-        let (word, state) = word(*what);
-        let places = match (from, to) {
-            (Some(from), Some(to)) => format!(" from {from} to {to}"),
-            (Some(at), None) => format!(" at {at}"),
-            (None, Some(to)) => format!(" on {to}"),
-            (None, None) => String::new(),
-        };
-        let _ = writeln!(out, "{}{places}: {}", paint.state(word, state), group.len());
+        let happens = group.first().map(|step| happens(step, paint)).unwrap_or_default();
+        let _ = writeln!(out, "{happens}: {}", group.len());
         let _ = writeln!(out, "  {}", names(group, wide));
         let why = if why.is_empty() { group.first().map_or("", |step| step.why.as_str()) } else { why };
         if !why.is_empty() {
@@ -93,6 +87,18 @@ fn names(group: &[&Step], all: bool) -> String {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }
+}
+
+/// What becomes of a copy, and where.
+pub(crate) fn happens(step: &Step, paint: Paint) -> String {
+    let (word, state) = word(step.what);
+    let places = match (&step.from, &step.to) {
+        (Some(from), Some(to)) => format!(" from {from} to {to}"),
+        (Some(at), None) => format!(" at {at}"),
+        (None, Some(to)) => format!(" on {to}"),
+        (None, None) => String::new(),
+    };
+    paint.state(word, state) + &places
 }
 
 fn word(what: What) -> (&'static str, State) {
