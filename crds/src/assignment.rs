@@ -45,6 +45,11 @@ pub struct AssignmentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "OnDelete")]
     pub on_delete: Option<OnDelete>,
+    /// Where copy 0 ran before Domicile had it, if it was adopted: what bears epoch 0 there is, or was, this workload's, and what bears it
+    /// elsewhere is nobody's to change or remove.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ClusterName")]
+    pub adopted_from: Option<ClusterName>,
     /// The copies.
     #[serde(default)]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["ordinal"]))]

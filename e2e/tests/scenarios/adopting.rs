@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The tenant is at home in the Netherlands only, and may connect to one network.
-async fn set() -> anyhow::Result<Stage> {
+pub(crate) async fn set() -> anyhow::Result<Stage> {
     let stage = two_members(true).await?;
     let home = json!({"spec": {
         "residency": {"allowed": [{"country": "NL"}]}, "egress": [{"cidr": "192.0.2.0/24"}],
@@ -61,7 +61,7 @@ fn adopt(stage: &Stage, member: &str, more: &[&str]) -> anyhow::Result<Ran> {
     adopt_as(stage, "shop", member, more)
 }
 
-fn adopt_as(stage: &Stage, name: &str, member: &str, more: &[&str]) -> anyhow::Result<Ran> {
+pub(crate) fn adopt_as(stage: &Stage, name: &str, member: &str, more: &[&str]) -> anyhow::Result<Ran> {
     let kubeconfig = stage.fleet.member(member)?.kubeconfig_path();
     let kubeconfig = kubeconfig.to_str().context("a path that isn't text")?;
     let args = ["adopt", name, "-n", "acme", "--member", member, "--member-kubeconfig", kubeconfig];
@@ -100,8 +100,8 @@ async fn what_may_not_be_where_it_is_leaves_unharmed() -> anyhow::Result<()> {
     for part in [
         "Adopts 5 objects of de-fra-1",
         "  Deployment/web\n    kubectl-client-side-apply:\n",
-        "      spec.template.spec.containers[{\"name\":\"main\"}].image\n",
-        "connect to their own namespace, DNS, 192.0.2.0/24 and nowhere else",
+        "spec.template.spec.containers[{\"name\":\"main\"}].image",
+        "Domicile lets them connect to their own namespace, DNS, 192.0.2.0/24 alone",
         "must move from de-fra-1 to nl-ams-1: 1",
     ] {
         ensure!(shown.err.contains(part), "{part:?} is missing in:\n{}", shown.err);

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a missing field fails the test, as it should")]
 
 mod adopting;
+mod adopting_refused;
 mod audit;
 mod campaigns;
 mod deciding;

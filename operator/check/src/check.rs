@@ -1,12 +1,13 @@
 //! Whether an act is lawful.
 
-use domicile_crds::{Assignment, InventoryItem, SeatPhase, SecretSource, SubjectKind};
+use domicile_crds::{Assignment, InventoryItem, SeatPhase, SecretSource};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
     act::{Act, Halt, What},
     candidate::{Candidate, name_of},
+    decisions::by_one,
     facts::Facts,
     manifests, moves, removal,
     rule::{Object, Rule},
@@ -265,31 +266,17 @@ fn manifests_not_allowed(candidate: &Candidate<'_>, manifests: &[Value]) -> Vec<
     manifests.iter().filter_map(fault).collect()
 }
 
-/// Where the Installation asks for two persons: approvals, and what was lifted, by one user alone.
+/// Where the Installation asks for two persons: a provider that one user alone has approved.
 fn second_person_missing(candidate: &Candidate<'_>) -> Vec<Forbidden> {
-    if !candidate.facts.get_installation().is_some_and(|i| i.spec.two_person_rule) {
+    let outlook = candidate.outlook();
+    if !outlook.wants_two() {
         return vec![];
     }
-    let outlook = candidate.outlook();
-    let key = candidate.key.to_string();
-    let mut subjects = vec![
-        (SubjectKind::Site, outlook.site.unwrap_or_default()),
-        (SubjectKind::Tenant, candidate.tenant_name.as_str()),
-        (SubjectKind::TenantWorkload, &key),
-    ];
-    let mut found = Vec::new();
-    for name in candidate.providers() {
-        subjects.push((SubjectKind::HostingProvider, name));
-        found.extend(by_one_alone(&outlook.approvals(name)));
-    }
-    for (kind, name) in subjects {
-        found.extend(outlook.lifts(kind, name).iter().filter_map(|lifts| by_one_alone(lifts)));
-    }
-    found
-}
-
-fn by_one_alone(decisions: &[&domicile_crds::Decision]) -> Option<Forbidden> {
-    let first = decisions.first()?;
-    let alone = decisions.iter().all(|d| d.spec.decided_by == first.spec.decided_by);
-    alone.then(|| Forbidden::SecondPersonMissing { object: Object::new("Decision", name_of(first)) })
+    let approvals = candidate.providers().map(|name| outlook.approvals(name));
+    let alone = approvals.filter(|all| !all.is_empty() && by_one(all));
+    alone
+        .filter_map(|all| {
+            Some(Forbidden::SecondPersonMissing { object: Object::new("Decision", name_of(all.first()?)) })
+        })
+        .collect()
 }

@@ -56,18 +56,6 @@ impl<'a> Outlook<'a> {
         about.map(AsRef::as_ref).filter(approval).collect()
     }
 
-    /// For each decision that nothing but milder ones have taken the place of: those.
-    pub(crate) fn lifts(&self, kind: SubjectKind, name: &str) -> Vec<Vec<&'a Decision>> {
-        let about = self.facts.decisions_about(kind, name).iter();
-        let lifted = |old: &Decision| {
-            let lifts: Vec<_> = self.replacements(old).collect();
-            let milder = lifts.iter().all(|new| new.spec.decision < old.spec.decision);
-            let would_count = self.begun(old) && !self.ended(old) && self.in_scope(old);
-            (would_count && milder && !lifts.is_empty()).then_some(lifts)
-        };
-        about.filter_map(|old| lifted(old)).collect()
-    }
-
     /// Whether an approval of a provider in scope ever began, ended or superseded as it may be.
     pub(crate) fn ever_approved(&self, provider: &str) -> bool {
         let about = self.facts.decisions_about(SubjectKind::HostingProvider, provider);
@@ -106,9 +94,17 @@ impl<'a> Outlook<'a> {
         decision.spec.decision == Verdict::Approved && !decision.spec.supersedes.iter().all(exists)
     }
 
-    /// A circle needs no rule of its own: each in it is replaced by another.
-    fn replaced(&self, decision: &Decision) -> bool {
-        self.replacements(decision).next().is_some()
+    /// A circle needs no rule of its own: each in it is replaced by another. Where two persons are asked for, what is milder replaces
+    /// nothing by the hand of one.
+    fn replaced(&self, old: &Decision) -> bool {
+        let (milder, others): (Vec<_>, Vec<_>) =
+            self.replacements(old).partition(|new| new.spec.decision < old.spec.decision);
+        !others.is_empty() || (!milder.is_empty() && !(self.wants_two() && by_one(&milder)))
+    }
+
+    /// Whether the Installation asks for two persons.
+    pub(crate) fn wants_two(&self) -> bool {
+        self.facts.get_installation().is_some_and(|installation| installation.spec.two_person_rule)
     }
 
     fn replacements(&self, old: &Decision) -> impl Iterator<Item = &'a Decision> {
@@ -126,4 +122,11 @@ impl<'a> Outlook<'a> {
             && (*authority == old.spec.authority || old.spec.liftable_by.contains(authority))
             && !self.is_unfounded(new)
     }
+}
+
+/// Whether all of them were decided by the same user.
+pub(crate) fn by_one(decisions: &[&Decision]) -> bool {
+    decisions
+        .windows(2)
+        .all(|pair| matches!(pair, [one, other] if one.spec.decided_by == other.spec.decided_by))
 }

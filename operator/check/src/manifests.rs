@@ -36,6 +36,7 @@ pub(crate) fn forbidden_field(
         .or_else(|| service_field(manifest))
         .or_else(|| egress_field(manifest))
         .or_else(|| retention_field(manifest))
+        .or_else(|| selector_field(manifest))
         .or_else(|| claims(manifest).find_map(claim_field))
         .or_else(|| pod_spec(manifest).and_then(pod_field))
 }
@@ -93,6 +94,22 @@ fn passed_on_field(manifest: &Value) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// A label of ours that Kubernetes would give to claims, or that would bind an object to one copy.
+fn selector_field(manifest: &Value) -> Option<&'static str> {
+    if !matches!(kind(manifest), "Deployment" | "StatefulSet" | "Job" | "CronJob") {
+        return None;
+    }
+    let selectors = ["/spec/selector", "/spec/jobTemplate/spec/selector"];
+    let mut found = selectors.iter().filter_map(|path| at(manifest, path));
+    let names_ours = |selector: &Value| {
+        let of_labels = selector.get("matchLabels").and_then(Value::as_object).into_iter();
+        let of_rules = selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten();
+        of_labels.flat_map(|labels| labels.keys()).any(|key| key.starts_with(keys::GROUP))
+            || of_rules.filter_map(|rule| rule.get("key")?.as_str()).any(|key| key.starts_with(keys::GROUP))
+    };
+    found.any(names_ours).then_some("a key of domicile.dev in a selector")
 }
 
 fn shared_annotation(meta: &Value) -> Option<&'static str> {

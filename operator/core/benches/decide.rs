@@ -224,7 +224,7 @@ impl Fleet {
             completed_jobs: vec![],
         };
         let tenant = Some(name(key.namespace.as_str()));
-        let spec = AssignmentSpec { tenant, on_delete: None, seats: vec![seat] };
+        let spec = AssignmentSpec { tenant, seats: vec![seat], ..AssignmentSpec::default() };
         let object = Assignment::new(key.name.as_str(), spec);
         self.apply(Change::Assignment(key, Some(Box::new(object))));
     }

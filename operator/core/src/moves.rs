@@ -72,6 +72,9 @@ pub enum Wait {
     /// The target takes nothing new at present.
     #[error("MemberCluster/{0} takes nothing new at present")]
     Closed(ClusterName),
+    /// What somebody has labelled to be adopted is at the target, and isn't on record there.
+    #[error("MemberCluster/{0} has objects with its labels that aren't on record")]
+    Originals(ClusterName),
     /// It can't be told whether the target or the source is frozen.
     #[error("the Site of MemberCluster/{0} doesn't exist, so that it can't be told whether it is frozen")]
     SiteMissing(ClusterName),

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use crate::manifests::ObjectRef;
 
+/// Of what has no epoch that can be read on its label: older than all that have one.
+pub const NO_EPOCH: i64 = -1;
+
 /// An object on a member.
 #[expect(
     clippy::struct_excessive_bools,
@@ -17,7 +20,7 @@ pub struct ObjectView {
     /// Digest of what was applied, from its annotation; 0 if it has none or differs from what was applied. Of what was
     /// halted, that of before.
     pub digest: u64,
-    /// The epoch on its label.
+    /// The epoch on its label, or [`NO_EPOCH`].
     pub epoch: i64,
     /// It does what it should. Kinds without pods are ready as soon as they are there.
     pub ready: bool,

@@ -36,10 +36,10 @@ use create::create;
 use departure::leaving_orders;
 use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
-use stray::{newer, remove_strays};
+use stray::{is_original, newer, remove_strays};
 
 pub use stray::newest_known;
-pub(crate) use stray::strays;
+pub(crate) use stray::{originals, strays};
 
 pub use copy::is_ready;
 pub use departure::{departure, kept_at, releases};
@@ -160,7 +160,8 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn of(world: &'a World, key: &WorkloadKey, workload: &'a WorkloadFact) -> Self {
-        static EMPTY: AssignmentSpec = AssignmentSpec { tenant: None, on_delete: None, seats: Vec::new() };
+        static EMPTY: AssignmentSpec =
+            AssignmentSpec { tenant: None, on_delete: None, adopted_from: None, seats: Vec::new() };
         let recorded = world.assignments.get(key).map_or(&EMPTY, |a| a.spec.as_ref());
         Self { recorded, wanted: recorded.clone(), workload, updating: false }
     }

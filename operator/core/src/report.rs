@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
-    Rule, World,
+    Rule, RuleSet, World,
     class::{ClassRow, Classes},
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::{Finding, explain},
@@ -172,7 +172,7 @@ impl Situation<'_> {
             if objects.len() > 1 { format!("{first} and {} more", objects.len() - 1) } else { first }
         };
         let why = match (missing.as_slice(), surplus.as_slice()) {
-            _ if self.world.find_cluster(cluster).is_none() => "which doesn't exist".to_owned(),
+            _ if !self.exists(cluster) => "which doesn't exist".to_owned(),
             _ if !self.observed.is_current(cluster) => "which can't be asked".to_owned(),
             ([], []) => "and that is about to be recorded".to_owned(),
             ([], more) => {
@@ -188,9 +188,33 @@ impl Situation<'_> {
             }
         };
         format!(
-            "spec.adopt says that it runs on MemberCluster/{cluster} already, {why}; nothing is placed until it is adopted, or \
-             spec.adopt is removed"
+            "spec.adopt says that it runs on MemberCluster/{cluster} already, {why}; nothing is placed until it is adopted. If nothing of it is \
+             there, remove spec.adopt, and it is placed anew"
         )
+    }
+
+    fn exists(&self, cluster: &ClusterName) -> bool {
+        let id = self.world.find_cluster(cluster);
+        id.and_then(|id| self.world.cluster(id)).is_some_and(|row| row.fact.is_some())
+    }
+
+    /// Why a copy is left exactly as it is, if one is.
+    fn left_as_it_is(&self) -> Option<String> {
+        let row = self.classes.of(self.key());
+        self.verdict.seats.iter().find_map(|seat| {
+            let (word, rules) = match seat.wish {
+                Wish::Freeze => ("frozen", seat.failing.intersection(RuleSet::FREEZING)),
+                Wish::Hold => ("held", seat.failing),
+                _ => return None,
+            };
+            let (rule, certain) =
+                rules.first().map(|rule| (rule, true)).or(seat.unknown.first().map(|rule| (rule, false)))?;
+            Some(format!(
+                "{word} on {}: {}",
+                seat.at.as_ref()?,
+                self.finding(row, seat.at.as_ref(), rule, certain)
+            ))
+        })
     }
 
     /// Where the copies are, for people.
@@ -318,7 +342,7 @@ impl Situation<'_> {
         if let Some((reason, message)) = stopped.or_else(|| self.stopped_for_good()) {
             return Some(claim(reason, &message));
         }
-        if let Some((reason, message)) = self.is_held() {
+        if let Some((reason, message)) = self.original_remains().or_else(|| self.is_held()) {
             return Some(claim(reason, &message));
         }
         for seat in &self.verdict.seats {
@@ -366,16 +390,22 @@ impl Situation<'_> {
         }
         let ready = seats.iter().filter(|seat| seat.ready).count();
         let wanted = self.verdict.seats.iter().filter(|seat| seat.wish != Wish::Leave).count();
+        let held = self.left_as_it_is();
         if self.outlook.update_held {
-            let message = "the last change isn't applied, because what runs must be left as it is";
-            return claim("False", "UpdateHeld", message);
+            let why = held.map(|held| format!(" ({held})")).unwrap_or_default();
+            let message =
+                format!("the last change isn't applied, because what runs must be left as it is{why}");
+            return claim("False", "UpdateHeld", &message);
         }
         match stalled {
             Some(stalled) if ready < wanted => claim("False", &stalled.reason, &stalled.message),
             _ if ready < wanted => {
                 claim("False", "Progressing", &format!("{ready} of {wanted} copies are ready"))
             }
-            _ => claim("True", "Ready", &format!("{ready} of {wanted} copies are ready")),
+            _ => {
+                let held = held.map(|held| format!("; {held}")).unwrap_or_default();
+                claim("True", "Ready", &format!("{ready} of {wanted} copies are ready{held}"))
+            }
         }
     }
 }

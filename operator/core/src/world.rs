@@ -219,6 +219,12 @@ impl World {
         self.assignments.get(key)?.spec.seats.iter().find(|seat| seat.ordinal == ordinal)
     }
 
+    /// Whether a workload ran at a cluster before Domicile had it, by what is on record.
+    #[must_use]
+    pub fn was_adopted_from(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+        self.assignments.get(key).is_some_and(|record| record.spec.adopted_from.as_ref() == Some(cluster))
+    }
+
     /// Whether what is recorded under a workload's name is about another one, which had the name before.
     #[must_use]
     pub fn is_succeeding(&self, key: &WorkloadKey) -> bool {

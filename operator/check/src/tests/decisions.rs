@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::Halt;
 
 const PAST: &str = "2026-06-01T11:59:59Z";
 const FUTURE: &str = "2026-06-01T12:00:01Z";
@@ -328,10 +329,38 @@ fn the_two_person_rule_wants_a_second_user_for_approvals_and_lifts() {
         w.decide("a", "Tenant/shop", "Frozen", plain());
         w.decide("b", "Tenant/shop", "Approved", over(&["a"]));
     };
-    assert_eq!(strict(&frozen).place(), "SecondPersonMissing");
+    assert_eq!(strict(&frozen).place(), "ApprovalFrozen", "what one alone lifted is in force");
     let lifted = |w: &mut World| {
         frozen(w);
         w.decide("c", "Tenant/shop", "Approved", json!({"decidedBy": "bob", "supersedes": ["a"]}));
     };
     assert_eq!(strict(&lifted).place(), "");
+    let stricter = |w: &mut World| {
+        confirmed(w);
+        w.decide("a", "Tenant/shop", "Frozen", plain());
+        w.decide("b", "Tenant/shop", "Suspended", over(&["a"]));
+    };
+    assert_eq!(strict(&stricter).place(), "ApprovalSuspended", "and replaces it alone");
+}
+
+#[test]
+fn a_suspension_that_one_alone_lifts_may_be_carried_out() {
+    let lifted = |second: Option<&str>| {
+        after(|w| {
+            w.installation(json!({"twoPersonRule": true}));
+            w.decide("a", "TenantWorkload/shop/web", "Suspended", plain());
+            w.decide("b", "TenantWorkload/shop/web", "Approved", over(&["a"]));
+            if let Some(who) = second {
+                w.decide(
+                    "c",
+                    "TenantWorkload/shop/web",
+                    "Approved",
+                    json!({"decidedBy": who, "supersedes": ["a"]}),
+                );
+            }
+        })
+    };
+    let suspend = What::ScaleToZero { objects: &[], because: Halt::Suspended };
+    assert_eq!(lifted(None).verdict("ams-1", suspend), "");
+    assert_eq!(lifted(Some("bob")).verdict("ams-1", suspend), "NotSuspended");
 }

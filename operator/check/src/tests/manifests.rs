@@ -180,6 +180,24 @@ fn no_stateful_set_takes_its_volumes_along() {
 }
 
 #[test]
+fn nothing_that_makes_pods_selects_our_labels() {
+    let ours = json!({"matchLabels": {"app": "a", "domicile.dev/epoch": "0"}});
+    let rule = json!({"matchExpressions": [{"key": "domicile.dev/workload", "operator": "Exists"}]});
+    for selector in [ours, rule] {
+        for kind in ["Deployment", "StatefulSet"] {
+            let found = place(manifest("apps/v1", kind, json!({"selector": selector})));
+            assert_eq!(found, "ManifestNotAllowed", "{kind} {selector}");
+        }
+        let spec = json!({"jobTemplate": {"spec": {"selector": selector}}});
+        assert_eq!(place(manifest("batch/v1", "CronJob", spec)), "ManifestNotAllowed", "{selector}");
+    }
+    let own = json!({"selector": {"matchLabels": {"app": "a"}, "matchExpressions": null}});
+    assert_eq!(place(manifest("apps/v1", "StatefulSet", own)), "");
+    let service = json!({"selector": {"domicile.dev/workload": "web"}});
+    assert_eq!(place(manifest("v1", "Service", service)), "");
+}
+
+#[test]
 fn each_bad_object_is_reported() {
     let (bad, worse) = (manifest("v1", "Secret", json!({})), manifest("v1", "Pod", json!({})));
     assert_eq!(apply(&[bad, deployment("web"), worse]), "ManifestNotAllowed ManifestNotAllowed");

@@ -1,6 +1,6 @@
 //! A check looks things up and never searches the fleet.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use domicile_crds::{Holder, HolderKind, Interest, Ownership, Share};
 use serde_json::json;
@@ -68,14 +68,21 @@ fn owned(holdings: usize, holder: impl Fn(usize, usize) -> Option<usize>, most: 
     world
 }
 
-/// The fastest of some: the machine has other things to do.
+/// How long this thread has been at work, to a clock tick: what else the machine does isn't counted. Where Linux doesn't tell, it is the time of day.
 #[expect(clippy::disallowed_methods, reason = "it measures")]
+fn worked() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| SystemTime::UNIX_EPOCH.elapsed().unwrap(), Duration::from_nanos)
+}
+
+/// The fastest of some.
 fn time_to_place(world: &World, wanted: &str, times: usize) -> Duration {
     assert_eq!(world.place(), wanted);
     let once = |_| {
-        let start = Instant::now();
+        let start = worked();
         world.place();
-        start.elapsed()
+        worked() - start
     };
     (0..times).map(once).min().unwrap()
 }

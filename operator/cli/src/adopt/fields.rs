@@ -3,6 +3,8 @@
 use domicile_crds::keys;
 use serde_json::{Map, Value};
 
+use crate::wrap;
+
 /// The managers of fields of `live` that `ours` sets, other than `manager` itself, each with the paths of those fields.
 ///
 /// What a subresource has written (a status, an autoscaler's scale) isn't taken over.
@@ -41,10 +43,14 @@ pub(super) fn left(live: &Value, ours: &Value, manager: &str) -> Vec<Value> {
     entries
 }
 
-/// Removes the fields that `ours` sets.
+/// Removes the fields that `ours` sets, and of items of lists with keys whatever else is in them: an item that somebody holds a part of would stay
+/// when ours drops it.
 fn cut(fields: &mut Map<String, Value>, ours: &Value) {
     fields.retain(|key, below| {
         let Some(found) = below_in(key, ours) else { return true };
+        if key.starts_with("k:") {
+            return false;
+        }
         match below.as_object_mut().filter(|below| below.keys().any(|key| key != ".")) {
             None => false,
             Some(below) => {
@@ -99,14 +105,20 @@ fn item_equal<'a>(list: &'a Value, value: &str) -> Option<&'a Value> {
     list.as_array()?.iter().find(|item| **item == value)
 }
 
-/// Paths of what differs between an object as it is and as it would be, but for its metadata, its status, and our labels in what it
-/// makes later.
+/// Paths of what differs between an object as it is and as it would be, but for its status, what the server and its controllers note in its
+/// metadata, our own labels and annotations, and our labels in what it makes later.
 pub(super) fn changes(live: &Value, after: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     let bare = |value: &Value| {
         let mut value = value.clone();
         if let Some(fields) = value.as_object_mut() {
-            fields.retain(|field, _| !["metadata", "status", "apiVersion", "kind"].contains(&field.as_str()));
+            fields.retain(|field, _| !["status", "apiVersion", "kind"].contains(&field.as_str()));
+            let meta = fields.remove("metadata").unwrap_or_default();
+            for kept in ["labels", "annotations"] {
+                let mut map = meta.get(kept).and_then(Value::as_object).cloned().unwrap_or_default();
+                map.retain(|key, _| !key.starts_with(keys::GROUP) && !wrap::is_noted(key));
+                fields.insert(format!("metadata.{kept}"), Value::Object(map));
+            }
         }
         remove_labels(&mut value);
         value

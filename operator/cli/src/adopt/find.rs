@@ -1,20 +1,23 @@
 //! Which objects on a member are meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domicile_crds::{ALLOWED_KINDS, Classes, keys};
+use domicile_crds::{ADOPTED, ALLOWED_KINDS, Classes, keys};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use super::AdoptError;
 use crate::args::AdoptArgs;
 use crate::cluster::{Cluster, ClusterError};
-use crate::wrap::Which;
+use crate::hub::listed;
+use crate::wrap::{Which, needs};
 
 /// Objects as they are on the member, and what is to be said of those that were left out.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) objects: Vec<Value>,
+    /// Those of them that an earlier try has handed over in full, as kind/name.
+    pub(super) handed: BTreeSet<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -65,7 +68,7 @@ pub(super) async fn left_behind(member: &Cluster, args: &AdoptArgs) -> Result<Ve
 ///
 /// If one that is named isn't there, or is another workload's.
 pub(super) fn choose(all: Vec<Value>, args: &AdoptArgs) -> Result<Found, AdoptError> {
-    for which in &args.objects {
+    for which in args.objects.iter().chain(&args.skip) {
         if !ALLOWED_KINDS.iter().any(|(_, kind, _)| which.is_of(kind)) {
             return Err(AdoptError::Kind(which.to_string()));
         }
@@ -81,13 +84,19 @@ pub(super) fn choose(all: Vec<Value>, args: &AdoptArgs) -> Result<Found, AdoptEr
             continue;
         }
         let why = is_anothers(&object, args).or_else(|| others(&object, &claims));
+        let single = args.objects.iter().any(|which| which.is_single() && is(which, &object));
         match why {
-            Some(why) if named => return Err(AdoptError::Others(called(&object), why)),
+            Some(why) if single => return Err(AdoptError::Others(called(&object), why)),
             Some(why) if !is_of_kubernetes(&object) => {
                 found.notes.push(format!("{} was left out: {why}", called(&object)));
             }
             Some(_) => {}
             None => {
+                if is_handed(&object, args) {
+                    found.handed.insert(called(&object));
+                } else {
+                    check_history(&object)?;
+                }
                 remove_marks(&mut object);
                 found.objects.push(object);
             }
@@ -119,9 +128,42 @@ fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/labels")?.get(name)?.as_str()
 }
 
-/// What Kubernetes makes in each namespace.
+/// Whether an earlier try has handed an object over: its labels come last.
+fn is_handed(object: &Value, args: &AdoptArgs) -> bool {
+    label(object, keys::WORKLOAD_LABEL) == Some(args.name.as_str())
+        && label(object, keys::EPOCH_LABEL).and_then(|epoch| epoch.parse().ok()) == Some(ADOPTED)
+}
+
+/// Refuses what Domicile has placed or stopped: an epoch never goes back, pods whose labels go are restarted, and what was stopped would be taken
+/// for what was meant.
+///
+/// # Errors
+///
+/// What Domicile has done to it.
+pub(super) fn check_history(object: &Value) -> Result<(), AdoptError> {
+    let epoch = label(object, keys::EPOCH_LABEL).filter(|epoch| epoch.parse() != Ok(ADOPTED));
+    let labels = object.pointer("/spec/template/metadata/labels").and_then(Value::as_object);
+    let in_template =
+        labels.into_iter().flat_map(|labels| labels.keys()).any(|key| key.starts_with(keys::GROUP));
+    if epoch.is_some() || in_template {
+        return Err(AdoptError::Had(called(object)));
+    }
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    if annotations.is_some_and(|all| all.contains_key(keys::HALTED_ANNOTATION)) {
+        return Err(AdoptError::Halted(called(object)));
+    }
+    Ok(())
+}
+
+/// What Kubernetes, or a widespread controller, makes in each namespace.
 fn is_of_kubernetes(object: &Value) -> bool {
-    ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"].contains(&called(object).as_str())
+    let made = [
+        "ConfigMap/kube-root-ca.crt",
+        "ConfigMap/istio-ca-root-cert",
+        "ConfigMap/openshift-service-ca.crt",
+        "ServiceAccount/default",
+    ];
+    made.contains(&called(object).as_str())
 }
 
 /// Why an object isn't one to hand over by itself.
@@ -135,6 +177,10 @@ fn others(object: &Value, claims: &[String]) -> Option<String> {
     }
     if text(object, "/kind") == "PersistentVolumeClaim" && claims.iter().any(|stem| is_claim_of(name, stem)) {
         return Some("its StatefulSet has made it, with which it goes".to_owned());
+    }
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    if annotations.is_some_and(|all| all.contains_key("control-plane.alpha.kubernetes.io/leader")) {
+        return Some("an election keeps its leader in it".to_owned());
     }
     let owner = object.pointer("/metadata/ownerReferences/0")?;
     Some(format!("{}/{} has made it", text(owner, "/kind"), text(owner, "/name")))
@@ -189,6 +235,37 @@ pub(super) fn check_labelled(
     }
 }
 
+/// Refuses objects that can't do without another that is there and would be left behind, unless that is meant.
+///
+/// # Errors
+///
+/// The first of them.
+pub(super) fn check_needs(all: &[Value], taken: &[Value], args: &AdoptArgs) -> Result<(), AdoptError> {
+    let is_in = |list: &[Value], name: &str| list.iter().any(|it| called(it) == name);
+    let is_made = |name: &str| all.iter().any(|it| called(it) == name && others(it, &[]).is_some());
+    for object in taken {
+        let missing = needs(object)
+            .into_iter()
+            .filter(|name| is_in(all, name) && !is_in(taken, name) && !is_made(name));
+        let is_meant =
+            |name: &String| args.skip.iter().any(|which| which.to_string().eq_ignore_ascii_case(name));
+        if let Some(needed) = missing.into_iter().find(|name| !is_meant(name)) {
+            return Err(AdoptError::Needs { object: called(object), needed });
+        }
+    }
+    Ok(())
+}
+
+/// What stays as it is although it could be taken, in few words.
+pub(super) fn rest(all: &[Value], found: &Found) -> Option<String> {
+    let claims: Vec<String> = all.iter().flat_map(claims_of).collect();
+    let is_told = |name: &str| found.notes.iter().any(|note| note.starts_with(&format!("{name} ")));
+    let is_taken = |object: &&Value| found.objects.iter().any(|it| called(it) == called(object));
+    let rest = all.iter().filter(|object| !is_taken(object) && others(object, &claims).is_none());
+    let names: Vec<String> = rest.map(called).filter(|name| !is_told(name)).collect();
+    (!names.is_empty()).then(|| format!("not taken, and left as they are: {}", listed(&names)))
+}
+
 /// Refuses autoscalers that would be left behind by what they scale.
 ///
 /// # Errors
@@ -208,7 +285,8 @@ pub(super) fn check_autoscalers(all: &[Value], taken: &[Value]) -> Result<(), Ad
     Ok(())
 }
 
-/// Refuses Jobs that Kubernetes may delete before it is on record that they have run: they would run again.
+/// Refuses Jobs that would run again: those that have failed, where it moves, and those that Kubernetes may delete before it is on record that
+/// they have run.
 ///
 /// # Errors
 ///
@@ -217,8 +295,16 @@ pub(super) fn check_jobs(taken: &[Value]) -> Result<(), AdoptError> {
     let is_job = |object: &&Value| text(object, "/kind") == "Job";
     let expires =
         |job: &&Value| job.pointer("/spec/ttlSecondsAfterFinished").is_some_and(|ttl| !ttl.is_null());
-    let expiring = taken.iter().filter(is_job).find(expires);
-    expiring.map_or(Ok(()), |job| Err(AdoptError::Expires(called(job))))
+    if let Some(job) = taken.iter().filter(is_job).find(expires) {
+        return Err(AdoptError::Expires(called(job)));
+    }
+    let has_failed = |job: &&Value| {
+        let conditions = job.pointer("/status/conditions").and_then(Value::as_array);
+        let failed = |it: &Value| text(it, "/type") == "Failed" && text(it, "/status") == "True";
+        conditions.into_iter().flatten().any(failed)
+    };
+    let failed = taken.iter().filter(is_job).find(has_failed);
+    failed.map_or(Ok(()), |job| Err(AdoptError::HasFailed(called(job))))
 }
 
 /// Names classes as workloads do, by the hub's names for them.

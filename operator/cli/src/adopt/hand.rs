@@ -5,15 +5,17 @@ use std::fmt::Write as _;
 use domicile_core::facts::ClusterFact;
 use domicile_core::manifests::{Manifests, ObjectFact};
 use domicile_core::render::{Mode, Target, digest_of_copy, secret_version, set};
-use domicile_crds::{
-    ADOPTED, MemberCluster, NamespaceName, Overlap, TenantName, TenantWorkload, WorkloadKey, keys,
-};
+use domicile_crds::{ADOPTED, MemberCluster, Overlap, TenantName, TenantWorkload, WorkloadKey, keys};
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use super::AdoptError;
 use super::fields::{changes, left, taken_over};
-use super::find::{called, text};
+use super::find::{called, check_history, text};
 use crate::cluster::{Cluster, ClusterError, TRIES};
+
+/// About how long a line of fields is.
+const WIDTH: usize = 72;
 
 /// An object as it is, and as Domicile applies it where it is.
 #[derive(Debug)]
@@ -81,9 +83,15 @@ impl Handed {
                 out = format!("  {}\n", called(&self.live));
             }
             let _ = writeln!(out, "    {manager}:");
+            let mut line = String::new();
             for field in fields {
-                let _ = writeln!(out, "      {field}");
+                if !line.is_empty() && line.len() + field.len() > WIDTH {
+                    let _ = writeln!(out, "      {line}");
+                    line.clear();
+                }
+                line = if line.is_empty() { field } else { format!("{line}, {field}") };
             }
+            let _ = writeln!(out, "      {line}");
         }
         out
     }
@@ -102,35 +110,60 @@ impl Handed {
         Err(AdoptError::WouldChange { object: called(&self.live), fields: fields.join(", ") })
     }
 
-    /// Labels it, and takes over its fields.
+    /// Takes over its fields, and then labels it: what bears the label is handed over in full.
     ///
     /// # Errors
     ///
-    /// If the member refuses, or somebody has changed it meanwhile: then nothing of it was written.
+    /// If the member refuses, or somebody has changed it meanwhile: then it isn't labelled.
     pub(super) async fn hand_over(&self, member: &Cluster, hub: &Cluster) -> Result<(), AdoptError> {
         let mut body = self.body.clone();
         if self.fact.index.is_none() {
             self.mark_copy(&mut body, hub).await?;
         }
+        let mut unlabelled = body.clone();
+        if let Some(labels) = unlabelled.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+            labels.remove(keys::WORKLOAD_LABEL);
+        }
+        let after = self.write(member, unlabelled).await?;
+        let left = |now: &Value| left(now, &self.body, keys::FIELD_MANAGER);
+        member.set_managed_fields(&after, left).await?;
+        self.label_jobs(member).await?;
+        self.write(member, body).await.map(drop)
+    }
+
+    /// Applies it as long as it is as it was.
+    async fn write(&self, member: &Cluster, mut body: Value) -> Result<Value, AdoptError> {
         for _ in 0..TRIES {
             let now = member.read(&self.live).await?.unwrap_or_default();
-            let fields = changes(&self.live, &now);
-            if !fields.is_empty() {
-                return Err(AdoptError::Changed { object: called(&self.live), fields: fields.join(", ") });
-            }
+            self.is_as_it_was(&now)?;
             // As it was just read: whatever somebody takes out in between would be put back.
             set(&mut body, &["metadata", "resourceVersion"], json!(text(&now, "/metadata/resourceVersion")));
             match member.take_as(keys::FIELD_MANAGER, &body).await {
-                Ok(after) => {
-                    let left = |now: &Value| left(now, &self.body, keys::FIELD_MANAGER);
-                    return Ok(member.set_managed_fields(&after, left).await?);
-                }
                 // A controller has written its status in between.
                 Err(error) if error.code() == Some(409) => {}
-                Err(error) => return Err(error.into()),
+                done => return Ok(done?),
             }
         }
-        Err(AdoptError::Changed { object: called(&self.live), fields: "status, all the time,".to_owned() })
+        Err(AdoptError::Changed { object: self.called(), fields: "status, all the time,".to_owned() })
+    }
+
+    /// Refuses what somebody has changed since it was looked at, or has handed over to another workload.
+    pub(super) fn is_as_it_was(&self, now: &Value) -> Result<(), AdoptError> {
+        let label = |object: &Value| {
+            object.pointer("/metadata/labels").and_then(|all| all.get(keys::WORKLOAD_LABEL)).cloned()
+        };
+        if let Some(other) = label(now).filter(|other| Some(other) != label(&self.body).as_ref()) {
+            return Err(AdoptError::Others(
+                self.called(),
+                format!("it is TenantWorkload/{}'s by now", other.as_str().unwrap_or_default()),
+            ));
+        }
+        check_history(now)?;
+        let fields = changes(&self.live, now);
+        if fields.is_empty() {
+            return Ok(());
+        }
+        Err(AdoptError::Changed { object: self.called(), fields: fields.join(", ") })
     }
 
     /// A Secret's digest tells which version of the one on the hub it is a copy of.
@@ -146,13 +179,39 @@ impl Handed {
         Ok(())
     }
 
-    /// The kind and name of a CronJob, whose Jobs are handed over with it.
-    pub(super) fn cron_job(&self) -> Option<&str> {
-        (self.fact.object.kind.name() == "CronJob").then_some(&*self.fact.object.name)
+    /// Labels the Jobs that a CronJob has made, so that they are seen to have ended.
+    ///
+    /// # Errors
+    ///
+    /// If the member refuses.
+    async fn label_jobs(&self, member: &Cluster) -> Result<(), ClusterError> {
+        if self.fact.object.kind.name() != "CronJob" {
+            return Ok(());
+        }
+        let namespace = text(&self.live, "/metadata/namespace");
+        let jobs = member.list_of("batch/v1", "Job", namespace, &ListParams::default()).await?;
+        let made = |job: &&Value| {
+            let owners = job.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+            let is_it = |owner: &Value| {
+                text(owner, "/kind") == "CronJob" && text(owner, "/name") == &*self.fact.object.name
+            };
+            owners.into_iter().flatten().any(is_it)
+        };
+        for job in jobs.iter().filter(made) {
+            let (name, uid) = (text(job, "/metadata/name"), text(job, "/metadata/uid"));
+            let metadata = json!({"name": name, "namespace": namespace, "uid": uid, "labels": self.labels()});
+            let body = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata});
+            match member.apply_as(keys::FIELD_MANAGER, &body).await {
+                // It has ended and gone since it was listed.
+                Err(error) if matches!(error.code(), Some(404 | 409)) => {}
+                done => drop(done?),
+            }
+        }
+        Ok(())
     }
 
     /// The labels by which it is seen.
-    pub(super) fn labels(&self) -> Value {
+    fn labels(&self) -> Value {
         let labels =
             self.body.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
         labels.into_iter().filter(|(key, _)| key.starts_with(keys::GROUP)).collect()
@@ -163,37 +222,4 @@ fn on_hub(body: &Value) -> Value {
     let metadata =
         json!({"name": text(body, "/metadata/name"), "namespace": text(body, "/metadata/namespace")});
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
-}
-
-/// Labels the Jobs that a CronJob has made, so that they are seen to have ended.
-///
-/// # Errors
-///
-/// If the member refuses.
-pub(super) async fn label_jobs(
-    member: &Cluster,
-    namespace: &NamespaceName,
-    cron_job: &Handed,
-) -> Result<(), ClusterError> {
-    let Some(name) = cron_job.cron_job() else { return Ok(()) };
-    let jobs =
-        member.list_of("batch/v1", "Job", namespace.as_str(), &kube::api::ListParams::default()).await?;
-    let made = |job: &&Value| {
-        let owners = job.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        let is_it = |owner: &Value| text(owner, "/kind") == "CronJob" && text(owner, "/name") == name;
-        owners.into_iter().flatten().any(is_it)
-    };
-    for job in jobs.iter().filter(made) {
-        let (name, uid) = (text(job, "/metadata/name"), text(job, "/metadata/uid"));
-        let metadata = json!({
-            "name": name, "namespace": namespace.as_str(), "uid": uid, "labels": cron_job.labels(),
-        });
-        let body = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata});
-        match member.apply_as(keys::FIELD_MANAGER, &body).await {
-            // It has ended and gone since it was listed.
-            Err(error) if matches!(error.code(), Some(404 | 409)) => {}
-            done => drop(done?),
-        }
-    }
-    Ok(())
 }

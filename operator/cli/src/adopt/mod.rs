@@ -7,9 +7,12 @@
 //! hub lets only one be made and which waits, the namespace's label and the tenant's rights in it, and the objects' labels. Only once all of
 //! those are seen, the operator has it on record.
 
+use std::collections::BTreeSet;
+
 use domicile_core::manifests::ManifestError;
 use domicile_crds::{
-    NamespaceName, SecretSource, TenantName, TenantWorkload, WorkloadKey, WorkloadName, keys, yaml,
+    ClusterName, NamespaceName, SecretSource, TenantName, TenantWorkload, WorkloadKey, WorkloadName, keys,
+    yaml,
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
@@ -18,9 +21,9 @@ use serde_json::{Value, json};
 use crate::args::{AdoptArgs, HubArgs};
 use crate::ask::{self, AskError};
 use crate::cluster::{ClusterError, KUBECTL};
-use crate::facts::FactsError;
+use crate::facts::{Facts, FactsError};
 use crate::hub::HubError;
-use crate::plan::PlanError;
+use crate::plan::{self, PlanError};
 use crate::status;
 use crate::wrap::{self, Input, WrapError, Wrapped};
 use ground::Ground;
@@ -102,9 +105,9 @@ pub enum AdoptError {
     /// There is nothing.
     #[error("there is nothing to adopt in namespace {0} on the member{1}")]
     Nothing(NamespaceName, String),
-    /// No tenant may have it.
+    /// No tenant may have it, or it is no kind.
     #[error(
-        "{0} can't be taken: a tenant may have ConfigMap, Service, ServiceAccount, PersistentVolumeClaim, Deployment, StatefulSet, Job, CronJob, Ingress, NetworkPolicy, PodDisruptionBudget and HorizontalPodAutoscaler (Secrets come by --secrets)"
+        "{0} is none of the kinds that can be taken, which are written out: ConfigMap, Service, ServiceAccount, PersistentVolumeClaim, Deployment, StatefulSet, Job, CronJob, Ingress, NetworkPolicy, PodDisruptionBudget and HorizontalPodAutoscaler (Secrets come by --secrets)"
     )]
     Kind(String),
     /// What was named isn't there.
@@ -159,6 +162,77 @@ pub enum AdoptError {
         /// By what.
         scaler: String,
     },
+    /// Domicile has placed it.
+    #[error(
+        "{0} was placed here by Domicile: its labels say in which epoch, and taking them off its pods would restart them. Restore its Assignment from a backup \
+         of the hub (docs/operations.md), or leave it out with --skip"
+    )]
+    Had(String),
+    /// Domicile has stopped it.
+    #[error(
+        "{0} was stopped by Domicile, for a suspension or a move, and would be adopted as stopped: once it may run, set its replicas (or suspend: false) as they should be, take \
+         off its annotation domicile.dev/halted, and run this again"
+    )]
+    Halted(String),
+    /// It has failed.
+    #[error(
+        "{0} has failed, and would run again where the workload moves: delete it, or leave it out with --skip"
+    )]
+    HasFailed(String),
+    /// What it needs stays behind.
+    #[error(
+        "{object} needs {needed}, which isn't taken along: where the workload moves, its pods couldn't start or be found without it; name it too, or say --skip {needed} if it is there \
+         by other means"
+    )]
+    Needs {
+        /// Which object.
+        object: String,
+        /// What it needs.
+        needed: String,
+    },
+    /// Another workload of the namespace has one of that name.
+    #[error(
+        "{object} is an object of TenantWorkload/{other} already, by name: no two workloads of a namespace share one, wherever they are; rename it, or leave it out \
+         with --skip"
+    )]
+    NameShared {
+        /// Which object.
+        object: String,
+        /// Whose it is.
+        other: String,
+    },
+    /// The member can't be told apart.
+    #[error(
+        "MemberCluster/{0} has no status.clusterId yet, so that nobody can tell whether the kubeconfig leads there: wait until it is Ready"
+    )]
+    NoId(ClusterName),
+    /// Pods keep another level than the tenant's.
+    #[error(
+        "namespace {namespace} on the member has {label}={found}, and the tenant's is {wanted}: the hub sets no other and lowers none, so that it could write nothing there. Set it to {wanted}, \
+         or change spec.podSecurity of Tenant/{tenant}"
+    )]
+    Level {
+        /// Which namespace.
+        namespace: NamespaceName,
+        /// Which label.
+        label: &'static str,
+        /// What it says.
+        found: String,
+        /// What it must say.
+        wanted: String,
+        /// The tenant.
+        tenant: TenantName,
+    },
+    /// The hub may not have them.
+    #[error(
+        "--secrets hub would copy Secrets to the hub, where the tenant's data may not be ({0}): say --secrets member, and put them on each member by other means"
+    )]
+    HubBarred(String),
+    /// Nothing may leave that place.
+    #[error(
+        "--secrets hub would copy Secrets from {0}, from where nothing may leave: it is frozen or suspended for this tenant; say --secrets member"
+    )]
+    PlaceFrozen(ClusterName),
     /// It would run again.
     #[error(
         "{0} has ttlSecondsAfterFinished: Kubernetes may delete it before it is on record that it has run, and it would run again; remove that field first, or leave it out with --skip"
@@ -206,7 +280,7 @@ pub enum AdoptError {
 /// If something can't be adopted as it is, isn't meant, or a cluster refuses.
 pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptError> {
     let ground = Ground::find(args, options).await?;
-    let Found { live, wrapped } = found(args, &ground).await?;
+    let Found { live, handed: before, wrapped } = found(args, &ground).await?;
     let workload = wrapped.documents.last().cloned().unwrap_or_default();
     let secrets = wrapped.documents.get(..wrapped.documents.len() - 1).unwrap_or_default();
     for secret in secrets {
@@ -215,12 +289,18 @@ pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptErr
     let taken = ground.hub.would_take(&workload).await?;
     ground.check_workload(&taken).await?;
     let typed: TenantWorkload = serde_json::from_value(taken.clone())?;
-    let handed = hand::render(&typed, (&ground.whose, &ground.key), &ground.member, &live)?;
+    let mut handed = hand::render(&typed, (&ground.whose, &ground.key), &ground.member, &live)?;
+    handed.retain(|object| !before.contains(&object.called()));
     for object in &handed {
         object.rehearse(&ground.owner).await?;
     }
+    let facts = Facts::of_hub(&ground.hub).await?;
+    let plan = plan::with(&facts, &taken)?;
+    if !secrets.is_empty() {
+        ground.check_secrets_leave(&facts, &plan)?;
+    }
     status::warn(&ground.hub, options).await;
-    tell::tell(args, &ground, &wrapped, &handed, &taken).await?;
+    tell::tell(args, &ground, (&wrapped, &handed), &plan).await?;
     if args.dry_run {
         return Ok(yaml::document(&workload));
     }
@@ -240,7 +320,6 @@ pub async fn run(args: &AdoptArgs, options: &HubArgs) -> Result<String, AdoptErr
     ground.take_namespace().await?;
     for object in &handed {
         object.hand_over(&ground.owner, &ground.hub).await?;
-        hand::label_jobs(&ground.owner, &ground.key.namespace, object).await?;
     }
     let (name, namespace) = (&args.name, &args.namespace);
     Ok(format!(
@@ -257,6 +336,8 @@ fn objects(count: usize) -> String {
 /// Objects as they are, and what is made of them.
 struct Found {
     live: Vec<Value>,
+    /// What an earlier try has handed over, as kind/name.
+    handed: BTreeSet<String>,
     wrapped: Wrapped,
 }
 
@@ -278,14 +359,24 @@ async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
                 .map(|it| format!("{it} is not taken, and runs on: tenants may not have its kind")),
         );
     }
+    found.notes.extend(find::rest(&all, &found));
     find::check_autoscalers(&all, &found.objects)?;
+    find::check_needs(&all, &found.objects, args)?;
     find::check_jobs(&found.objects)?;
     let source = secrets(args, ground, &mut found.objects).await?;
     let ours = format!("{}={}", keys::WORKLOAD_LABEL, args.name);
     find::check_labelled(&find::all(&ground.owner, args, Some(&ours)).await?, &found.objects, args)?;
+    ground.check_names(&found.objects).await?;
     let live = found.objects.clone();
+    let before = ground.workload().await?;
     for object in &mut found.objects {
         find::name_classes(object, &ground.member.spec.classes)?;
+        // What has been handed over is as the TenantWorkload says, whatever was done to it since: a suspension may have stopped it.
+        let manifests = before.iter().flat_map(|before| &before.spec.manifests);
+        let known = manifests.filter(|_| found.handed.contains(&find::called(object)));
+        if let Some(manifest) = known.into_iter().find(|it| find::called(it) == find::called(object)) {
+            *object = manifest.clone();
+        }
     }
     let text = json!({"apiVersion": "v1", "kind": "List", "items": found.objects}).to_string();
     let input = Input { name: format!("MemberCluster/{}", args.member), text };
@@ -302,7 +393,7 @@ async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
     };
     let mut wrapped = wrap::wrap(&[input], &options)?;
     wrapped.notes.splice(0..0, found.notes);
-    Ok(Found { live, wrapped })
+    Ok(Found { live, handed: found.handed, wrapped })
 }
 
 /// Reads the Secrets that pods need, if they are to go to the hub.
@@ -326,6 +417,7 @@ async fn secrets(
         if let Some(why) = find::is_anothers(&value, args) {
             return Err(AdoptError::Others(format!("Secret/{name}"), why));
         }
+        find::check_history(&value)?;
         find::remove_marks(&mut value);
         objects.push(value);
     }

@@ -1,16 +1,15 @@
 //! What is said before anything is written.
 
 use domicile_crds::Tenant;
-use serde_json::Value;
 
 use super::AdoptError;
 use super::ground::Ground;
 use super::hand::Handed;
 use super::objects;
 use crate::args::AdoptArgs;
-use crate::facts::Facts;
+use crate::output;
+use crate::plan::{self, Plan};
 use crate::wrap::Wrapped;
-use crate::{output, plan};
 
 /// Says what is taken, from whom, what becomes of it, and what holds then.
 ///
@@ -20,33 +19,35 @@ use crate::{output, plan};
 pub(super) async fn tell(
     args: &AdoptArgs,
     ground: &Ground,
-    wrapped: &Wrapped,
-    handed: &[Handed],
-    workload: &Value,
+    (wrapped, handed): (&Wrapped, &[Handed]),
+    plan: &Plan,
 ) -> Result<(), AdoptError> {
     for note in &wrapped.notes {
         output::note(format!("note: {note}"));
     }
-    let names: Vec<String> = handed.iter().map(Handed::called).collect();
-    output::note(format!("Adopts {} of {}: {}", objects(handed.len()), args.member, names.join(", ")));
     let taken: String = handed.iter().map(Handed::told).collect();
     if !taken.is_empty() {
         output::note(
-            "\nFields that others have set, and Domicile sets from now on. Whoever goes on setting them (Helm, Argo CD, kubectl apply) would \
+            "Fields that others have set, and Domicile sets from now on. Whoever goes on setting them (Helm, Argo CD, kubectl apply) would \
              work against it: stop that first.",
         );
         output::note(taken.trim_end_matches('\n'));
     }
+    let names: Vec<String> = handed.iter().map(Handed::called).collect();
+    output::note(format!("\nAdopts {} of {}: {}", objects(handed.len()), args.member, names.join(", ")));
     output::note(format!(
-        "\nFor all pods in namespace {} there, once Domicile may write to it:",
-        args.namespace
+        "\nNamespace {} there gets the label domicile.dev/tenant={}, with which the hub may act in it as that tenant, and read and write the tenant's \
+         Secrets. For all pods in it:",
+        args.namespace, ground.whose
     ));
     output::note(holds(&ground.tenant));
     for warning in ground.violations().await? {
         output::note(format!("- the member warns: {warning}"));
     }
-    let facts = Facts::of_hub(&ground.hub).await?;
-    output::note(format!("\n{}", plan::told(&plan::with(&facts, workload)?).trim_end()));
+    for more in ground.opens().await? {
+        output::note(format!("- {more}"));
+    }
+    output::note(format!("\n{}", plan::told(plan).trim_end()));
     Ok(())
 }
 
@@ -56,7 +57,7 @@ fn holds(tenant: &Tenant) -> String {
     let mut to = vec!["their own namespace".to_owned(), "DNS".to_owned()];
     to.extend(spec.egress.iter().map(|rule| rule.cidr.clone()));
     let mut lines = vec![
-        format!("- they can connect to {} and nowhere else (Tenant's spec.egress)", to.join(", ")),
+        format!("- Domicile lets them connect to {} alone (Tenant's spec.egress)", to.join(", ")),
         format!("- new ones must keep Pod Security level {}", spec.pod_security.label()),
     ];
     if !spec.quota.is_empty() {

@@ -5,7 +5,9 @@ use domicile_crds::Classes;
 use serde_json::{Value, json};
 
 use super::fields::{changes, left, taken_over};
-use super::find::{check_autoscalers, check_jobs, check_labelled, choose, name_classes, remove_marks};
+use super::find::{
+    check_autoscalers, check_jobs, check_labelled, check_needs, choose, name_classes, remove_marks, rest,
+};
 use crate::args::{AdoptArgs, Cli, Command};
 
 fn args(more: &[&str]) -> AdoptArgs {
@@ -83,7 +85,21 @@ fn what_is_named_must_be_there_and_free() {
     let error = |named: &str| choose(namespace(), &args(&[named])).unwrap_err().to_string();
     assert_eq!(error("Deployment/web"), "there is no Deployment/web in namespace acme on the member");
     assert_eq!(error("ConfigMap/other"), "ConfigMap/other can't be adopted: it is TenantWorkload/other's");
-    assert_eq!(error("Job"), "Job/nightly-1 can't be adopted: CronJob/nightly has made it");
+    assert_eq!(error("Job/nightly-1"), "Job/nightly-1 can't be adopted: CronJob/nightly has made it");
+    let known = error("deploy/web");
+    assert!(
+        known.starts_with(
+            "deploy/web is none of the kinds that can be taken, which are written out: ConfigMap"
+        ),
+        "{known}"
+    );
+    let skipped = choose(namespace(), &args(&["--skip", "Deployment/gone"])).unwrap_err().to_string();
+    assert_eq!(skipped, "there is no Deployment/gone in namespace acme on the member");
+    let all = choose(namespace(), &args(&["ConfigMap"])).unwrap();
+    assert_eq!(
+        (all.objects.len(), all.notes),
+        (1, vec!["ConfigMap/other was left out: it is TenantWorkload/other's".to_owned()])
+    );
     assert_eq!(
         error("ServiceAccount/default"),
         "ServiceAccount/default can't be adopted: Kubernetes makes it in each namespace"
@@ -206,7 +222,7 @@ fn who_has_set_what_is_told_field_by_field() {
         json!({
             "f:metadata": {"f:finalizers": {".": {}, "v:\"a\"": {}}, "f:annotations": {"f:x": {}}},
             "f:spec": {"f:containers": {
-                "k:{\"name\":\"main\"}": {".": {}, "f:args": {}}, "k:{\"name\":\"gone\"}": {".": {}},
+                "k:{\"name\":\"gone\"}": {".": {}},
             }},
         })
     );
@@ -229,4 +245,62 @@ fn what_would_change_is_named() {
     });
     assert_eq!(changes(&live, &after), ["spec.gone", "spec.list[1].a", "spec.replicas", "spec.new"]);
     assert_eq!(changes(&live, &live), Vec::<String>::new());
+}
+
+#[test]
+fn who_leads_and_what_is_labelled_counts_and_what_controllers_note_does_not() {
+    let with = |meta: Value| json!({"metadata": meta, "data": {"a": "b"}});
+    let old = with(json!({"annotations": {"leader": "pg-0", "deployment.kubernetes.io/revision": "1"}}));
+    let noted = with(
+        json!({"annotations": {"leader": "pg-0", "deployment.kubernetes.io/revision": "2"}, "labels": {"domicile.dev/tenant": "acme"}}),
+    );
+    assert_eq!(changes(&old, &noted), Vec::<String>::new());
+    let other = with(json!({"annotations": {"leader": "pg-1"}, "labels": {"app": "pg"}}));
+    assert_eq!(changes(&old, &other), ["metadata.annotations.leader", "metadata.labels.app"]);
+}
+
+#[test]
+fn what_domicile_has_had_is_not_found_again() {
+    let epoch =
+        |epoch: &str| json!({"labels": {"domicile.dev/workload": "shop", "domicile.dev/epoch": epoch}});
+    let mut web = object("Deployment", "web", &epoch("0"));
+    let found = choose(vec![web.clone()], &args(&[])).unwrap();
+    assert_eq!(found.handed.into_iter().collect::<Vec<_>>(), ["Deployment/web"]);
+    let refused = |object: &Value| choose(vec![object.clone()], &args(&[])).unwrap_err().to_string();
+    assert!(
+        refused(&object("Deployment", "web", &epoch("1")))
+            .starts_with("Deployment/web was placed here by Domicile")
+    );
+    web["metadata"] = json!({"name": "web", "annotations": {"domicile.dev/halted": "a1"}});
+    assert!(refused(&web).starts_with("Deployment/web was stopped by Domicile"));
+    web["metadata"] = json!({"name": "web"});
+    web["spec"] = json!({"template": {"metadata": {"labels": {"domicile.dev/tenant": "acme"}}}});
+    assert!(refused(&web).starts_with("Deployment/web was placed here by Domicile"));
+}
+
+#[test]
+fn a_job_that_has_failed_is_not_taken() {
+    let mut job = object("Job", "once", &json!({}));
+    job["status"] = json!({"conditions": [{"type": "Failed", "status": "True"}]});
+    assert!(check_jobs(&[job]).unwrap_err().to_string().starts_with("Job/once has failed"));
+}
+
+#[test]
+fn what_is_needed_goes_along_or_is_said_to_stay() {
+    let mut web = object("Deployment", "web", &json!({}));
+    let container = json!({"name": "a", "envFrom": [{"configMapRef": {"name": "env"}}, {"configMapRef": {"name": "more", "optional": true}}]});
+    web["spec"] = json!({"template": {"spec": {"containers": [container]}}});
+    let all = [web.clone(), object("ConfigMap", "env", &json!({})), object("ConfigMap", "more", &json!({}))];
+    let error = check_needs(&all, &all[..1], &args(&[])).unwrap_err().to_string();
+    assert!(error.starts_with("Deployment/web needs ConfigMap/env, which isn't taken along"), "{error}");
+    check_needs(&all, &all[..2], &args(&[])).unwrap();
+    check_needs(&all, &all[..1], &args(&["--skip", "ConfigMap/env"])).unwrap();
+    check_needs(&all[..1], &all[..1], &args(&[])).unwrap();
+    let mut set = set();
+    set["spec"]["serviceName"] = json!("db");
+    let all = [set.clone(), object("Service", "db", &json!({}))];
+    let error = check_needs(&all, &all[..1], &args(&[])).unwrap_err().to_string();
+    assert!(error.starts_with("StatefulSet/db needs Service/db"), "{error}");
+    let found = choose(all.to_vec(), &args(&["StatefulSet"])).unwrap();
+    assert_eq!(rest(&all, &found).as_deref(), Some("not taken, and left as they are: Service/db"));
 }

@@ -181,7 +181,7 @@ fn wait_for_a_minute(step: &mut Step, young: &BTreeSet<ClusterName>) {
 fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp) {
     let world = engine.world();
     let record = world.assignments.get(key).map(|record| (*record.spec).clone());
-    let mut spec = record.unwrap_or(AssignmentSpec { tenant: None, on_delete: None, seats: Vec::new() });
+    let mut spec = record.unwrap_or(AssignmentSpec::default());
     for step in steps {
         let old = spec.seats.iter().position(|seat| seat.ordinal == step.copy);
         let old = old.map(|at| spec.seats.remove(at));

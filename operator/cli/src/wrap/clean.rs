@@ -35,6 +35,16 @@ const NOTED: [&str; 6] = [
     "volume.beta.kubernetes.io/storage-provisioner",
 ];
 
+/// Whether an annotation is a controller's or kubectl's note, which may change at any time and says nothing of what is wanted.
+pub fn is_noted(annotation: &str) -> bool {
+    NOTED.contains(&annotation) || annotation == LAST_APPLIED
+}
+
+/// Whether a finalizer is one of Kubernetes' own, such as that of a claim in use or of a load balancer.
+fn is_of_kubernetes(finalizer: &str) -> bool {
+    ["kubernetes.io/", "service.kubernetes.io/"].iter().any(|group| finalizer.starts_with(group))
+}
+
 /// Labels by which a Job knows its pods.
 const OF_JOB: [&str; 4] =
     ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"];
@@ -45,7 +55,7 @@ pub(super) fn unbind(object: &mut Map<String, Value>) {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(Value::Object(meta)) = object.get_mut("metadata") {
         if let Some(Value::Array(finalizers)) = meta.get_mut("finalizers") {
-            finalizers.retain(|it| !it.as_str().is_some_and(|it| it.starts_with("kubernetes.io/")));
+            finalizers.retain(|it| !it.as_str().is_some_and(is_of_kubernetes));
             if finalizers.is_empty() {
                 meta.remove("finalizers");
             }

@@ -8,6 +8,7 @@
 
 mod clean;
 mod judge;
+mod needs;
 mod pods;
 mod read;
 mod secrets;
@@ -15,11 +16,13 @@ mod secrets;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use clean::is_noted;
 use domicile_crds::{
     ALLOWED_KINDS, ClusterName, MANIFESTS_BYTES_MAX, MANIFESTS_MAX, NamespaceName, Overlap, SecretSource,
     SpreadBy, WorkloadName,
 };
 pub use judge::Refusal;
+pub use needs::needs;
 pub use read::Input;
 pub use secrets::needed;
 use serde_json::{Map, Value, json};
@@ -84,6 +87,12 @@ impl Which {
     #[must_use]
     pub fn is_of(&self, kind: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind)
+    }
+
+    /// Whether one object is meant, and not all of a kind.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.name.is_some()
     }
 
     /// Whether an object is one of them.

@@ -217,7 +217,8 @@ impl Brain {
         let hub = self.hands.client.clone();
         let (namespace, workload) = (key.namespace.clone(), key.name.to_string());
         let (ordinal, mode) = (apply.ordinal, apply.mode);
-        let job = ApplyJob { tenant, setup, namespace, workload, mode, objects, hub };
+        let adopted = self.engine.world().was_adopted_from(key, &apply.cluster);
+        let job = ApplyJob { tenant, setup, namespace, workload, adopted, mode, objects, hub };
         self.hands.spawn_on(key, slot, member, |member| async move {
             Outcome::Applied { ordinal, applied: member.apply(job).await }
         });
@@ -248,11 +249,12 @@ impl Brain {
             cluster,
         };
         let view = self.observed.seat(&apply.cluster, key, apply.ordinal);
+        let adopted = world.was_adopted_from(key, &apply.cluster);
         let render = |object: &ObjectFact| {
             let secret =
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": *object.object.name}});
             let manifest = object.index.map_or(Some(&secret), |index| workload.spec.manifests.get(index))?;
-            let ours = view.contains_key(&object.object);
+            let ours = view.get(&object.object).is_some_and(|seen| adopted || seen.epoch != ADOPTED);
             Some((object.object.clone(), target.render(object, manifest), ours))
         };
         let wanted = manifests.objects.iter().filter(|object| apply.objects.contains(&object.object));
@@ -293,6 +295,7 @@ impl Brain {
             namespace: key.namespace.clone(),
             workload: key.name.to_string(),
             epoch: self.newest_that_goes(key, &remove),
+            adopted: self.engine.world().was_adopted_from(key, &remove.cluster),
             objects: remove.objects,
             retain_claims: remove.retain_claims,
         };

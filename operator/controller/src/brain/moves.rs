@@ -206,6 +206,7 @@ fn must_act(wait: &Wait) -> Option<&'static str> {
         Wait::Frozen(_) => Some("Frozen"),
         Wait::SiteMissing(_) => Some("SiteMissing"),
         Wait::Closed(_) => Some("TargetClosed"),
+        Wait::Originals(_) => Some("OriginalRemains"),
         Wait::Held(_) => Some("SourceHeld"),
         Wait::Newer(..) => Some("RecordOlder"),
         Wait::Orphaned => Some("Orphaned"),

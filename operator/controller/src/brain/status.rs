@@ -88,7 +88,8 @@ impl Brain {
             || self.engine.world().running_moves(key).next().is_some();
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
         // What is held stays so until somebody decides.
-        let final_for_now = (ready && !moving) || stalled || waits || outlook.update_held;
+        let adopts = outlook.adopting.is_some() || was_adopting(old);
+        let final_for_now = (ready && !moving) || stalled || waits || adopts || outlook.update_held;
         let settled =
             !asking && (final_for_now || !next.problems.is_empty() || is_newly_suspended(verdict, old));
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
@@ -236,9 +237,16 @@ impl Brain {
     }
 }
 
-/// Whether a copy is to be stopped that the last status called lawful: whoever reads that it is must not find it gone.
+/// Whether a copy is to be stopped that the last status called lawful or ready: whoever reads that it is must not find it gone.
 fn is_newly_suspended(verdict: &Verdict, old: Option<&TenantWorkloadStatus>) -> bool {
-    let compliant = old.and_then(|old| condition_of(&old.conditions, condition::COMPLIANT));
+    let says =
+        |kind| old.and_then(|old| condition_of(&old.conditions, kind)).is_some_and(|c| c.status == "True");
     verdict.seats.iter().any(|seat| seat.wish == Wish::Suspend)
-        && compliant.is_some_and(|c| c.status == "True")
+        && (says(condition::COMPLIANT) || says(condition::READY))
+}
+
+/// Whether the last status says that something is yet to be put on record.
+fn was_adopting(old: Option<&TenantWorkloadStatus>) -> bool {
+    let placed = old.and_then(|old| condition_of(&old.conditions, condition::PLACED));
+    placed.is_some_and(|placed| placed.reason == "Adopting")
 }

@@ -27,13 +27,15 @@ pub(super) struct Bindings {
     next: Option<Timestamp>,
     /// What was said of each failure last, so that it isn't said again at each attempt.
     complaints: BTreeMap<NamespaceName, String>,
+    /// The bindings couldn't even be looked at.
+    blind: Option<String>,
 }
 
 impl Bindings {
     /// What is wrong with the bindings in a tenant's namespaces, if something is.
     pub(super) fn complaint(&self, tenant: &Tenant) -> Option<&str> {
         let mut own = tenant.spec.namespaces.iter();
-        own.find_map(|namespace| self.complaints.get(namespace)).map(String::as_str)
+        own.find_map(|namespace| self.complaints.get(namespace)).or(self.blind.as_ref()).map(String::as_str)
     }
 }
 
@@ -80,11 +82,16 @@ impl Brain {
             self.bindings.next = now.checked_add(AGAIN_AFTER).ok();
         }
         let before = std::mem::take(&mut self.bindings.complaints);
+        self.bindings.blind = None;
         for (namespace, error) in failed {
             let error = crate::member::chain(&error);
             let place = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(namespace = %place, %error, "who serves itself in a tenant's namespace is not as its Tenant says");
-            let Some(namespace) = namespace else { continue };
+            let Some(namespace) = namespace else {
+                self.bindings.blind =
+                    Some(format!("who serves itself isn't known to be as spec.subjects says: {error}"));
+                continue;
+            };
             let wanted = self.bindings.written.as_ref().and_then(|written| written.get(&namespace));
             let tenant = wanted.and_then(|(tenant, _)| self.tenants.get(tenant)).cloned();
             let message = format!("who serves itself in {namespace} is not as spec.subjects says: {error}");

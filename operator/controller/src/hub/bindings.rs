@@ -74,7 +74,11 @@ async fn narrow(client: &Client, old: &RoleBinding, new: &RoleBinding) -> Result
         0 => delete(client, old).await,
         // Nobody is to go.
         now if now == before => Ok(()),
-        _ => apply(client, &RoleBinding { subjects: Some(kept), ..new.clone() }).await,
+        // Who may bind nobody can still delete: nobody keeps a right because another can't be left with it.
+        _ => match apply(client, &RoleBinding { subjects: Some(kept), ..new.clone() }).await {
+            Ok(()) => Ok(()),
+            Err(_) => delete(client, old).await,
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use domicile_core::{
     orders::object,
     render::{Mode, digest_of_copy, set},
 };
-use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
+use domicile_crds::{ADOPTED, InventoryItem, NamespaceName, TenantName, keys};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{
     Api, Client,
@@ -21,7 +21,7 @@ use super::{
     error::{MemberError, timely},
     namespace::Setup,
     verify::resource,
-    watch::read_labels,
+    watch::{annotation, read_labels},
 };
 use crate::hub::secrets;
 
@@ -38,6 +38,8 @@ pub(crate) struct ApplyJob {
     pub(crate) namespace: NamespaceName,
     /// Of which workload.
     pub(crate) workload: String,
+    /// It was adopted there, so that what bears epoch 0 is its own.
+    pub(crate) adopted: bool,
     /// How much of it runs.
     pub(crate) mode: Mode,
     /// What, in this order; with whether it is there already and ours. Of a Secret, everything but what is in it.
@@ -68,6 +70,8 @@ pub(crate) struct RemoveJob {
     pub(crate) workload: String,
     /// Up to which epoch: what carries a newer one isn't the copy that goes.
     pub(crate) epoch: i64,
+    /// It was adopted there, so that what bears epoch 0 is its own.
+    pub(crate) adopted: bool,
     /// What.
     pub(crate) objects: Vec<InventoryItem>,
     /// Claims are kept and labelled. Else those go, too, that the templates of StatefulSets have made.
@@ -131,10 +135,14 @@ impl Member {
             // Server-side apply by itself takes over what has equal values, or fields that we don't set.
             let call = async { api.get_metadata_opt(&object.name).await };
             if let Some(there) = timely(self.name.as_str(), call).await? {
-                if !is_ours(&there.metadata, workload) {
+                if !is_ours(&there.metadata, (workload, job.adopted), &body) {
                     return Err(MemberError::Taken {
                         object: format!("{}/{}", object.kind.name(), object.name),
-                        label: format!("{}={workload}", keys::WORKLOAD_LABEL),
+                        label: format!(
+                            "{}={workload}, without {}=0",
+                            keys::WORKLOAD_LABEL,
+                            keys::EPOCH_LABEL
+                        ),
                     });
                 }
                 // Somebody has edited the labels by which we would have seen it.
@@ -185,12 +193,14 @@ impl Member {
                 break;
             }
             let api = api(&client, &job.namespace, object.kind);
-            let is_claim = object.kind.name() == "PersistentVolumeClaim";
-            if is_claim && job.retain_claims {
+            let found = self.find(&api, object, &job.workload).await?;
+            let Some(found) = found.filter(|found| job.adopted || !is_original(&found.metadata)) else {
+                continue;
+            };
+            if object.kind.name() == "PersistentVolumeClaim" && job.retain_claims {
                 self.retain_claim(&api, object, &job.workload).await?;
                 continue;
             }
-            let Some(found) = self.find(&api, object, &job.workload).await? else { continue };
             self.is_no_newer(object, &found, job.epoch)?;
             left += if has_claims(object.kind) {
                 self.remove_set(&client, &job, (object, found)).await?
@@ -286,9 +296,6 @@ impl Member {
         object: &ObjectRef,
         workload: &str,
     ) -> Result<(), MemberError> {
-        if self.find(api, object, workload).await?.is_none() {
-            return Ok(());
-        }
         let labels =
             json!({"metadata": {"labels": {keys::RETAINED_LABEL: workload, keys::WORKLOAD_LABEL: null}}});
         let call = async { api.patch(&object.name, &PatchParams::default(), &Patch::Merge(labels)).await };
@@ -328,14 +335,26 @@ async fn with_secret(
     Ok(body)
 }
 
-/// Whether an object that is there already is the workload's: it carries its label, or we have applied it before.
-fn is_ours(meta: &ObjectMeta, workload: &str) -> bool {
+/// Whether an object that is there already is the workload's, and was `adopted` if it looks so: it carries its label, or we have applied it
+/// before, exactly as `body` would.
+fn is_ours(meta: &ObjectMeta, (workload, adopted): (&str, bool), body: &Value) -> bool {
     let label = |name: &str| meta.labels.as_ref()?.get(name).map(String::as_str);
+    if let Some(of) = label(keys::WORKLOAD_LABEL) {
+        return of == workload && (adopted || !is_original(meta));
+    }
     // A claim that was kept when a workload of this name was deleted.
-    if let Some(of) = label(keys::WORKLOAD_LABEL).or_else(|| label(keys::RETAINED_LABEL)) {
+    if let Some(of) = label(keys::RETAINED_LABEL) {
         return of == workload;
     }
-    was_applied(meta)
+    // Without its label, another workload's looks the same: two of them may name it.
+    let would_be =
+        body.pointer("/metadata/annotations").and_then(|all| all.get(keys::APPLIED_ANNOTATION)?.as_str());
+    was_applied(meta) && would_be.is_some() && annotation(meta, keys::APPLIED_ANNOTATION) == would_be
+}
+
+/// Whether an object's label says that it is there since before Domicile had it.
+fn is_original(meta: &ObjectMeta) -> bool {
+    read_labels(meta).is_some_and(|(_, _, view)| view.epoch == ADOPTED)
 }
 
 /// Whether we have applied an object before.
@@ -368,15 +387,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_carries_our_label_or_was_applied_by_us() {
-        let owners = meta(&[("app", "web")], "kubectl", "Apply");
-        assert!(!is_ours(&owners, "web"));
-        assert!(!is_ours(&ObjectMeta::default(), "web"));
-        assert!(!is_ours(&meta(&[], keys::FIELD_MANAGER, "Update"), "web"), "anybody may call itself that");
+    fn what_is_ours_carries_our_label_or_was_applied_as_it_would_be() {
+        let body = json!({"metadata": {"annotations": {keys::APPLIED_ANNOTATION: "a1"}}});
+        let is_ours = |meta: &ObjectMeta| super::is_ours(meta, ("web", false), &body);
+        assert!(!is_ours(&meta(&[("app", "web")], "kubectl", "Apply")));
+        assert!(!is_ours(&ObjectMeta::default()));
         for label in [keys::WORKLOAD_LABEL, keys::RETAINED_LABEL] {
-            assert!(is_ours(&meta(&[(label, "web")], "kubectl", "Apply"), "web"));
-            assert!(!is_ours(&meta(&[(label, "shop")], keys::FIELD_MANAGER, "Apply"), "web"));
+            assert!(is_ours(&meta(&[(label, "web")], "kubectl", "Apply")));
+            assert!(!is_ours(&meta(&[(label, "shop")], keys::FIELD_MANAGER, "Apply")));
         }
-        assert!(is_ours(&meta(&[], keys::FIELD_MANAGER, "Apply"), "web"), "somebody took our labels off");
+        let bare = |manager, operation, digest: &str| ObjectMeta {
+            annotations: Some([(keys::APPLIED_ANNOTATION.to_owned(), digest.to_owned())].into()),
+            ..meta(&[], manager, operation)
+        };
+        assert!(is_ours(&bare(keys::FIELD_MANAGER, "Apply", "a1")), "somebody took our labels off");
+        assert!(
+            !is_ours(&bare(keys::FIELD_MANAGER, "Apply", "a2")),
+            "another workload's, whose label somebody took off"
+        );
+        assert!(!is_ours(&bare(keys::FIELD_MANAGER, "Update", "a1")), "anybody may call itself that");
+        assert!(!is_ours(&meta(&[], keys::FIELD_MANAGER, "Apply")), "it was never handed over in full");
+    }
+
+    #[test]
+    fn an_original_is_ours_only_where_it_was_adopted() {
+        let original = ObjectMeta {
+            namespace: Some("acme".to_owned()),
+            ..meta(&[(keys::WORKLOAD_LABEL, "web"), (keys::EPOCH_LABEL, "0")], keys::FIELD_MANAGER, "Apply")
+        };
+        assert!(is_ours(&original, ("web", true), &Value::Null));
+        assert!(!is_ours(&original, ("web", false), &Value::Null));
     }
 }

@@ -39,9 +39,25 @@ pub(super) fn forbidden_field(kind: Kind, manifest: &Value) -> Option<String> {
             "spec.volumeClaimTemplates.spec.volumeName"
         }
         "StatefulSet" if deletes_claims(manifest) => "spec.persistentVolumeClaimRetentionPolicy Delete",
+        _ if selects_ours(kind, manifest) => "a selector of labels that begin with domicile.dev",
         _ => return pods(kind, manifest).and_then(pod_field),
     };
     Some(field.to_owned())
+}
+
+/// Whether what makes pods selects them by Domicile's labels: they differ from copy to copy, which a selector may not, and a StatefulSet
+/// gives its claims the labels that it selects.
+fn selects_ours(kind: Kind, manifest: &Value) -> bool {
+    let at = match kind.name() {
+        "Deployment" | "StatefulSet" | "Job" => "/spec/selector",
+        "CronJob" => "/spec/jobTemplate/spec/selector",
+        _ => return false,
+    };
+    let labels = manifest.pointer(&format!("{at}/matchLabels")).and_then(Value::as_object);
+    let labels = labels.into_iter().flat_map(|labels| labels.keys().map(String::as_str));
+    let rules = list(manifest, &format!("{at}/matchExpressions")).iter();
+    let rules = rules.filter_map(|rule| rule.get("key").and_then(Value::as_str));
+    labels.chain(rules).any(|key| key.starts_with(keys::GROUP))
 }
 
 /// Whether Kubernetes would delete the claims of a StatefulSet with its pods: a suspension, which scales to zero, would

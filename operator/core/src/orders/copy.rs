@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use domicile_crds::{ClusterName, CompletedJob, InventoryItem, Seat, WorkloadKey};
 use jiff::Timestamp;
 
-use super::{Desk, Record, item};
+use super::{Desk, Record, is_original, item};
 use crate::{
     RuleSet, World,
     class::Classes,
@@ -32,7 +32,9 @@ impl Desk<'_> {
         seat: &Seat,
         inventory: &[InventoryItem],
     ) -> Vec<InventoryItem> {
-        let seen = self.view(key, seat).keys().map(item).filter(|item| !inventory.contains(item));
+        let view = self.view(key, seat).iter();
+        let seen = view.filter(|(_, seen)| !is_original(self.world, key, &seat.cluster, seen));
+        let seen = seen.map(|(object, _)| item(object)).filter(|item| !inventory.contains(item));
         inventory.iter().cloned().chain(seen).collect()
     }
 
@@ -40,9 +42,15 @@ impl Desk<'_> {
     /// that doesn't answer may have everything of it.
     pub(super) fn has_begun(&self, key: &WorkloadKey, migration: &MigrationFact) -> Option<bool> {
         let spec = &migration.spec;
-        let seen = self.memory.begun(key, &migration.name).is_some()
-            || !self.observed.seat(&spec.to, key, spec.seat).is_empty();
+        let seen =
+            self.memory.begun(key, &migration.name).is_some() || self.has_arrived(key, spec.seat, &spec.to);
         (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
+    }
+
+    /// Whether anything of a copy is seen at a cluster.
+    pub(super) fn has_arrived(&self, key: &WorkloadKey, ordinal: i32, to: &ClusterName) -> bool {
+        let view = self.observed.seat(to, key, ordinal);
+        view.values().any(|seen| !is_original(self.world, key, to, seen))
     }
 
     /// Whether a member takes a new copy of a workload.
@@ -92,7 +100,9 @@ impl Desk<'_> {
         let secrets = self.world.secrets.get(&copy.key.namespace);
         let differs = |object: &&ObjectFact| {
             let version = secrets.and_then(|there| there.get(&*object.object.name)).copied();
-            let Some(seen) = view.get(&object.object) else {
+            let seen = view.get(&object.object);
+            let ours = |seen: &&ObjectView| !is_original(self.world, copy.key, &seat.cluster, seen);
+            let Some(seen) = seen.filter(ours) else {
                 return !is_done(&seat.completed_jobs, object) && !comes_later(object, mode);
             };
             seen.halted

@@ -34,6 +34,7 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
     }
     let Ok(tenant) = desk.world.tenant_of(&verdict.key.namespace) else { return };
     let mut seats: Vec<Seat> = Vec::new();
+    let mut adopted_from = None;
     for seat in &verdict.seats {
         match &seat.wish {
             Wish::Place(cluster) => seats.push(new_seat(workload, seat.ordinal, cluster)),
@@ -44,14 +45,20 @@ pub(super) fn create(desk: &Desk<'_>, verdict: &Verdict, workload: &WorkloadFact
                     out.adopting = Some(adopting);
                     return;
                 }
+                if !desk.observed.is_known(cluster, &verdict.key.namespace) {
+                    // What else bears its labels would go with it.
+                    out.adopting = Some(adopting);
+                    return out.orders.push(Order::Verify(cluster.clone()));
+                }
+                adopted_from = Some(cluster.clone());
                 seats.push(Seat { epoch: ADOPTED, ..new_seat(workload, seat.ordinal, cluster) });
             }
             _ => {}
         }
     }
     if !seats.is_empty() {
-        let spec =
-            AssignmentSpec { tenant: Some(tenant.clone()), on_delete: Some(workload.on_delete), seats };
+        let (tenant, on_delete) = (Some(tenant.clone()), Some(workload.on_delete));
+        let spec = AssignmentSpec { tenant, on_delete, adopted_from, seats };
         out.orders.push(Order::CreateAssignment(Box::new(spec)));
     }
 }

@@ -8,6 +8,7 @@ use super::{
     departure::{OUT_OF_REACH, is_abandoned},
     inventory, kept_at, look_after,
     rollback::{Why, roll_back},
+    stray::originals_at,
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -29,6 +30,9 @@ pub(super) fn propose(
         look_again(out, desk.now, at);
         out.waits.push((seat.ordinal, Wait::Retry(at)));
         return;
+    }
+    if originals_at(desk.world, desk.observed, key, to).next().is_some() {
+        return out.waits.push((seat.ordinal, Wait::Originals(to.clone())));
     }
     let Ok(tenant) = desk.world.tenant_of(&key.namespace) else { return };
     let proposal = Proposal { key, tenant, seat, to, cause, compulsory };
@@ -99,7 +103,7 @@ fn step(
 ) {
     let spec = &migration.spec;
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
-    let arrived = !desk.observed.seat(&spec.to, copy.key, spec.seat).is_empty();
+    let arrived = desk.has_arrived(copy.key, spec.seat, &spec.to);
     if arrived {
         desk.memory.begin(copy.key, migration, desk.now);
     }
@@ -179,8 +183,13 @@ fn advance(
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
     // A first order that was lost has begun nothing there.
-    if desk.view(copy.key, target).is_empty() && !desk.is_open(copy, &spec.to) {
-        return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
+    if !desk.has_arrived(copy.key, ordinal, &spec.to) {
+        if !desk.is_open(copy, &spec.to) {
+            return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
+        }
+        if originals_at(desk.world, desk.observed, copy.key, &spec.to).next().is_some() {
+            return out.waits.push((ordinal, Wait::Originals(spec.to.clone())));
+        }
     }
     let exclusive = copy.workload.breaks_before_make();
     let is_down = exclusive && desk.is_stopping(copy);

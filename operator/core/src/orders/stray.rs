@@ -4,7 +4,12 @@
 use domicile_crds::{ADOPTED, ClusterName, Seat, WorkloadKey};
 
 use super::{Copy, Desk, Order, Outlook, Removal, Remove, kept_at};
-use crate::{World, observed::Observed, render::Mode};
+use crate::{
+    World,
+    manifests::ObjectRef,
+    observed::{ObjectView, Observed},
+    render::Mode,
+};
 
 /// Members that have something of a workload and that its record doesn't name.
 pub(crate) fn strays<'a>(
@@ -36,10 +41,38 @@ pub fn newest_known(world: &World, key: &WorkloadKey, seat: &Seat) -> i64 {
     epochs.max().unwrap_or(0).max(seat.epoch)
 }
 
-/// Whether a copy of a workload has moved away from a cluster, by what is on record.
-fn has_left(world: &World, key: &WorkloadKey, cluster: &ClusterName) -> bool {
-    let moves = world.migrations.get(key).into_iter().flat_map(|moves| moves.values());
-    moves.into_iter().any(|migration| migration.spec.from == *cluster)
+/// Whether an object was labelled by its owner to be adopted and isn't, nor was, of a copy on record there: it is nobody's to change or
+/// remove.
+pub(super) fn is_original(
+    world: &World,
+    key: &WorkloadKey,
+    cluster: &ClusterName,
+    seen: &ObjectView,
+) -> bool {
+    seen.epoch == ADOPTED && !world.was_adopted_from(key, cluster)
+}
+
+/// What of a workload's labels was given at a cluster to what isn't on record there.
+pub(super) fn originals_at<'a>(
+    world: &'a World,
+    observed: &'a Observed,
+    key: &'a WorkloadKey,
+    cluster: &'a ClusterName,
+) -> impl Iterator<Item = &'a ObjectRef> {
+    let all = observed.copies(cluster, key).flat_map(|(_, view)| view);
+    all.filter(move |(_, seen)| is_original(world, key, cluster, seen)).map(|(object, _)| object)
+}
+
+/// Where there are such objects, and one of them.
+pub(crate) fn originals<'a>(
+    world: &'a World,
+    observed: &'a Observed,
+    key: &'a WorkloadKey,
+) -> Option<(&'a ClusterName, &'a ObjectRef)> {
+    let all = observed
+        .members_with(key)
+        .filter_map(|cluster| Some((cluster, originals_at(world, observed, key, cluster).next()?)));
+    all.min()
 }
 
 /// Removes what strays of a copy that is ready where it belongs. What has a newer epoch isn't touched: then the record
@@ -56,8 +89,7 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
     for cluster in strays {
         let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
         let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= newest);
-        // What its owner has labelled to be adopted, and nobody has put on record, isn't ours to remove.
-        if view.values().any(|seen| seen.epoch == ADOPTED) && !has_left(desk.world, copy.key, cluster) {
+        if view.values().any(|seen| is_original(desk.world, copy.key, cluster, seen)) {
             continue;
         }
         let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();

@@ -27,12 +27,17 @@ impl Situation<'_> {
             let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
             if let Some(rule) = failing.first() {
                 let found = self.finding(row, Some(source), rule, true);
-                return claim(
-                    "False",
-                    rule.name(),
-                    &format!("{found}; what has moved away isn't gone from there yet"),
-                );
+                let why = if self.world.assignments.contains_key(self.key()) {
+                    "what has moved away isn't gone from there yet"
+                } else {
+                    "what is there isn't on record"
+                };
+                return claim("False", rule.name(), &format!("{found}; {why}"));
             }
+        }
+        if let Some(adopting) = &self.outlook.adopting {
+            let message = format!("what runs on MemberCluster/{} isn't on record yet", adopting.cluster);
+            return claim("Unknown", "Adopting", &message);
         }
         // Without its tenant, nothing else can be told of where it is; what is known to be unlawful comes first.
         if let Some(Blocked::Homeless(homeless)) = &self.verdict.blocked

@@ -10,7 +10,7 @@ use crate::{
     eligibility::{is_suspended, judge_workload},
     moves::{Wait, moves_over},
     observed::SeatView,
-    orders::strays,
+    orders::{originals, strays},
 };
 
 impl Situation<'_> {
@@ -100,6 +100,19 @@ impl Situation<'_> {
             );
             Some(("RecordOlder", message))
         })
+    }
+
+    /// What was labelled to be adopted where no record names it: it runs beside the copy that is on record.
+    pub(super) fn original_remains(&self) -> Option<(&'static str, String)> {
+        let (cluster, object) = originals(self.world, self.observed, self.key())?;
+        self.world.assignments.get(self.key())?;
+        let message = format!(
+            "{}/{} on MemberCluster/{cluster} has this workload's labels and was never on record: Domicile neither changes nor removes it, and \
+             moves nothing there. Delete it there, or take off its label domicile.dev/workload if it is somebody else's",
+            object.kind.name(),
+            object.name
+        );
+        Some(("OriginalRemains", message))
     }
 
     /// A copy that a suspension or a move has stopped, and that may neither go on nor start where it is.
@@ -207,6 +220,12 @@ impl Situation<'_> {
 fn begins_when_somebody_acts(wait: &Wait) -> bool {
     matches!(
         wait,
-        Wait::Paused(_) | Wait::Closed(_) | Wait::Answer | Wait::OtherPlan | Wait::Denied | Wait::Aborted(_)
+        Wait::Paused(_)
+            | Wait::Closed(_)
+            | Wait::Originals(_)
+            | Wait::Answer
+            | Wait::OtherPlan
+            | Wait::Denied
+            | Wait::Aborted(_)
     )
 }

@@ -1,8 +1,12 @@
 //! What runs on a member already, and is handed over: on record where it is, lawful or not, and touched only by a move.
 
+use std::collections::HashSet;
+
 use domicile_core::{
     manifests::{Kind, ObjectRef},
-    observed::{ObjectView, Observed},
+    moves::Memory,
+    observed::{NO_EPOCH, ObjectView, Observed},
+    orders::{Desk, Order, orders},
     render::{Mode, Target},
 };
 use domicile_crds::ADOPTED;
@@ -153,7 +157,7 @@ fn its_status_says_what_is_missing() {
     assert_eq!(
         told,
         "False Adopting: spec.adopt says that it runs on MemberCluster/ams-1 already, which can't be asked; nothing is placed \
-         until it is adopted, or spec.adopt is removed"
+         until it is adopted. If nothing of it is there, remove spec.adopt, and it is placed anew"
     );
     observed.member_mut(&name("ams-1")).reachable = true;
     let told = said(&mut fleet, &observed, "Placed");
@@ -197,4 +201,125 @@ fn what_a_restored_member_has_again_is_removed() {
     assert_eq!(yard.there("old"), "ams-1");
     yard.hand_over("old", "fra-1").calm();
     assert_eq!(yard.there("old"), "ams-1", "a record says that it has left");
+}
+
+fn deploy() -> ObjectRef {
+    ObjectRef { kind: Kind::of("apps/v1", "Deployment").unwrap(), name: "x".into() }
+}
+
+fn seen_in(epoch: i64) -> ObjectView {
+    ObjectView { epoch, ready: true, digest: 1, ..ObjectView::default() }
+}
+
+fn epochs_at(yard: &Yard, cluster: &str) -> Vec<i64> {
+    yard.observed.seat(&name(cluster), &key("shop/old"), 0).values().map(|seen| seen.epoch).collect()
+}
+
+#[test]
+fn it_is_not_recorded_before_everything_there_was_listed() {
+    let mut yard = newcomer("fra-1", json!({}));
+    let now = yard.fleet.now;
+    yard.hand_over("old", "fra-1").fleet.engine.advance(now);
+    let mut orders_once = |synced: bool, listed: bool| {
+        for cluster in ["ams-1", "bru-1", "fra-1"] {
+            let member = yard.observed.member_mut(&name(cluster));
+            (member.reachable, member.synced) = (true, synced || cluster != "fra-1");
+            member.verified = listed.then(|| name("shop")).into_iter().collect();
+        }
+        let verdicts = yard.fleet.engine.decide(&[key("shop/old")].into(), now);
+        let (world, classes) = (yard.fleet.engine.world(), yard.fleet.engine.classes());
+        let (mut memory, gone) = (Memory::default(), HashSet::new());
+        let observed = &yard.observed;
+        let mut desk = Desk { world, classes, observed, memory: &mut memory, gone: &gone, now };
+        orders(&mut desk, &verdicts[0]).orders
+    };
+    for (synced, listed) in [(false, false), (false, true), (true, false)] {
+        let found = orders_once(synced, listed);
+        assert!(
+            matches!(&found[..], [Order::Verify(at)] if at.as_str() == "fra-1"),
+            "{synced} {listed}: {found:?}"
+        );
+    }
+    assert!(matches!(orders_once(true, true)[..], [Order::CreateAssignment(_)]));
+}
+
+#[test]
+fn where_originals_are_labelled_nothing_moves_and_nothing_is_removed() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").round();
+    yard.hand_over("old", "ams-1").calm();
+    assert_eq!((yard.place("old").as_str(), yard.there("old").as_str()), ("fra-1", "ams-1,fra-1"));
+    assert_eq!(epochs_at(&yard, "ams-1"), [ADOPTED, ADOPTED], "as they were");
+    let told = yard.told_of("old", "Stalled");
+    assert!(
+        told.contains("OriginalRemains: ConfigMap/x on MemberCluster/ams-1 has this workload's labels"),
+        "{told}"
+    );
+}
+
+#[test]
+fn originals_labelled_under_a_move_outlive_its_end() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").round();
+    yard.round();
+    assert_eq!(yard.under_way().len(), 1);
+    yard.hand_over("old", "ams-1");
+    yard.fleet
+        .tenant(json!({"residency": {"allowed": [{"country": "NL"}, {"country": "BE"}, {"country": "DE"}]}}));
+    yard.calm();
+    assert_eq!((yard.place("old").as_str(), epochs_at(&yard, "ams-1")), ("fra-1", vec![ADOPTED, ADOPTED]));
+}
+
+#[test]
+fn what_a_restored_member_has_again_is_removed_though_its_move_is_forgotten() {
+    for overlap in ["Allow", "Forbid"] {
+        let mut yard = newcomer("fra-1", json!({"overlap": overlap}));
+        yard.hand_over("old", "fra-1").rest();
+        yard.end_pods("old", "fra-1").calm();
+        yard.delete_ended_moves().calm();
+        yard.hand_over("old", "fra-1").calm();
+        assert_eq!(yard.there("old"), "ams-1", "{overlap}");
+    }
+}
+
+#[test]
+fn moves_of_an_earlier_workload_of_that_name_say_nothing_of_what_is_labelled_now() {
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").calm();
+    yard.fleet.apply(domicile_core::Change::Workload(key("shop/old"), None));
+    yard.delete_record("old").calm();
+    yard.fleet.workload_named("old", "uid-3", json!({"manifests": [deployment("1")]}));
+    yard.calm().hand_over("old", "fra-1").calm();
+    assert!(yard.place("old") != "fra-1" && yard.there("old").ends_with(",fra-1"), "{}", yard.there("old"));
+}
+
+#[test]
+fn what_runs_beside_the_record_is_told_of() {
+    let mut yard = newcomer("ams-1", json!({"overlap": "Forbid"}));
+    yard.hand_over("old", "ams-1").rest();
+    assert!(
+        !yard.told_of("old", "Stalled").contains("OriginalRemains"),
+        "{}",
+        yard.told_of("old", "Stalled")
+    );
+    yard.sees(("old", "bru-1"), deploy(), Some(seen_in(ADOPTED))).calm();
+    assert!(yard.told_of("old", "Stalled").contains("OriginalRemains"), "{}", yard.told_of("old", "Stalled"));
+}
+
+#[test]
+fn a_label_that_cannot_be_read_adopts_nothing_and_keeps_no_stray() {
+    let mut yard = newcomer("ams-1", json!({}));
+    yard.hand_over("old", "ams-1");
+    let view = yard.observed.seat(&name("ams-1"), &key("shop/old"), 0).clone();
+    for (object, seen) in view {
+        yard.sees(("old", "ams-1"), object, Some(ObjectView { epoch: NO_EPOCH, ..seen }));
+    }
+    assert!(yard.calm().record("old").is_none(), "nobody has handed that over");
+    let mut yard = newcomer("fra-1", json!({}));
+    yard.hand_over("old", "fra-1").calm();
+    let claim = ObjectRef { kind: Kind::of("v1", "PersistentVolumeClaim").unwrap(), name: "data-x-0".into() };
+    yard.sees(("old", "bru-1"), deploy(), Some(seen_in(1)));
+    yard.sees(("old", "bru-1"), claim, Some(seen_in(NO_EPOCH)));
+    yard.calm();
+    assert_eq!(yard.there("old"), "ams-1");
 }

@@ -248,9 +248,13 @@ impl Fleet {
     }
 
     pub(crate) fn verdict(&mut self) -> Verdict {
+        self.verdict_of("shop/web")
+    }
+
+    fn verdict_of(&mut self, workload: &str) -> Verdict {
         self.engine.advance(self.now);
         let verdicts = decide(self.engine.world(), self.now);
-        verdicts.into_iter().find(|v| v.key == key("shop/web")).expect("shop/web exists")
+        verdicts.into_iter().find(|v| v.key == key(workload)).expect("it exists")
     }
 
     /// What should become of the copies of `shop/web`, in few words.
@@ -288,7 +292,17 @@ impl Fleet {
 
     /// What is told of `shop/web`, by whoever has seen and remembers this.
     pub(crate) fn status(&mut self, observed: &Observed, memory: &mut Memory) -> TenantWorkloadStatus {
-        let verdict = self.verdict();
+        self.status_of("web", observed, memory)
+    }
+
+    /// The same of `shop/workload`.
+    pub(crate) fn status_of(
+        &mut self,
+        workload: &str,
+        observed: &Observed,
+        memory: &mut Memory,
+    ) -> TenantWorkloadStatus {
+        let verdict = self.verdict_of(&format!("shop/{workload}"));
         let (world, classes, gone) = (self.engine.world(), self.engine.classes(), HashSet::new());
         let mut desk = Desk { world, classes, observed, memory, gone: &gone, now: self.now };
         let outlook = orders(&mut desk, &verdict);

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, SystemTime},
 };
 
 use domicile_core::{
@@ -63,17 +63,24 @@ fn even(holdings: usize, holder: impl Fn(usize) -> Option<usize>, most: Option<f
     (0..holdings).map(entry).collect()
 }
 
-/// The fastest of some: the machine has other things to do.
+/// How long this thread has been at work, to a clock tick: what else the machine does isn't counted. Where Linux doesn't tell, it is the time of day.
 #[expect(clippy::disallowed_methods, reason = "it measures")]
+fn worked() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| SystemTime::UNIX_EPOCH.elapsed().unwrap(), Duration::from_nanos)
+}
+
+/// The fastest of some.
 fn time_to_judge(mut fleet: Fleet, wanted: &str, times: usize) -> Duration {
     assert_eq!(fleet.bars("ams-1"), wanted);
     let world = fleet.engine.world();
     let row = fleet.engine.classes().of(&key("shop/web")).unwrap();
     let id = world.find_cluster(&name("ams-1")).unwrap();
     let once = |_| {
-        let start = Instant::now();
+        let start = worked();
         assert_eq!(judge(world, &row.class, (id, fleet.now), &mut Suits::default()), row.cell(id));
-        start.elapsed()
+        worked() - start
     };
     (0..times).map(once).min().unwrap()
 }

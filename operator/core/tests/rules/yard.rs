@@ -315,7 +315,12 @@ impl Yard {
 
     /// What the status of `shop/web` says, if it says that this is so.
     pub(crate) fn told(&mut self, kind: &str) -> String {
-        let status = self.fleet.status(&self.observed, &mut self.memory);
+        self.told_of("web", kind)
+    }
+
+    /// The same of another workload.
+    pub(crate) fn told_of(&mut self, workload: &str, kind: &str) -> String {
+        let status = self.fleet.status_of(workload, &self.observed, &mut self.memory);
         let told = condition_of(&status.conditions, kind).filter(|told| told.status == "True");
         told.map(|told| format!("{}: {}", told.reason, told.message)).unwrap_or_default()
     }

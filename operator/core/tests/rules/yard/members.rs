@@ -31,7 +31,12 @@ impl Yard {
     pub(crate) fn begin_job(&mut self, workload: &str, cluster: &str, cron_job: &str) -> &mut Self {
         let kind = Kind::of("batch/v1", "Job").unwrap();
         let job = ObjectRef { kind, name: format!("{cron_job}-1").into() };
-        let view = ObjectView { ready: true, made_by: fnv1a(cron_job.as_bytes()), ..ObjectView::default() };
+        let view = ObjectView {
+            epoch: 1,
+            ready: true,
+            made_by: fnv1a(cron_job.as_bytes()),
+            ..ObjectView::default()
+        };
         let key = key(&format!("shop/{workload}"));
         self.observed.member_mut(&name(cluster)).note(&key, 0, job, Some(view));
         self
