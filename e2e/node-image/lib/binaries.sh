@@ -49,7 +49,7 @@ build_binaries() { # folder
         go_build "$modules/containerd" "$bin/$program" -ldflags '-s -w' \
             -tags 'no_btrfs no_devmapper no_zfs' "$containerd/$program"
     done
-    go_build "$modules/coredns" "$bin/coredns" -ldflags '-s -w' github.com/coredns/coredns
+    go_build "$modules/coredns" "$bin/coredns" -ldflags '-s -w' .
     go_build "$modules/local-path-provisioner" "$bin/local-path-provisioner" \
         -ldflags "-s -w -X main.VERSION=$(pinned "$modules/local-path-provisioner" "$provisioner")" "$provisioner"
     build_pause "$bin"

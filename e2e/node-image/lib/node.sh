@@ -1,11 +1,9 @@
 # The node image itself, from what the other files here make.
 # shellcheck shell=bash
 
-readonly path_env='"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"WorkingDir":"/"'
-
 # The images that kubeadm starts as static pods and addons, each one program, and those of our volumes.
 container_images() { # binaries debian-root target
-    local bin=$1 debian=$2 target=$3 list name config root
+    local bin=$1 debian=$2 target=$3 list name config root SQUEEZE=true
     list=$("$bin/kubeadm" config images list --kubernetes-version "$(kubernetes_version)" 2>/dev/null)
     config=$(kind_files)/etc/containerd/config.toml
     for name in kube-apiserver kube-controller-manager kube-scheduler etcd coredns; do
@@ -129,6 +127,7 @@ files_layer() { # binaries root
 build_node() { # folder
     local target=$1 debian bin begin=$SECONDS
     need jq jq
+    need zstd zstd
     bin=$(binaries)
     debian=$(debian)/debian.tar
     mkdir -p "$target"/{system,images,programs,content/var/lib/containerd,files}
