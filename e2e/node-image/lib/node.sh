@@ -76,7 +76,8 @@ CONFIG
     trap "kill $pid 2>/dev/null" EXIT
     until_answers 60 "$bin/ctr" --address "$state/socket" version || die "containerd doesn't start: $(tail -n 3 "$state/log")"
     for image in "$images"/*.tar; do
-        "$bin/ctr" --address "$state/socket" --namespace k8s.io images import --no-unpack "$image" >/dev/null
+        "$bin/ctr" --address "$state/socket" --namespace k8s.io images import --no-unpack "$image" >"$state/import" 2>&1 ||
+            die "containerd doesn't take ${image##*/}: $(tail -n 3 "$state/import")"
     done
     kill $pid
     wait $pid || true
