@@ -24,6 +24,15 @@ may_install() {
     [ "$(id -u)" = 0 ] && { [ "${CI:-}" = true ] || [ "${INSTALL:-}" = true ]; }
 }
 
+# The option that every script here has.
+allow_install() { # options...
+    local option
+    for option; do
+        [ "$option" = --install ] || die "unknown option $option"
+        export INSTALL=true
+    done
+}
+
 # Makes sure that a Debian package's program is there, or says what is missing.
 need() { # program package
     command -v "$1" >/dev/null && return
@@ -75,5 +84,10 @@ once() { # name make...
 
 # What nobody has used for two weeks goes: each image is most of a gigabyte.
 prune() {
+    local tag
     find "$cache" -mindepth 1 -maxdepth 1 -mtime +14 ! -name '*.lock' ! -name docker -exec rm -rf {} +
+    for tag in $(docker images --format '{{.Tag}}' domicile/node); do
+        # One that a cluster still uses stays.
+        [ -d "$cache/$tag" ] || docker rmi "domicile/node:$tag" >/dev/null 2>&1 || true
+    done
 }

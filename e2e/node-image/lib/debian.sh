@@ -37,7 +37,7 @@ readonly strip='
 
 build_debian() { # folder
     local options=() pattern begin=$SECONDS list
-    [ "$(id -u)" = 0 ] || die "building a node image needs root; build it where you are root and \`docker load\` the tar, or set NODE_IMAGE to one that can be pulled"
+    [ "$(id -u)" = 0 ] || die "building a node image needs root; build it where you are root and \`docker load\` the tar, or set DOMICILE_NODE_IMAGE to one that can be pulled"
     need mmdebstrap mmdebstrap
     for pattern in "${dropped[@]}"; do options+=(--dpkgopt="path-exclude=$pattern"); done
     for pattern in "${kept[@]}"; do options+=(--dpkgopt="path-include=$pattern"); done

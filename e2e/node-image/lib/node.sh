@@ -152,7 +152,7 @@ readonly node_config='"Entrypoint":["/kind/bin/prepare","/usr/local/bin/entrypoi
 
 # A hash of all that goes into the image.
 node_key() {
-    key_of "$(go_toolchain)" -- node-image/modules node-image/pause node-image/lib node-image/files \
+    key_of "$(go_toolchain)" -- node-image/modules node-image/pause node-image/lib/{archive,binaries,debian,node}.sh node-image/files \
         controlplane/kubernetes controlplane/etcd
 }
 
