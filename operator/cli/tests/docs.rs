@@ -122,6 +122,64 @@ fn every_command_has_help_with_an_example() {
     }
 }
 
+/// The lines of a command's help from `Example` on.
+fn examples(command: &clap::Command) -> Vec<String> {
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    help.lines().skip_while(|line| !line.starts_with("Example")).skip(1).map(str::to_owned).collect()
+}
+
+/// Half a command does something else than the whole: nothing may be wrapped where a terminal is as wide as most are.
+#[test]
+fn examples_can_be_pasted() {
+    use clap::Parser;
+    let mut cli = Cli::command();
+    cli.build();
+    let (mut long, mut tried) = (Vec::new(), 0);
+    for command in every(&cli).into_iter().filter(|command| !command.is_hide_set()) {
+        let lines = examples(command);
+        long.extend(lines.iter().filter(|line| line.chars().count() > 80).cloned());
+        let text = lines.join("\n").replace("\\\n", " ");
+        for line in text.lines() {
+            let Some((_, typed)) = line.split_once("kubectl domicile ") else { continue };
+            let typed = typed.split(['#', '|', '>']).next().unwrap_or_default();
+            if let Err(error) =
+                Cli::try_parse_from(std::iter::once("kubectl-domicile".to_owned()).chain(words(typed)))
+            {
+                panic!("{line}: {error}");
+            }
+            tried += 1;
+        }
+    }
+    assert_eq!(long, Vec::<String>::new(), "lines that a terminal of 80 columns wraps");
+    assert!(tried > 30, "only {tried} examples were found");
+}
+
+/// A line that ends in the middle of a sentence is wrapped a second time where the terminal ends.
+#[test]
+fn help_breaks_lines_only_after_sentences() {
+    let mut cli = Cli::command();
+    cli.build();
+    for command in every(&cli) {
+        let about = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+        for line in about.lines().filter(|line| !line.is_empty()) {
+            assert!(
+                line.ends_with(['.', ':', '?']) || about.lines().count() == 1,
+                "{}: {line}",
+                command.get_name()
+            );
+        }
+    }
+}
+
+/// What is quoted is one word, and every second part is.
+fn words(typed: &str) -> Vec<String> {
+    let parts = typed.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    parts.collect()
+}
+
 #[test]
 fn commands_in_the_documentation_can_be_typed() {
     use clap::Parser;
@@ -130,13 +188,8 @@ fn commands_in_the_documentation_can_be_typed() {
     for line in lines.filter(|line| !line.starts_with('|') && !line.contains('`')) {
         let Some((_, command)) = line.split_once("kubectl domicile ") else { continue };
         let command = command.split(['#', '|', '>']).next().unwrap_or_default();
-        // What is quoted is one word, and every second part is.
-        let parts = command.split('\'').enumerate().flat_map(|(at, part)| match at % 2 {
-            0 => part.split_whitespace().collect(),
-            _ => vec![part],
-        });
-        let words = ["kubectl-domicile"].into_iter().chain(parts);
-        let words = words.map(|word| if word == "NAME" { "name" } else { word });
+        let words = std::iter::once("kubectl-domicile".to_owned()).chain(words(command));
+        let words = words.map(|word| if word == "NAME" { "name".to_owned() } else { word });
         if let Err(error) = Cli::try_parse_from(words) {
             panic!("{line}: {error}");
         }

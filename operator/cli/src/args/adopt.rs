@@ -16,7 +16,7 @@ use crate::wrap::Which;
 /// are taken only if a pod needs them.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 --member-context ams-admin --dry-run\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 --member-context ams-admin --selector app=shop --secrets hub\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 --member-context ams-admin Deployment/shop ConfigMap/shop"
+    after_long_help = "Examples:\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 \\\n    --member-context ams-admin --dry-run\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 \\\n    --member-context ams-admin --selector app=shop --secrets hub\n  kubectl domicile adopt shop -n webshop --member nl-ams-1 \\\n    --member-context ams-admin Deployment/shop ConfigMap/shop"
 )]
 #[command(group = clap::ArgGroup::new("how").required(true).multiple(true).args(["member_kubeconfig", "member_context"]))]
 pub struct AdoptArgs {

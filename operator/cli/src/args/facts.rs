@@ -57,7 +57,7 @@ pub struct ExplainArgs {
 /// Exit codes: 0 if nothing would happen, 2 if something would, 1 for an error of any kind.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile plan --revoke meridian-cloud\n  kubectl domicile plan --online zrh --approve limmat\n  kubectl domicile plan -f changed.yaml --at 2027-03-01\n  kubectl domicile plan --from examples/benelux --from charts/domicile/countrysets -o json"
+    after_long_help = "Examples:\n  kubectl domicile plan --revoke meridian-cloud\n  kubectl domicile plan --online zrh --approve limmat\n  kubectl domicile plan -f changed.yaml --at 2027-03-01\n  kubectl domicile plan -o json --from examples/benelux \\\n    --from charts/domicile/countrysets"
 )]
 pub struct PlanArgs {
     /// Objects as they would be, applied over what is there. May be given several times; `-` is stdin. Of the same object, the last

@@ -103,7 +103,7 @@ pub struct LeaveArgs {
 /// the hub from doing anything more for the tenant there; what runs keeps running.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin\n  kubectl domicile admit webshop --member nl-ams-1 --print | mail owner@example.com\n  kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin --withdraw"
+    after_long_help = "Examples:\n  kubectl domicile admit webshop --member nl-ams-1 --member-context ams-admin\n  kubectl domicile admit webshop --member nl-ams-1 --print > webshop.yaml\n  kubectl domicile admit webshop --member nl-ams-1 \\\n    --member-context ams-admin --withdraw"
 )]
 #[command(group = clap::ArgGroup::new("how").required(true).multiple(true).args(["member_kubeconfig", "member_context", "print"]))]
 pub struct AdmitArgs {

@@ -13,7 +13,7 @@ use crate::import::Lei;
 /// beside each entry what is doubtful about it.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile import bods ownership.json > providers.yaml\n  kubectl domicile import gleif lei2.csv rr.csv repex.csv --lei LEI > providers.yaml\n  kubectl apply --server-side -f providers.yaml"
+    after_long_help = "Examples:\n  kubectl domicile import bods ownership.json > providers.yaml\n  kubectl domicile import gleif lei2.csv rr.csv repex.csv \\\n    --lei 5299INVENTEDSCHELD45 > providers.yaml\n  kubectl apply --server-side -f providers.yaml"
 )]
 pub struct ImportArgs {
     /// What to read.
@@ -52,7 +52,7 @@ pub struct BodsArgs {
 /// who isn't known.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl domicile import gleif lei2.csv rr.csv repex.csv --lei LEI,LEI > providers.yaml"
+    after_long_help = "Examples:\n  kubectl domicile import gleif lei2.csv rr.csv repex.csv \\\n    --lei 5299INVENTEDSCHELD45 > providers.yaml"
 )]
 pub struct GleifArgs {
     /// Files to read; they are read more than once.

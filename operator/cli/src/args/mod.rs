@@ -32,36 +32,40 @@ Results go to stdout, everything else to stderr. Colours are shown on a terminal
 const APPROVE_WHY: &str = "\
 Writes a Decision. An approval lifts nothing: what is frozen, suspended or revoked stays so until it is reinstated.";
 
-const APPROVE: &str = "\
-Examples:
-  kubectl domicile approve schelde-maas --authority compliance --reason 'audited in May' --valid-until 2028-01-01
-  kubectl domicile approve limmat --authority compliance --reason 'contract 17' --country CH --tenant archive";
+const APPROVE: &str = r"Examples:
+  kubectl domicile approve schelde-maas --authority compliance \
+    --reason 'audited in May' --valid-until 2028-01-01
+  kubectl domicile approve limmat --authority compliance \
+    --reason 'contract 17' --country CH --tenant archive";
 
 const FREEZE_WHY: &str = "\
-Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move,
+Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move, \
 you are asked to type the subject's name.";
 
-const FREEZE: &str = "\
-Examples:
-  kubectl domicile freeze meridian-cloud --authority ministry --reason 'precaution of 12 May' --tenant registry
-  kubectl domicile suspend workload/registry/mail --authority ministry --reason 'data found in the wrong place'";
+const FREEZE: &str = r"Examples:
+  kubectl domicile freeze meridian-cloud --authority ministry \
+    --reason 'precaution of 12 May' --tenant registry
+  kubectl domicile suspend workload/registry/mail --authority ministry \
+    --reason 'data found in the wrong place'";
 
 const REVOKE_WHY: &str = "\
 Writes a Decision. What must leave and has no lawful place elsewhere stays where it is, and says so; nothing is deleted.";
 
-const REVOKE: &str = "\
-Examples:
-  kubectl domicile revoke meridian-cloud --authority compliance --reason 'sold to a third party' --basis finding
-  kubectl domicile revoke site/us-va --authority compliance --reason 'lease ended' --print";
+const REVOKE: &str = r"Examples:
+  kubectl domicile revoke meridian-cloud --authority compliance \
+    --reason 'sold to a third party' --basis finding
+  kubectl domicile revoke site/us-va --authority compliance \
+    --reason 'lease ended' --print";
 
 const REINSTATE_WHY: &str = "\
-Writes a Decision that takes the place of all that restricts the subject and that your authority may lift: its own decisions, and
+Writes a Decision that takes the place of all that restricts the subject and that your authority may lift: its own decisions, and \
 those that name it in liftableBy. A provider is approved again with that.";
 
-const REINSTATE: &str = "\
-Examples:
-  kubectl domicile reinstate meridian-cloud --authority ministry --reason 'cleared on 3 September'
-  kubectl domicile reinstate tenant/registry --authority ministry --reason 'moved'";
+const REINSTATE: &str = r"Examples:
+  kubectl domicile reinstate meridian-cloud --authority ministry \
+    --reason 'cleared on 3 September'
+  kubectl domicile reinstate tenant/registry --authority ministry \
+    --reason 'moved'";
 
 /// Runs tenants' workloads where their data may live, and says where everything is.
 ///
@@ -127,7 +131,7 @@ pub enum Command {
     Answer(AnswerArgs),
     #[command(about = "Let tenants' workloads run with a provider", long_about = APPROVE_WHY, after_long_help = APPROVE)]
     Approve(DecideArgs),
-    #[command(about = "Stop everything in, out and deleted; what runs keeps running", long_about = FREEZE_WHY, after_long_help = FREEZE)]
+    #[command(about = "Let nothing in or out, and delete nothing; what runs keeps running", long_about = FREEZE_WHY, after_long_help = FREEZE)]
     Freeze(DecideArgs),
     #[command(about = "Scale everything to zero; data stays", long_about = FREEZE_WHY, after_long_help = FREEZE)]
     Suspend(DecideArgs),
@@ -167,7 +171,7 @@ pub enum Command {
 /// they come. What can't be taken is named, all of it at once, and then nothing is written.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  helm template shop ./chart | kubectl domicile wrap --name shop -n shop > shop.yaml\n  kubectl apply --server-side -f shop.yaml\n  kustomize build . | kubectl domicile wrap --name shop -n shop --skip Namespace\n  kubectl domicile wrap --name shop -n shop web.yaml worker.yaml"
+    after_long_help = "Examples:\n  helm template shop ./chart |\n    kubectl domicile wrap --name shop -n shop > shop.yaml\n  kubectl apply --server-side -f shop.yaml\n  kustomize build . | kubectl domicile wrap --name shop -n shop --skip Namespace\n  kubectl domicile wrap --name shop -n shop web.yaml worker.yaml"
 )]
 pub struct WrapArgs {
     /// Files to read; `-` or none is stdin.
@@ -307,7 +311,7 @@ pub struct MapArgs {
 /// kubectl_complete-domicile on the PATH; `--kubectl` prints that.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  kubectl-domicile completion bash > /etc/bash_completion.d/kubectl-domicile\n  kubectl domicile completion --kubectl > ~/.local/bin/kubectl_complete-domicile && chmod +x $_"
+    after_long_help = "Examples:\n  kubectl-domicile completion bash > /etc/bash_completion.d/kubectl-domicile\n  kubectl domicile completion --kubectl > kubectl_complete-domicile\n  install kubectl_complete-domicile ~/.local/bin"
 )]
 pub struct CompletionArgs {
     /// The shell.
