@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::{
-    Change, Engine, RuleSet,
+    Change, Engine, Rule, RuleSet,
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
     snapshot::{Snapshot, Unreadable},
@@ -233,9 +233,16 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
             step.what = if all.is_empty() { What::Stay } else { What::Hold };
             step.why = why(all);
         }
-        Wish::Suspend => (step.what, step.why) = (What::Suspend, why(seat.failing)),
+        Wish::Suspend => {
+            let rules = RuleSet::EMPTY.with(Rule::ApprovalSuspended);
+            (step.what, step.why) = (What::Suspend, why(rules));
+        }
         Wish::Freeze => {
-            (step.what, step.why) = (What::Freeze, why(seat.failing.intersection(RuleSet::FREEZING)));
+            // Somebody's decision holds whatever the facts are, and is what would have to be lifted.
+            let decided = RuleSet::EMPTY.with(Rule::ApprovalFrozen);
+            let is_decided = seat.failing.contains(Rule::ApprovalFrozen);
+            let rules = if is_decided { decided } else { seat.failing.intersection(RuleSet::FREEZING) };
+            (step.what, step.why) = (What::Freeze, why(rules));
         }
         Wish::Move { to, cause, compulsory } => {
             let asks = |tenant| {

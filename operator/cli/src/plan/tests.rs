@@ -277,3 +277,48 @@ fn thousands_of_workloads_are_one_line() {
     assert!(text.contains("waves, by its spec.migration.maxConcurrent"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
 }
+
+/// With what somebody has decided about something.
+fn decided(facts: &mut Facts, name: &str, (kind, subject): (&str, &str), verdict: &str) {
+    facts.snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": name},
+        "spec": {
+            "subject": {"kind": kind, "name": subject}, "decision": verdict, "basis": "Request", "authority": "x", "decidedBy": "x",
+            "reason": "r",
+        },
+    }));
+}
+
+/// Why each copy of a tenant's namespace is as it is, by what is decided about everything.
+fn reasons(facts: &Facts, namespace: &str) -> Vec<(What, String)> {
+    let steps = plan(facts, &args(&[]), &[]).unwrap().steps;
+    let mine = steps.into_iter().filter(|step| step.workload.starts_with(&format!("{namespace}/")));
+    mine.map(|step| (step.what, step.why)).collect()
+}
+
+#[test]
+fn a_freeze_by_decision_is_told_before_one_by_facts() {
+    let mut facts = benelux();
+    let mut tenant = facts.snapshot.get("Tenant", "", "archive").unwrap().clone();
+    tenant["spec"]["providers"] = json!({"certifications": [{"scheme": "C5"}]});
+    facts.snapshot.put(tenant);
+    let [(What::Freeze, why)] = &reasons(&facts, "archive")[..] else { panic!("it isn't frozen by facts") };
+    assert!(why.contains("C5"), "{why}");
+    decided(&mut facts, "stop", ("Tenant", "archive"), "Frozen");
+    let wanted = "Tenant/archive is frozen by Decision/stop of x: r".to_owned();
+    assert_eq!(reasons(&facts, "archive"), [(What::Freeze, wanted)]);
+    decided(&mut facts, "own", ("TenantWorkload", "archive/records"), "Frozen");
+    let mut alone = benelux();
+    decided(&mut alone, "own", ("TenantWorkload", "archive/records"), "Frozen");
+    let wanted = "TenantWorkload/archive/records is frozen by Decision/own of x: r".to_owned();
+    assert_eq!(reasons(&alone, "archive"), [(What::Freeze, wanted)]);
+}
+
+#[test]
+fn a_suspension_is_told_before_all_else() {
+    let mut facts = benelux();
+    decided(&mut facts, "barred", ("HostingProvider", "meridian-cloud"), "Revoked");
+    decided(&mut facts, "own", ("TenantWorkload", "archive/records"), "Suspended");
+    let wanted = "TenantWorkload/archive/records is suspended by Decision/own of x: r".to_owned();
+    assert_eq!(reasons(&facts, "archive"), [(What::Suspend, wanted)]);
+}
