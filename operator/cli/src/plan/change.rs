@@ -1,5 +1,7 @@
 //! The changes that have a flag of their own.
 
+use std::collections::BTreeMap;
+
 use domicile_core::snapshot::Snapshot;
 use domicile_crds::{ProviderName, SiteName};
 use serde_json::{Value, json};
@@ -60,6 +62,7 @@ impl Made {
 
 /// Makes the changes.
 pub(super) fn change(snapshot: &mut Snapshot, args: &PlanArgs, made: &mut Made) -> Result<(), PlanError> {
+    refuse_contradictions(args)?;
     for provider in &args.revoke {
         made.decide(snapshot, provider, "Revoked")?;
         made.asked.push(format!("{provider} was revoked"));
@@ -77,6 +80,23 @@ pub(super) fn change(snapshot: &mut Snapshot, args: &PlanArgs, made: &mut Made) 
         for site in sites {
             set_state(snapshot, site, state)?;
             made.asked.push(format!("{site} was {}", state.to_lowercase()));
+        }
+    }
+    Ok(())
+}
+
+/// Of two changes of the same object only the stricter, or the last, would be planned, and the other said to be.
+fn refuse_contradictions(args: &PlanArgs) -> Result<(), PlanError> {
+    let mut said: BTreeMap<(&str, &str), &'static str> = BTreeMap::new();
+    let providers = [("--revoke", &args.revoke), ("--freeze", &args.freeze), ("--approve", &args.approve)];
+    let sites = [("--online", &args.online), ("--close", &args.close)];
+    let of_providers =
+        providers.iter().flat_map(|(option, all)| all.iter().map(|it| (*option, "provider", it.as_str())));
+    let of_sites = sites.iter().flat_map(|(option, all)| all.iter().map(|it| (*option, "site", it.as_str())));
+    for (other, kind, name) in of_providers.chain(of_sites) {
+        let one = *said.entry((kind, name)).or_insert(other);
+        if one != other {
+            return Err(PlanError::Contradictory { one, other, name: name.to_owned() });
         }
     }
     Ok(())

@@ -42,6 +42,16 @@ pub enum PlanError {
         /// The names that there are.
         there: String,
     },
+    /// Two changes that can't both be made.
+    #[error("{one} {name} and {other} {name} contradict each other: leave one of them out")]
+    Contradictory {
+        /// The option of one.
+        one: &'static str,
+        /// That of the other.
+        other: &'static str,
+        /// What both are about.
+        name: String,
+    },
     /// It can't be made JSON.
     #[error("can't be written")]
     Write(#[from] serde_json::Error),

@@ -322,3 +322,20 @@ fn a_suspension_is_told_before_all_else() {
     let wanted = "TenantWorkload/archive/records is suspended by Decision/own of x: r".to_owned();
     assert_eq!(reasons(&facts, "archive"), [(What::Suspend, wanted)]);
 }
+
+#[test]
+fn changes_that_contradict_each_other_are_refused() {
+    let refused = |words: &[&str]| plan(&benelux(), &args(words), &[]).unwrap_err().to_string();
+    assert_eq!(
+        refused(&["--freeze", "limmat", "--revoke", "meridian-cloud", "--revoke", "limmat"]),
+        "--revoke limmat and --freeze limmat contradict each other: leave one of them out"
+    );
+    assert_eq!(
+        refused(&["--approve", "limmat", "--freeze", "limmat"]),
+        "--freeze limmat and --approve limmat contradict each other: leave one of them out"
+    );
+    assert_eq!(
+        refused(&["--online", "nl-ams", "--close", "nl-ams"]),
+        "--online nl-ams and --close nl-ams contradict each other: leave one of them out"
+    );
+}
