@@ -90,9 +90,11 @@ fn refuse_contradictions(args: &PlanArgs) -> Result<(), PlanError> {
     let mut said: BTreeMap<(&str, &str), &'static str> = BTreeMap::new();
     let providers = [("--revoke", &args.revoke), ("--freeze", &args.freeze), ("--approve", &args.approve)];
     let sites = [("--online", &args.online), ("--close", &args.close)];
-    let of_providers =
-        providers.iter().flat_map(|(option, all)| all.iter().map(|it| (*option, "provider", it.as_str())));
-    let of_sites = sites.iter().flat_map(|(option, all)| all.iter().map(|it| (*option, "site", it.as_str())));
+    let of_providers = providers
+        .iter()
+        .flat_map(|(option, all)| all.iter().map(move |it| (*option, "provider", it.as_str())));
+    let of_sites =
+        sites.iter().flat_map(|(option, all)| all.iter().map(move |it| (*option, "site", it.as_str())));
     for (other, kind, name) in of_providers.chain(of_sites) {
         let one = *said.entry((kind, name)).or_insert(other);
         if one != other {

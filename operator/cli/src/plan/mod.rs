@@ -32,6 +32,11 @@ pub enum PlanError {
     /// The facts can't be had.
     #[error(transparent)]
     Facts(#[from] FactsError),
+    /// The fleet may not be seen.
+    #[error(
+        "you may not see all that the operator reads, without which nothing can be planned: `kubectl describe tw -n NAMESPACE` says in short where your workloads are, or why they have no place; a platform engineer or an auditor may plan"
+    )]
+    Hidden(#[source] Box<FactsError>),
     /// What is to change isn't there.
     #[error("there is no {kind} {name}; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
     Missing {
@@ -114,7 +119,7 @@ pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanErro
             unchecked.extend(facts::ask(&hub, &mut file.objects).await.map_err(FactsError::from)?);
         }
     }
-    let facts = Facts::read(&args.facts, options).await?;
+    let facts = Facts::read(&args.facts, options).await.map_err(hidden)?;
     let plan = Plan { unchecked, ..plan(&facts, args, &files)? };
     for note in &plan.unchecked {
         output::note(format!("note: {note}"));
@@ -122,6 +127,16 @@ pub async fn run(args: &PlanArgs, options: &HubArgs) -> Result<Outcome, PlanErro
     let text = |wide| text::text(&plan, wide, output::Paint::for_stdout());
     let text = output::render(args.output, &plan, text)?;
     Ok(Outcome { text, code: if plan.steps.is_empty() { 0 } else { CHANGES } })
+}
+
+/// A tenant finds in short how things are where it may look.
+fn hidden(error: FactsError) -> PlanError {
+    match error {
+        FactsError::Cluster(cluster) if cluster.code() == Some(403) => {
+            PlanError::Hidden(Box::new(FactsError::Cluster(cluster)))
+        }
+        other => other.into(),
+    }
 }
 
 /// Decides with the facts as they are, and again as they would be.

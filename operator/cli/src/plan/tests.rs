@@ -339,3 +339,20 @@ fn changes_that_contradict_each_other_are_refused() {
         "--online nl-ams and --close nl-ams contradict each other: leave one of them out"
     );
 }
+
+#[test]
+fn a_tenant_is_told_where_it_may_look() {
+    let call = |code: u16| {
+        let status = kube::core::Status::failure("sites is forbidden", "Forbidden").with_code(code).boxed();
+        let (doing, cluster) = ("list sites".to_owned(), "the hub".to_owned());
+        let source = Box::new(kube::Error::Api(status));
+        FactsError::Cluster(crate::cluster::ClusterError::Call { doing, cluster, source })
+    };
+    let told = |code| output::explained(&hidden(call(code)));
+    let text = told(403);
+    assert!(
+        text.contains("`kubectl describe tw -n NAMESPACE`") && text.ends_with("sites is forbidden"),
+        "{text}"
+    );
+    assert!(!told(500).contains("describe"));
+}
