@@ -70,13 +70,17 @@ fn facts() -> Facts {
 }
 
 fn told(words: &[&str], wide: bool) -> Result<String, ExplainError> {
+    told_of(&facts(), words, wide)
+}
+
+fn told_of(facts: &Facts, words: &[&str], wide: bool) -> Result<String, ExplainError> {
     use clap::Parser as _;
     let cli = crate::args::Cli::parse_from(
         ["kubectl-domicile", "explain", "web", "-n", "shop"].iter().chain(words),
     );
     let crate::args::Command::Explain(args) = cli.command else { panic!("another command") };
     let key = WorkloadKey::new("shop", args.workload.as_str()).unwrap();
-    let explanation = explanation(&facts(), &key, &args)?;
+    let explanation = explanation(facts, &key, &args)?;
     Ok(text::text(&explanation, wide, Paint::plain()))
 }
 
@@ -122,4 +126,25 @@ fn a_tenant_is_told_where_it_may_look() {
         "{text}"
     );
     assert!(!told(500).contains("describe"));
+}
+
+#[test]
+fn what_stays_for_its_volumes_says_so() {
+    let mut facts = facts();
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "a"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    facts.snapshot.put(object("TenantWorkload", "shop", "web", &json!({"manifests": [claim]})));
+    let seat = json!({"ordinal": 0, "cluster": "ams-1", "epoch": 1, "generation": 1, "phase": "Active"});
+    facts.snapshot.put(object("Assignment", "shop", "web", &json!({"tenant": "shop", "seats": [seat]})));
+    let spec = json!({
+        "subject": {"kind": "HostingProvider", "name": "good"}, "decision": "Revoked", "basis": "Finding", "authority": "x",
+        "decidedBy": "x", "reason": "sold",
+    });
+    facts.snapshot.put(object("Decision", "", "good-2", &spec));
+    let text = told_of(&facts, &[], false).unwrap();
+    let wanted = "now: stuck at ams-1\n  VolumesNotMovable: the approval of HostingProvider/good was revoked, but it keeps data in \
+                  volumes, which aren't moved yet\n";
+    assert!(text.contains(wanted), "{text}");
 }

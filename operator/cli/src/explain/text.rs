@@ -68,7 +68,8 @@ fn standing(out: &mut String, copies: &[Step], paint: Paint) {
         let when = if step.is_to_come() { "next" } else { "now" };
         let _ = writeln!(out, "{which}{when}: {}", happens(step, paint));
         if !step.why.is_empty() {
-            let _ = writeln!(out, "  {}", step.why);
+            let reason = step.obstacle.map(|obstacle| format!("{obstacle}: ")).unwrap_or_default();
+            let _ = writeln!(out, "  {reason}{}", step.why);
         }
     }
 }

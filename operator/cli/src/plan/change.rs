@@ -65,21 +65,21 @@ pub(super) fn change(snapshot: &mut Snapshot, args: &PlanArgs, made: &mut Made) 
     refuse_contradictions(args)?;
     for provider in &args.revoke {
         made.decide(snapshot, provider, "Revoked")?;
-        made.asked.push(format!("{provider} was revoked"));
+        made.asked.push(format!("{provider} were revoked"));
     }
     for provider in &args.freeze {
         made.decide(snapshot, provider, "Frozen")?;
-        made.asked.push(format!("{provider} was frozen"));
+        made.asked.push(format!("{provider} were frozen"));
     }
     for provider in &args.approve {
         lift(snapshot, provider);
         made.decide(snapshot, provider, "Approved")?;
-        made.asked.push(format!("{provider} was approved and nothing else decided about it"));
+        made.asked.push(format!("{provider} were approved and nothing else decided about it"));
     }
     for (sites, state) in [(&args.online, "Online"), (&args.close, "Closing")] {
         for site in sites {
             set_state(snapshot, site, state)?;
-            made.asked.push(format!("{site} was {}", state.to_lowercase()));
+            made.asked.push(format!("{site} were {}", state.to_lowercase()));
         }
     }
     Ok(())

@@ -151,7 +151,7 @@ pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, P
         for object in objects {
             snapshot.put(object.clone());
         }
-        made.asked.push(format!("{file} was applied"));
+        made.asked.push(format!("{file} were applied"));
     }
     if !files.is_empty() {
         snapshot.assume_namespaces();
@@ -159,7 +159,7 @@ pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, P
     change::change(&mut snapshot, args, &mut made)?;
     let at = args.facts.at.unwrap_or(facts.now);
     if at != facts.now {
-        made.asked.push(format!("it was {at}"));
+        made.asked.push(format!("it were {at}"));
     }
     let mut plan = compare(facts, &snapshot, at, made.asked.clone())?;
     made.name(&mut plan);
@@ -175,7 +175,7 @@ pub fn with(facts: &Facts, object: &Value) -> Result<Plan, PlanError> {
     let mut snapshot = facts.snapshot.clone();
     snapshot.put(object.clone());
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let asked = format!("{}/{} was applied", text("/kind"), text("/metadata/name"));
+    let asked = format!("{}/{} were applied", text("/kind"), text("/metadata/name"));
     compare(facts, &snapshot, facts.now, vec![asked])
 }
 

@@ -24,7 +24,7 @@ use super::nearest::{nearest, no_place};
 pub enum What {
     /// It has no place, and no cluster may have it.
     Wait,
-    /// It must leave and has nowhere to go: nothing is deleted.
+    /// It must leave, and has nowhere to go or isn't moved yet: nothing is deleted.
     Stuck,
     /// It is scaled to zero; its data stays.
     Suspend,
@@ -72,6 +72,9 @@ pub struct Step {
     /// Why.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// If it must leave and can't: why not, as the reason of the workload's condition Stalled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<&'static str>,
     /// If no cluster may have it: the one that comes nearest, and what bars it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
@@ -96,6 +99,11 @@ impl Step {
     /// Whether the operator does it by itself, and it is over then.
     fn is_done_at_once(&self) -> bool {
         matches!(self.what, What::Place | What::MustMove | What::Move | What::Leave)
+    }
+
+    /// Whether only its volumes keep it where it must leave: nobody has looked for a lawful place.
+    pub(super) fn keeps_volumes(&self) -> bool {
+        self.obstacle == Some(Obstacle::VolumesNotMovable.name())
     }
 
     /// Whether it is yet to be done.
@@ -212,7 +220,8 @@ fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp
 fn bare(engine: &Engine, key: &WorkloadKey, copy: i32, what: What) -> Step {
     let tenant = engine.world().tenant_of(&key.namespace).ok().cloned();
     let (workload, why) = (key.to_string(), String::new());
-    Step { workload, copy, tenant, what, from: None, to: None, why, nearest: None, bytes: None }
+    let (from, to, obstacle, nearest, bytes) = (None, None, None, None, None);
+    Step { workload, copy, tenant, what, from, to, why, obstacle, nearest, bytes }
 }
 
 fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) -> Step {
@@ -261,6 +270,7 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
                 step.nearest = nearest(engine, key, seat.at.as_ref(), now);
             }
             (step.what, step.why) = (What::Stuck, format!("{cause}, but {obstacle}"));
+            step.obstacle = Some(obstacle.name());
         }
         Wish::Leave => step.what = What::Leave,
     }

@@ -356,3 +356,30 @@ fn a_tenant_is_told_where_it_may_look() {
     );
     assert!(!told(500).contains("describe"));
 }
+
+#[test]
+fn what_stays_for_its_volumes_is_told_apart() {
+    let mut facts = benelux();
+    let mut records = facts.snapshot.get("TenantWorkload", "archive", "records").unwrap().clone();
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "records"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    records["spec"]["manifests"].as_array_mut().unwrap().push(claim);
+    facts.snapshot.put(records);
+    let text = told(&facts, &["--revoke", "meridian-cloud", "--approve", "schelde-maas"]);
+    let wanted = "1 copy has no lawful place; 1 copy must leave and can't, since volumes aren't moved yet";
+    assert!(text.contains(wanted), "{text}");
+    assert!(
+        text.contains("\nWhat can't leave stays where it is, and says so; nothing is deleted.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_revoked_and_needs_no_approval_had_none() {
+    let mut facts = benelux();
+    decided(&mut facts, "lease", ("Site", "us-va"), "Revoked");
+    let text = told(&facts, &[]);
+    assert!(text.contains("Site/us-va was revoked") && !text.contains("the approval of"), "{text}");
+}

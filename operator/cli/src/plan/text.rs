@@ -137,15 +137,17 @@ fn summary(plan: &Plan) -> String {
     tell(count(&[What::Leave]), "is removed", "are removed");
     tell(count(&[What::Blocked]), "can't be run", "can't be run");
     tell(count(&[What::Stay]), "goes on where it is", "go on where they are");
-    tell(count(&[What::Stuck, What::Wait]), "has no lawful place", "have no lawful place");
+    let kept = plan.steps.iter().filter(|step| step.keeps_volumes()).count();
+    tell(count(&[What::Stuck, What::Wait]) - kept, "has no lawful place", "have no lawful place");
+    let why = "must leave and can't, since volumes aren't moved yet";
+    tell(kept, why, why);
     tell(plan.unchanged, "stays as it is", "stay as they are");
     let mut out = parts.join("; ") + ".\n";
     for (tenant, waves) in plan.waves.iter().filter(|(_, waves)| **waves > 1) {
         let _ = writeln!(out, "Tenant {tenant} moves in {waves} waves, by its spec.migration.maxConcurrent.");
     }
-    let data = count(&[What::Stuck]) > 0;
-    if data {
-        out.push_str("What has nowhere to go stays where it is, and says so; nothing is deleted.\n");
+    if count(&[What::Stuck]) > 0 {
+        out.push_str("What can't leave stays where it is, and says so; nothing is deleted.\n");
     }
     out
 }

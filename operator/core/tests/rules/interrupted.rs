@@ -147,6 +147,6 @@ fn nothing_goes_on_to_a_target_that_has_become_too_small() {
     assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("ams-1", "ams-1"));
     assert_eq!(
         yard.told("Stalled"),
-        "NoLawfulPlace: must leave ams-1 because the approval of Site/nl-ams was revoked, but MemberCluster/bru-1 takes nothing new at present"
+        "NoLawfulPlace: must leave ams-1 because Site/nl-ams was revoked, but MemberCluster/bru-1 takes nothing new at present"
     );
 }
