@@ -39,7 +39,7 @@ pub struct CountryCode([u8; 2]);
 #[error("`{found}` is not an ISO 3166-1 alpha-2 code{hint}")]
 pub struct CountryError {
     found: String,
-    hint: &'static str,
+    hint: String,
 }
 
 impl CountryCode {
@@ -47,17 +47,19 @@ impl CountryCode {
     ///
     /// # Errors
     ///
-    /// If the code isn't assigned; the message names the right one for `UK` and `EL`.
+    /// If the code isn't assigned; the message names the right one for `UK`, `EL` and small letters.
     pub fn new(code: &str) -> Result<Self, CountryError> {
         if COUNTRY_CODES.binary_search(&code).is_ok()
             && let Ok(bytes) = <[u8; 2]>::try_from(code.as_bytes())
         {
             return Ok(Self(bytes));
         }
-        let hint = match code {
-            "UK" => ": the United Kingdom is GB",
-            "EL" => ": Greece is GR",
-            _ => "",
+        let capitals = code.to_ascii_uppercase();
+        let hint = match capitals.as_str() {
+            "UK" => ": the United Kingdom is GB".to_owned(),
+            "EL" => ": Greece is GR".to_owned(),
+            other if COUNTRY_CODES.binary_search(&other).is_ok() => format!(": write {other}"),
+            _ => String::new(),
         };
         Err(CountryError { found: code.chars().take(20).collect(), hint })
     }
@@ -132,7 +134,9 @@ mod tests {
         let error = |code| CountryCode::new(code).unwrap_err().to_string();
         assert_eq!(error("UK"), "`UK` is not an ISO 3166-1 alpha-2 code: the United Kingdom is GB");
         assert_eq!(error("EL"), "`EL` is not an ISO 3166-1 alpha-2 code: Greece is GR");
-        assert_eq!(error("nl"), "`nl` is not an ISO 3166-1 alpha-2 code");
+        assert_eq!(error("nl"), "`nl` is not an ISO 3166-1 alpha-2 code: write NL");
+        assert_eq!(error("uk"), "`uk` is not an ISO 3166-1 alpha-2 code: the United Kingdom is GB");
+        assert_eq!(error("Holland"), "`Holland` is not an ISO 3166-1 alpha-2 code");
         assert!(CountryCode::new("CH").is_ok());
     }
 }
