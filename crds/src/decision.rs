@@ -189,4 +189,26 @@ impl Scope {
     pub fn is_empty(&self) -> bool {
         self.sites.is_empty() && self.countries.is_empty() && self.tenants.is_empty()
     }
+
+    /// Whether there may be a place within both.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        fn meet<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+            one.is_empty() || other.is_empty() || one.iter().any(|it| other.contains(it))
+        }
+        meet(&self.sites, &other.sites)
+            && meet(&self.countries, &other.countries)
+            && meet(&self.tenants, &other.tenants)
+    }
+
+    /// Whether all of another is within this one, as far as they name the same: in which country a site is, nobody knows here.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        fn within<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+            one.is_empty() || (!other.is_empty() && other.iter().all(|it| one.contains(it)))
+        }
+        within(&self.sites, &other.sites)
+            && within(&self.countries, &other.countries)
+            && within(&self.tenants, &other.tenants)
+    }
 }

@@ -261,7 +261,8 @@ impl Decisions {
         }
         let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
         // By whom it is in one place need not be by whom it is in another.
-        let (whole, part): (Vec<_>, Vec<_>) = successors.partition(|other| other.spec.scope.is_empty());
+        let contains = |other: &&DecisionFact| other.spec.scope.contains(&decision.spec.scope);
+        let (whole, part): (Vec<_>, Vec<_>) = successors.partition(contains);
         let first = |all: &[&DecisionFact]| all.iter().map(|other| &other.name).min().cloned();
         let is_replaced = self.replace(decision, whole.iter().copied());
         let in_part = self.replace(decision, whole.iter().chain(&part).copied());
@@ -294,10 +295,11 @@ impl Decisions {
         let mut others = self.about(&decision.spec.subject).iter();
         let is_second = |it: &DecisionFact| {
             let counts = horizon.has_begun(it.from()) && !horizon.has_ended(it.until()) && !self.is_void(it);
-            let successors = self.entitled_successors(it).filter(|other| other.spec.scope.is_empty());
+            let contains = |other: &&DecisionFact| other.spec.scope.contains(&it.spec.scope);
+            let successors = self.entitled_successors(it).filter(contains);
             let replaced = self.replace(it, successors.filter(|other| horizon.has_begun(other.from())));
             let is_another = it.spec.decision == Verdict::Approved && it.spec.decided_by != *by;
-            is_another && counts && !replaced && overlap(&it.spec.scope, &decision.spec.scope)
+            is_another && counts && !replaced && it.spec.scope.meets(&decision.spec.scope)
         };
         is_provider && decision.spec.decision == Verdict::Approved && !others.any(is_second)
     }
@@ -365,16 +367,6 @@ pub fn in_scope(scope: &Scope, at: &Viewpoint<'_>) -> bool {
         && (scope.countries.is_empty()
             || at.country.is_some_and(|country| scope.countries.contains(&country)))
         && (scope.tenants.is_empty() || scope.tenants.contains(at.tenant))
-}
-
-/// Whether there may be a place within both scopes.
-fn overlap(one: &Scope, other: &Scope) -> bool {
-    fn meet<T: PartialEq>(one: &[T], other: &[T]) -> bool {
-        one.is_empty() || other.is_empty() || one.iter().any(|it| other.contains(it))
-    }
-    meet(&one.sites, &other.sites)
-        && meet(&one.countries, &other.countries)
-        && meet(&one.tenants, &other.tenants)
 }
 
 /// Whether `other` may take the place of `decision`: the same authority, or one that it names.

@@ -353,3 +353,26 @@ fn an_approval_by_one_alone_says_so() {
     );
     assert_eq!(renewed(json!({"scope": {"tenants": ["acme"]}})).0, Effect::InForce);
 }
+
+/// What is lifted wherever it held is over, and not lifted in part.
+#[test]
+fn a_decision_is_over_where_one_of_its_scope_has_taken_its_place() {
+    let effect = |scope: Value, by: Value| {
+        let fleet = decided(&[
+            ("f", "Frozen", json!({"scope": scope})),
+            ("l", "Approved", json!({"supersedes": ["f"], "scope": by})),
+        ]);
+        let decisions = &fleet.engine.world().decisions;
+        let mut all = decisions.about_name(SubjectKind::HostingProvider, "runs").iter();
+        let frozen = all.find(|it| it.name.as_str() == "f").unwrap();
+        decisions.effect(frozen, &mut Horizon::new(fleet.now))
+    };
+    let (over, in_part) = (Effect::Superseded(name("l")), Effect::SupersededInPart(name("l")));
+    let acme = || json!({"tenants": ["acme"]});
+    assert_eq!(effect(acme(), acme()), over);
+    assert_eq!(effect(acme(), json!({})), over);
+    assert_eq!(effect(acme(), json!({"tenants": ["beta", "acme"]})), over);
+    assert_eq!(effect(json!({}), acme()), in_part);
+    assert_eq!(effect(json!({"tenants": ["beta", "acme"]}), acme()), in_part);
+    assert_eq!(effect(acme(), json!({"tenants": ["acme"], "countries": ["NL"]})), in_part);
+}
