@@ -115,6 +115,15 @@ fn evidence(text: &str) -> Result<Evidence, String> {
     if sha256.as_ref().is_some_and(|digest| !is_digest(digest)) {
         return Err("what follows the comma is no SHA-256: 64 hexadecimal digits".to_owned());
     }
+    // One letter before the colon is a drive, not a scheme.
+    let is_scheme = |scheme: &str| {
+        let mut bytes = scheme.bytes();
+        let rest = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        scheme.len() > 1 && bytes.next().is_some_and(|b| b.is_ascii_alphabetic()) && bytes.all(rest)
+    };
+    if !uri.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty()) {
+        return Err("a document is named by a URI, such as https://example.org/report.pdf".to_owned());
+    }
     Ok(Evidence { uri: uri.to_owned(), sha256, disclosure: domicile_crds::Disclosure::default() })
 }
 
@@ -145,5 +154,12 @@ mod tests {
         );
         assert_eq!(evidence("https://example.org/a").unwrap().sha256, None);
         assert!(evidence("https://example.org/a,b").is_err());
+        for text in ["foo", "", ":", "C:\\report.pdf", "report.pdf", "1a:b"] {
+            assert!(
+                evidence(text).is_err_and(|error| error.contains("https://example.org/report.pdf")),
+                "{text}"
+            );
+        }
+        assert!(evidence("urn:isbn:0451450523").is_ok());
     }
 }

@@ -17,6 +17,7 @@ use crate::plan::{self, Plan, PlanError, What};
 use crate::{output, status};
 
 mod lift;
+mod named;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -53,15 +54,23 @@ pub enum DecideError {
         /// Who restricts it.
         restrictions: String,
     },
-    /// There is no such subject.
-    #[error("there is no {kind:?} {name}; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
+    /// What it names isn't there.
+    #[error("there is no {what}; {}", if .there.is_empty() { "there is none at all".to_owned() } else { format!("there are {}", .there) })]
     Missing {
-        /// Its kind.
-        kind: SubjectKind,
-        /// Its name.
-        name: String,
+        /// Which one.
+        what: String,
         /// Those that there are.
         there: String,
+    },
+    /// It would not take the place of another.
+    #[error("Decision/{decision} is of {of}: {authority} can't put anything in its place")]
+    NotSuperseded {
+        /// The other.
+        decision: DecisionName,
+        /// Who may.
+        of: String,
+        /// In whose name.
+        authority: String,
     },
     /// It would never count.
     #[error("--valid-until {until} isn't after {begins}, when it would begin: it would never count")]
@@ -102,7 +111,14 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     }
     let hub = Cluster::hub(&options.target()).await?;
     let facts = Facts::of_hub(&hub).await?;
-    exists(&facts, &args.subject)?;
+    named::subject(&facts, &args.subject)?;
+    if let Err(error) = named::others(&facts, args) {
+        // It may be for later: what is printed can be looked at, and be written once that is there.
+        if !args.print {
+            return Err(error);
+        }
+        output::note(format!("note: {error}"));
+    }
     let decision = decision(&facts, args, what, whoami(&hub).await?)?;
     let object = object(&decision);
     if args.print {
@@ -199,19 +215,6 @@ fn free_name(facts: &Facts, subject: &Subject, word: &str) -> Result<DecisionNam
     let others = (2..).map(|number| format!("{stem}-{number}"));
     let name = std::iter::once(stem.clone()).chain(others).find(|name| !taken(name)).unwrap_or_default();
     DecisionName::new(&name)
-}
-
-fn exists(facts: &Facts, subject: &Subject) -> Result<(), DecideError> {
-    let kind = format!("{:?}", subject.kind);
-    let (namespace, name) = subject.name.split_once('/').unwrap_or(("", &subject.name));
-    if facts.snapshot.get(&kind, namespace, name).is_some() {
-        return Ok(());
-    }
-    let there = facts.snapshot.of_kind(&kind).map(|((_, namespace, name), _)| {
-        if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") }
-    });
-    let there = crate::hub::listed(&there.collect::<Vec<_>>());
-    Err(DecideError::Missing { kind: subject.kind, name: subject.name.clone(), there })
 }
 
 /// The user as the API server knows it.

@@ -103,7 +103,7 @@ fn what_would_do_nothing_is_an_error() {
         "ministry can't lift anything about HostingProvider/vendor: Decision/c (Frozen) is of court"
     );
     let gone = Subject { kind: SubjectKind::Site, name: "gone".to_owned() };
-    let missing = exists(&facts(&[]), &gone).unwrap_err().to_string();
+    let missing = named::subject(&facts(&[]), &gone).unwrap_err().to_string();
     assert_eq!(missing, "there is no Site gone; there is none at all");
 }
 
@@ -160,4 +160,32 @@ fn what_is_so_already_is_said() {
              by which it is Frozen, and that stays"
         )
     );
+}
+
+#[test]
+fn what_is_misspelt_is_refused_since_nobody_could_correct_it() {
+    let mut facts = facts(&[("a", "ministry", "Frozen", json!({})), ("b", "court", "Frozen", json!({}))]);
+    for (kind, name, spec) in [
+        ("Tenant", "hospital", json!({"namespaces": ["hospital"], "residency": {}})),
+        (
+            "Site",
+            "nl-ams",
+            json!({"operatedBy": "vendor", "ownedBy": "vendor", "country": "NL", "state": "Online"}),
+        ),
+    ] {
+        facts.snapshot.put(json!({"apiVersion": "domicile.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}));
+    }
+    let refused = |words: &[&str]| named::others(&facts, &args(words)).unwrap_err().to_string();
+    assert_eq!(refused(&["--tenant", "hopsital"]), "there is no Tenant hopsital; there are hospital");
+    assert_eq!(refused(&["--site", "nosuch"]), "there is no Site nosuch; there are nl-ams");
+    assert_eq!(
+        refused(&["--supersedes", "nosuch"]),
+        "there is no Decision nosuch about HostingProvider/vendor; there are a, b"
+    );
+    assert_eq!(
+        refused(&["--supersedes", "b"]),
+        "Decision/b is of court: ministry can't put anything in its place"
+    );
+    let fine = ["--tenant", "hospital", "--site", "nl-ams", "--country", "NL", "--supersedes", "a"];
+    assert!(named::others(&facts, &args(&fine)).is_ok());
 }
