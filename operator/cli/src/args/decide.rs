@@ -11,8 +11,8 @@ use super::facts::instant;
 pub struct DecideArgs {
     /// Whom it is about: a provider's name, or KIND/NAME with the kind `provider`, `site`, `tenant` or `workload`
     /// (workload/NAMESPACE/NAME).
-    #[arg(value_parser = subject)]
-    pub subject: Subject,
+    #[arg(value_name = "SUBJECT", value_parser = about)]
+    pub about: About,
     /// Why, for those who will ask later.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -61,6 +61,15 @@ pub struct DecideArgs {
     pub print: bool,
 }
 
+/// Whom a decision is about, and how that was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// As it was typed.
+    pub typed: String,
+    /// Whom that means.
+    pub subject: Subject,
+}
+
 /// On what ground a decision stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ground {
@@ -86,6 +95,10 @@ impl From<Ground> for domicile_crds::Ground {
             Ground::Request => Self::Request,
         }
     }
+}
+
+fn about(text: &str) -> Result<About, String> {
+    Ok(About { typed: text.to_owned(), subject: subject(text)? })
 }
 
 fn subject(text: &str) -> Result<Subject, String> {

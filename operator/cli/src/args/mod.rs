@@ -40,7 +40,7 @@ const APPROVE: &str = r"Examples:
 
 const FREEZE_WHY: &str = "\
 Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move, \
-you are asked to type the subject's name.";
+you are asked to type the subject once more, as you gave it.";
 
 const FREEZE: &str = r"Examples:
   kubectl domicile freeze meridian-cloud --authority ministry \

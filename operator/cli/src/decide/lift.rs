@@ -21,7 +21,7 @@ pub(super) fn liftable(facts: &Facts, args: &DecideArgs) -> Result<Vec<DecisionN
         let over = matches!(effect, Effect::Expired | Effect::Superseded(_));
         !over && decision.spec.decision != Verdict::Approved
     };
-    let all: Vec<_> = decisions.about(&args.subject).iter().filter(|it| restricts(it)).collect();
+    let all: Vec<_> = decisions.about(&args.about.subject).iter().filter(|it| restricts(it)).collect();
     let authority = &args.authority;
     let is_ours = |decision: &&&DecisionFact| {
         decision.spec.authority == *authority || decision.spec.liftable_by.contains(authority)
@@ -32,10 +32,10 @@ pub(super) fn liftable(facts: &Facts, args: &DecideArgs) -> Result<Vec<DecisionN
     };
     let told = others.iter().map(told).collect::<Vec<_>>().join(", ");
     match (ours.is_empty(), others.is_empty()) {
-        (true, true) => Err(DecideError::NothingToLift(shown(&args.subject))),
+        (true, true) => Err(DecideError::NothingToLift(shown(&args.about.subject))),
         (true, false) => Err(DecideError::NotEntitled {
             authority: authority.clone(),
-            subject: shown(&args.subject),
+            subject: shown(&args.about.subject),
             restrictions: told,
         }),
         (false, others_are_none) => {
@@ -52,10 +52,10 @@ pub(super) fn liftable(facts: &Facts, args: &DecideArgs) -> Result<Vec<DecisionN
 /// What lifting does beyond that, for a provider that nobody has ever approved: what takes the place of a restriction is an approval.
 pub(super) fn approves(facts: &Facts, args: &DecideArgs) -> Result<Option<String>, FactsError> {
     let engine = facts.snapshot.engine(facts.now)?;
-    let decisions = engine.world().decisions.about(&args.subject);
+    let decisions = engine.world().decisions.about(&args.about.subject);
     let is_new = !decisions.iter().any(|decision| decision.spec.decision == Verdict::Approved);
-    let is_provider = args.subject.kind == SubjectKind::HostingProvider;
+    let is_provider = args.about.subject.kind == SubjectKind::HostingProvider;
     Ok((is_new && is_provider).then(|| {
-        format!("nobody has ever approved {}: what lifts this also approves it", shown(&args.subject))
+        format!("nobody has ever approved {}: what lifts this also approves it", shown(&args.about.subject))
     }))
 }

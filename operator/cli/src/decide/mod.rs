@@ -106,12 +106,12 @@ pub enum Act {
 ///
 /// If nothing can be decided, isn't meant, or the hub refuses.
 pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<String, DecideError> {
-    if what == Act::Verdict(Verdict::Approved) && args.subject.kind != SubjectKind::HostingProvider {
-        return Err(DecideError::NeedsNone(args.subject.kind));
+    if what == Act::Verdict(Verdict::Approved) && args.about.subject.kind != SubjectKind::HostingProvider {
+        return Err(DecideError::NeedsNone(args.about.subject.kind));
     }
     let hub = Cluster::hub(&options.target()).await?;
     let facts = Facts::of_hub(&hub).await?;
-    named::subject(&facts, &args.subject)?;
+    named::subject(&facts, &args.about.subject)?;
     if let Err(error) = named::others(&facts, args) {
         // It may be for later: what is printed can be looked at, and be written once that is there.
         if !args.print {
@@ -146,7 +146,7 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     api.create(&params, &decision).await.map_err(hub.failed(format!("create Decision {name}")))?;
     let lifts = decision.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let lifts = if lifts.is_empty() { String::new() } else { format!(" in place of {}", lifts.join(", ")) };
-    let subject = shown(&args.subject);
+    let subject = shown(&args.about.subject);
     let (verdict, basis) = (decision.spec.decision, decision.spec.basis);
     Ok(format!(
         "decision.domicile.dev/{name} created: {subject} {verdict:?}{lifts}, on the ground {basis:?}\n{waits}"
@@ -181,7 +181,7 @@ fn decision(
     supersedes.extend(lifted.into_iter().filter(|name| !args.supersedes.contains(name)));
     let time = |at: Option<Timestamp>| at.map(Time);
     let spec = DecisionSpec {
-        subject: args.subject.clone(),
+        subject: args.about.subject.clone(),
         decision: verdict,
         basis: args.basis.map_or(default, Into::into),
         valid_from: time(args.valid_from),
@@ -202,7 +202,7 @@ fn decision(
     };
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => free_name(facts, &args.subject, &word)?,
+        None => free_name(facts, &args.about.subject, &word)?,
     };
     Ok(Decision::new(name.as_str(), spec))
 }
@@ -226,14 +226,14 @@ async fn whoami(hub: &Cluster) -> Result<String, DecideError> {
     user.ok_or(DecideError::Nobody)
 }
 
-/// Asks for the subject's name if workloads would move or stop.
+/// Asks for the subject, as it was typed, if workloads would move or stop.
 fn confirm(args: &DecideArgs, plan: &Plan) -> Result<(), DecideError> {
     let hurts =
         |what| matches!(what, What::MustMove | What::Move | What::Stuck | What::Suspend | What::Leave);
     if args.yes || !plan.steps.iter().any(|step| hurts(step.what)) {
         return Ok(());
     }
-    ask::for_name(&args.subject.name, "the subject's name", "decide that", "workloads would move or stop")?;
+    ask::for_name(&args.about.typed, "the subject once more", "decide that", "workloads would move or stop")?;
     Ok(())
 }
 

@@ -29,11 +29,11 @@ pub(super) fn others(facts: &Facts, args: &DecideArgs) -> Result<(), DecideError
         subject(facts, &Subject { kind, name })?;
     }
     let engine = facts.snapshot.engine(facts.now).map_err(FactsError::from)?;
-    let about = engine.world().decisions.about(&args.subject);
+    let about = engine.world().decisions.about(&args.about.subject);
     for name in &args.supersedes {
         let Some(other) = about.iter().find(|it| it.name == *name) else {
             let there = about.iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
-            let what = format!("Decision {name} about {}", shown(&args.subject));
+            let what = format!("Decision {name} about {}", shown(&args.about.subject));
             return Err(DecideError::Missing { what, there: listed(&there) });
         };
         let mut entitled = std::iter::once(&other.spec.authority).chain(&other.spec.liftable_by);

@@ -189,3 +189,15 @@ fn what_is_misspelt_is_refused_since_nobody_could_correct_it() {
     let fine = ["--tenant", "hospital", "--site", "nl-ams", "--country", "NL", "--supersedes", "a"];
     assert!(named::others(&facts, &args(&fine)).is_ok());
 }
+
+#[test]
+fn what_was_typed_is_what_is_asked_for() {
+    use clap::Parser as _;
+    for typed in ["vendor", "provider/vendor", "workload/bakery/shop", "tw/bakery/shop"] {
+        let words = ["kubectl-domicile", "revoke", typed, "--reason", "r", "--authority", "ministry"];
+        let crate::args::Command::Revoke(args) = crate::args::Cli::parse_from(words).command else {
+            panic!("{typed}")
+        };
+        assert_eq!(args.about.typed, typed);
+    }
+}
