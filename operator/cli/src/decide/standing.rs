@@ -3,23 +3,33 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use domicile_core::{
-    Horizon,
+    Engine, Horizon,
     decisions::{DecisionFact, Effect},
 };
 use domicile_crds::{Decision, DecisionName};
+use jiff::Timestamp;
 
 use super::{DecideError, object, shown};
 use crate::facts::{Facts, FactsError};
 
-/// Whether a decision, once it is written, waits until another user has made the same.
-pub(super) fn waits_for_another(facts: &Facts, decision: &Decision) -> Result<bool, DecideError> {
+/// What would hold with a decision.
+fn with(facts: &Facts, decision: &Decision) -> Result<Engine, DecideError> {
     let mut snapshot = facts.snapshot.clone();
     snapshot.put(object(decision));
-    let engine = snapshot.engine(facts.now).map_err(FactsError::from)?;
+    Ok(snapshot.engine(facts.now).map_err(FactsError::from)?)
+}
+
+/// When it begins, or now if it has begun.
+pub(super) fn begins(facts: &Facts, decision: &Decision) -> Timestamp {
+    decision.spec.valid_from.as_ref().map_or(facts.now, |from| from.0.max(facts.now))
+}
+
+/// Whether a decision, once it is written, waits until another user has made the same.
+pub(super) fn waits_for_another(facts: &Facts, decision: &Decision) -> Result<bool, DecideError> {
+    let engine = with(facts, decision)?;
     let name = DecisionName::new(decision.metadata.name.as_deref().unwrap_or_default())?;
     let fact = DecisionFact { name, spec: Arc::new(decision.spec.clone()) };
-    let from = fact.spec.valid_from.as_ref().map_or(facts.now, |from| from.0.max(facts.now));
-    let effect = engine.world().decisions.effect(&fact, &mut Horizon::new(from));
+    let effect = engine.world().decisions.effect(&fact, &mut Horizon::new(begins(facts, decision)));
     Ok(effect == Effect::ByOneAlone)
 }
 
@@ -38,8 +48,11 @@ pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<Strin
     let Some(same) = same else { return Ok(None) };
     let (subject, of) = (shown(&spec.subject), &spec.authority);
     let mut note = format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, same.name);
-    let stricter = decisions.about(&spec.subject).iter().filter(|other| other.spec.decision > spec.decision);
-    if let Some(other) = stricter.filter(|it| decisions.effect(it, &mut horizon) == Effect::InForce).last() {
+    // What it takes the place of doesn't stay.
+    let engine = with(facts, decision)?;
+    let (after, mut horizon) = (&engine.world().decisions, Horizon::new(begins(facts, decision)));
+    let stricter = after.about(&spec.subject).iter().filter(|other| other.spec.decision > spec.decision);
+    if let Some(other) = stricter.filter(|it| after.effect(it, &mut horizon) == Effect::InForce).last() {
         let (what, by) = (other.spec.decision, &other.spec.authority);
         let _ = write!(
             note,

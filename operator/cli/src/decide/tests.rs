@@ -160,6 +160,16 @@ fn what_is_so_already_is_said() {
              by which it is Frozen, and that stays"
         )
     );
+
+    let both = facts(&[("a", "ministry", "Approved", json!({})), ("b", "ministry", "Revoked", json!({}))]);
+    let lifts = args(&["--supersedes", "b"]);
+    let made = decision(&both, &lifts, Act::Verdict(Verdict::Approved), "eve".to_owned()).unwrap();
+    let note = standing::already(&both, &made).unwrap();
+    assert_eq!(
+        note.as_deref(),
+        Some("HostingProvider/vendor is Approved already, by Decision/a of ministry"),
+        "what it takes the place of doesn't stay"
+    );
 }
 
 #[test]
