@@ -22,10 +22,6 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-/// What is said of a decision that doesn't count yet.
-const SECOND: &str =
-    "It counts when a second user has made the same decision: run the same command as somebody else.\n";
-
 /// Nothing was decided.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
@@ -136,10 +132,14 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     {
         output::note(format!("note: {beyond}"));
     }
+    let waits = standing::waits(&facts, &decision)?;
+    if let Some(warning) = waits.as_ref().and_then(standing::Waits::warning) {
+        output::note(format!("note: {warning}"));
+    }
     let plan = plan::with(&facts, &object)?;
     output::note(plan::told(&plan));
     confirm(args, &plan)?;
-    let waits = if standing::waits_for_another(&facts, &decision)? { SECOND } else { "" };
+    let waits = waits.map(|waits| waits.told()).unwrap_or_default();
     let api = Api::<Decision>::all(hub.client.clone());
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let name = decision.metadata.name.clone().unwrap_or_default();

@@ -24,13 +24,62 @@ pub(super) fn begins(facts: &Facts, decision: &Decision) -> Timestamp {
     decision.spec.valid_from.as_ref().map_or(facts.now, |from| from.0.max(facts.now))
 }
 
+/// That a decision waits, once it is written, until another user has made the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// Who has made it.
+    user: String,
+    /// As what that user has made it before.
+    before: Vec<DecisionName>,
+}
+
+impl Waits {
+    /// What is said before it is written: again by the same user, it adds nothing.
+    pub(super) fn warning(&self) -> Option<String> {
+        let Self { user, before } = self;
+        let warning = format!(
+            "{user} has decided the same already, by {}: another user must, and this adds nothing",
+            named(before)
+        );
+        (!before.is_empty()).then_some(warning)
+    }
+
+    /// What is said once it is written.
+    pub(super) fn told(&self) -> String {
+        let so_far = match self.before.as_slice() {
+            [] => String::new(),
+            before => format!(" So far only {} has, also by {}.", self.user, named(before)),
+        };
+        format!(
+            "It counts when a second user has made the same decision: run the same command as somebody else.{so_far}\n"
+        )
+    }
+}
+
+fn named(decisions: &[DecisionName]) -> String {
+    decisions.iter().map(|name| format!("Decision/{name}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether a decision, once it is written, waits until another user has made the same.
-pub(super) fn waits_for_another(facts: &Facts, decision: &Decision) -> Result<bool, DecideError> {
+pub(super) fn waits(facts: &Facts, decision: &Decision) -> Result<Option<Waits>, DecideError> {
     let engine = with(facts, decision)?;
+    let (decisions, spec) = (&engine.world().decisions, &decision.spec);
+    let mut horizon = Horizon::new(begins(facts, decision));
     let name = DecisionName::new(decision.metadata.name.as_deref().unwrap_or_default())?;
-    let fact = DecisionFact { name, spec: Arc::new(decision.spec.clone()) };
-    let effect = engine.world().decisions.effect(&fact, &mut Horizon::new(begins(facts, decision)));
-    Ok(effect == Effect::ByOneAlone)
+    let mut is_alone = |fact: &DecisionFact| decisions.effect(fact, &mut horizon) == Effect::ByOneAlone;
+    if !is_alone(&DecisionFact { name: name.clone(), spec: Arc::new(spec.clone()) }) {
+        return Ok(None);
+    }
+    let is_same = |other: &&DecisionFact| {
+        let lifts = |it: &DecisionName| other.spec.supersedes.contains(it);
+        (other.spec.decision, &other.spec.decided_by) == (spec.decision, &spec.decided_by)
+            && other.name != name
+            && other.spec.scope.meets(&spec.scope)
+            && (spec.supersedes.is_empty() || spec.supersedes.iter().any(lifts))
+    };
+    let same = decisions.about(&spec.subject).iter().filter(is_same);
+    let before = same.filter(|other| is_alone(other)).map(|other| other.name.clone()).collect();
+    Ok(Some(Waits { user: spec.decided_by.clone(), before }))
 }
 
 /// That the same authority has decided the same, and that it counts, if so.

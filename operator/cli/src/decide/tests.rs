@@ -120,7 +120,7 @@ fn two_persons(decisions: &[(&str, &str, &str, Value)]) -> Facts {
 fn what_waits_for_a_second_user_says_so() {
     let waits = |facts: &Facts, what: Act, words: &[&str]| {
         let made = decision(facts, &args(words), what, "eve".to_owned()).unwrap();
-        standing::waits_for_another(facts, &made).unwrap()
+        standing::waits(facts, &made).unwrap().is_some()
     };
     let (approve, freeze) = (Act::Verdict(Verdict::Approved), Act::Verdict(Verdict::Frozen));
     assert!(!waits(&facts(&[]), approve, &[]), "one is enough");
@@ -210,4 +210,36 @@ fn what_was_typed_is_what_is_asked_for() {
         };
         assert_eq!(args.about.typed, typed);
     }
+}
+
+#[test]
+fn whoever_decides_twice_is_told_that_another_must() {
+    let by = |user: &str, more: Value| {
+        let mut spec = json!({"decidedBy": user});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let all = [("first", "compliance", "Approved", by("eve", json!({})))];
+    let waits = |facts: &Facts, what: Act, words: &[&str]| {
+        let made = decision(facts, &args(words), what, "eve".to_owned()).unwrap();
+        standing::waits(facts, &made).unwrap().unwrap()
+    };
+    let approve = Act::Verdict(Verdict::Approved);
+    let again = waits(&two_persons(&all), approve, &[]);
+    assert_eq!(
+        again.warning().as_deref(),
+        Some("eve has decided the same already, by Decision/first: another user must, and this adds nothing")
+    );
+    assert!(again.told().ends_with(" So far only eve has, also by Decision/first.\n"), "{}", again.told());
+
+    let first = waits(&two_persons(&[]), approve, &[]);
+    let told =
+        "It counts when a second user has made the same decision: run the same command as somebody else.\n";
+    assert_eq!((first.warning(), first.told().as_str()), (None, told));
+    let frozen = ("f", "ministry", "Frozen", json!({}));
+    let lifts = waits(&two_persons(&[all[0].clone(), frozen.clone()]), Act::Reinstate, &[]);
+    assert_eq!(lifts.warning(), None, "an approval is not what lifts");
+    let lifted = ("l", "ministry", "Approved", by("eve", json!({"supersedes": ["f"]})));
+    let lifts = waits(&two_persons(&[frozen, lifted]), Act::Reinstate, &[]);
+    assert!(lifts.warning().unwrap().contains("by Decision/l:"));
 }
