@@ -1,7 +1,7 @@
 //! Arguments of the commands that write Decisions.
 
 use clap::{Args, ValueEnum};
-use domicile_crds::{CountryCode, DecisionName, Evidence, SiteName, Subject, SubjectKind, TenantName};
+use domicile_crds::{CountryCode, DecisionName, Evidence, Scope, SiteName, Subject, SubjectKind, TenantName};
 use jiff::Timestamp;
 
 use super::facts::instant;
@@ -32,7 +32,8 @@ pub struct DecideArgs {
     /// When to look at it again: a reminder, not an end.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub review_on: Option<Timestamp>,
-    /// Only at this site. May be given several times.
+    /// Only at this site. May be given several times. Without a site, country or tenant, `reinstate` holds where all that it lifts
+    /// does.
     #[arg(long = "site", value_name = "SITE")]
     pub sites: Vec<SiteName>,
     /// Only in this country (ISO 3166-1 alpha-2). May be given several times.
@@ -47,7 +48,7 @@ pub struct DecideArgs {
     /// A document that it rests on, as URI or URI,SHA256. May be given several times.
     #[arg(long, value_name = "DOCUMENT", value_parser = evidence)]
     pub evidence: Vec<Evidence>,
-    /// A Decision whose place it takes. May be given several times.
+    /// A Decision whose place it takes. May be given several times. `reinstate` lifts only those then.
     #[arg(long, value_name = "DECISION")]
     pub supersedes: Vec<DecisionName>,
     /// Name of the Decision; otherwise made of the subject, what is decided and the day.
@@ -59,6 +60,15 @@ pub struct DecideArgs {
     /// Print the Decision, and write nothing.
     #[arg(long)]
     pub print: bool,
+}
+
+impl DecideArgs {
+    /// Where and for whom it is said to hold.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let Self { sites, countries, tenants, .. } = self;
+        Scope { sites: sites.clone(), countries: countries.clone(), tenants: tenants.clone() }
+    }
 }
 
 /// Whom a decision is about, and how that was typed.

@@ -1,8 +1,6 @@
 //! `kubectl domicile approve`, `freeze`, `suspend`, `revoke` and `reinstate`: Decisions, with what they would bring about.
 
-use domicile_crds::{
-    Decision, DecisionName, DecisionSpec, Ground, Scope, Subject, SubjectKind, Verdict, yaml,
-};
+use domicile_crds::{Decision, DecisionName, DecisionSpec, Ground, Subject, SubjectKind, Verdict, yaml};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -15,9 +13,11 @@ use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
 use crate::facts::{Facts, FactsError};
 use crate::plan::{self, Plan, PlanError, What};
 use crate::{output, status};
+use lift::Lifted;
 
 mod lift;
 mod named;
+mod scope;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -48,6 +48,18 @@ pub enum DecideError {
         /// What.
         subject: String,
         /// Who restricts it.
+        restrictions: String,
+    },
+    /// What could be lifted doesn't hold for the same.
+    #[error(
+        "what {authority} can lift about {subject} holds for different scopes: {restrictions}; say with --tenant, --site or --country for which it is lifted, or lift one at a time with --supersedes"
+    )]
+    SeveralScopes {
+        /// In whose name.
+        authority: String,
+        /// What.
+        subject: String,
+        /// What restricts it, with its scopes.
         restrictions: String,
     },
     /// What it names isn't there.
@@ -117,21 +129,11 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     }
     let decision = decision(&facts, args, what, whoami(&hub).await?)?;
     let object = object(&decision);
+    notes(&facts, args, what, &decision)?;
     if args.print {
         return Ok(yaml::document(&object));
     }
-    if let Some(on) = args.review_on.filter(|on| *on <= facts.now) {
-        output::note(format!("note: --review-on {on} has passed: the review is due at once"));
-    }
     status::warn(&hub, options).await;
-    if let Some(already) = standing::already(&facts, &decision)?.filter(|_| what != Act::Reinstate) {
-        output::note(format!("note: {already}"));
-    }
-    if what == Act::Reinstate
-        && let Some(beyond) = lift::approves(&facts, args)?
-    {
-        output::note(format!("note: {beyond}"));
-    }
     let waits = standing::waits(&facts, &decision)?;
     if let Some(warning) = waits.as_ref().and_then(standing::Waits::warning) {
         output::note(format!("note: {warning}"));
@@ -144,13 +146,32 @@ pub async fn run(args: &DecideArgs, what: Act, options: &HubArgs) -> Result<Stri
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let name = decision.metadata.name.clone().unwrap_or_default();
     api.create(&params, &decision).await.map_err(hub.failed(format!("create Decision {name}")))?;
-    let lifts = decision.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Ok(said(&decision) + &waits)
+}
+
+/// What is told before anything else is.
+fn notes(facts: &Facts, args: &DecideArgs, what: Act, decision: &Decision) -> Result<(), DecideError> {
+    if let Some(on) = args.review_on.filter(|on| *on <= facts.now) {
+        output::note(format!("note: --review-on {on} has passed: the review is due at once"));
+    }
+    let already = standing::already(facts, decision)?.filter(|_| what != Act::Reinstate);
+    for note in already.into_iter().chain(lift::beyond(facts, decision, what)?) {
+        output::note(format!("note: {note}"));
+    }
+    Ok(())
+}
+
+/// What was written.
+fn said(decision: &Decision) -> String {
+    let DecisionSpec { subject, decision: verdict, basis, scope, supersedes, .. } = &decision.spec;
+    let name = decision.metadata.name.as_deref().unwrap_or_default();
+    let whom = if scope.is_empty() { String::new() } else { format!(" {}", scope::told(scope)) };
+    let lifts = supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let lifts = if lifts.is_empty() { String::new() } else { format!(" in place of {}", lifts.join(", ")) };
-    let subject = shown(&args.about.subject);
-    let (verdict, basis) = (decision.spec.decision, decision.spec.basis);
-    Ok(format!(
-        "decision.domicile.dev/{name} created: {subject} {verdict:?}{lifts}, on the ground {basis:?}\n{waits}"
-    ))
+    let subject = shown(subject);
+    format!(
+        "decision.domicile.dev/{name} created: {subject} {verdict:?}{whom}{lifts}, on the ground {basis:?}\n"
+    )
 }
 
 /// The object as it is written.
@@ -165,8 +186,11 @@ fn decision(
     decided_by: String,
 ) -> Result<Decision, DecideError> {
     let (verdict, word, lifted) = match what {
-        Act::Verdict(verdict) => (verdict, format!("{verdict:?}").to_lowercase(), Vec::new()),
-        Act::Reinstate => (Verdict::Approved, "reinstated".to_owned(), lift::liftable(facts, args)?),
+        Act::Verdict(verdict) => {
+            let lifted = Lifted { names: Vec::new(), scope: args.scope() };
+            (verdict, format!("{verdict:?}").to_lowercase(), lifted)
+        }
+        Act::Reinstate => (Verdict::Approved, "reinstated".to_owned(), lift::lifted(facts, args)?),
     };
     let default = match verdict {
         Verdict::Frozen => Ground::Precaution,
@@ -178,7 +202,7 @@ fn decision(
         return Err(DecideError::Ended { until, begins });
     }
     let mut supersedes = args.supersedes.clone();
-    supersedes.extend(lifted.into_iter().filter(|name| !args.supersedes.contains(name)));
+    supersedes.extend(lifted.names.into_iter().filter(|name| !args.supersedes.contains(name)));
     let time = |at: Option<Timestamp>| at.map(Time);
     let spec = DecisionSpec {
         subject: args.about.subject.clone(),
@@ -186,11 +210,7 @@ fn decision(
         basis: args.basis.map_or(default, Into::into),
         valid_from: time(args.valid_from),
         valid_until: time(args.valid_until),
-        scope: Scope {
-            sites: args.sites.clone(),
-            countries: args.countries.clone(),
-            tenants: args.tenants.clone(),
-        },
+        scope: lifted.scope,
         authority: args.authority.clone(),
         decided_by,
         reason: args.reason.clone(),

@@ -66,12 +66,37 @@ fn what_would_have_ended_before_it_begins_is_refused() {
 }
 
 #[test]
-fn lifting_what_restricts_one_that_nobody_approved_approves_it() {
-    let frozen = ("a", "ministry", "Frozen", json!({}));
-    let told = |all: &[(&str, &str, &str, Value)]| lift::approves(&facts(all), &args(&[])).unwrap();
-    let note = "nobody has ever approved HostingProvider/vendor: what lifts this also approves it";
-    assert_eq!(told(std::slice::from_ref(&frozen)).as_deref(), Some(note));
-    assert_eq!(told(&[frozen, ("b", "compliance", "Approved", json!({}))]), None);
+fn what_is_approved_beyond_what_is_in_force_is_told() {
+    let frozen = || ("f", "ministry", "Frozen", json!({}));
+    let told = |all: &[(&str, &str, &str, Value)], what: Act, words: &[&str]| {
+        let facts = facts(all);
+        let made = decision(&facts, &args(words), what, "eve".to_owned()).unwrap();
+        lift::beyond(&facts, &made, what).unwrap()
+    };
+    let lifts = |all: &[(&str, &str, &str, Value)]| told(all, Act::Reinstate, &[]);
+    let never = "nobody has ever approved HostingProvider/vendor: what lifts this also approves it, for all tenants, everywhere";
+    assert_eq!(lifts(&[frozen()]).as_deref(), Some(never));
+    let approved = |more: Value| ("a", "compliance", "Approved", more);
+    assert_eq!(lifts(&[frozen(), approved(json!({}))]), None);
+
+    let narrow = approved(json!({"scope": {"tenants": ["hospital"]}}));
+    let more = "this approves HostingProvider/vendor for all tenants, everywhere; that is more than what is in force: Decision/a \
+                (for tenant hospital)";
+    assert_eq!(lifts(&[frozen(), narrow.clone()]).as_deref(), Some(more));
+    let for_it = ("f", "ministry", "Frozen", json!({"scope": {"tenants": ["hospital"]}}));
+    assert_eq!(lifts(&[for_it, narrow.clone()]), None, "what it lifts and what was approved are the same");
+    let longer = lifts(&[frozen(), approved(json!({"validUntil": "2027-01-01T00:00:00Z"}))]).unwrap();
+    assert!(
+        longer.ends_with("Decision/a (for all tenants, everywhere, until 2027-01-01T00:00:00Z)"),
+        "{longer}"
+    );
+    let ended = lifts(&[frozen(), approved(json!({"validUntil": "2026-01-01T00:00:00Z"}))]).unwrap();
+    assert!(ended.starts_with("no approval of HostingProvider/vendor is in force"), "{ended}");
+
+    let approve = Act::Verdict(Verdict::Approved);
+    assert_eq!(told(&[], approve, &[]), None, "that is what was asked for");
+    assert_eq!(told(std::slice::from_ref(&narrow), approve, &[]).as_deref(), Some(more));
+    assert_eq!(told(&[narrow], Act::Verdict(Verdict::Frozen), &[]), None);
 }
 
 #[test]
@@ -242,4 +267,36 @@ fn whoever_decides_twice_is_told_that_another_must() {
     let lifted = ("l", "ministry", "Approved", by("eve", json!({"supersedes": ["f"]})));
     let lifts = waits(&two_persons(&[frozen, lifted]), Act::Reinstate, &[]);
     assert!(lifts.warning().unwrap().contains("by Decision/l:"));
+}
+
+#[test]
+fn what_lifts_has_the_scope_of_what_it_lifts() {
+    let scoped = json!({"scope": {"tenants": ["hospital"], "countries": ["NL"]}});
+    let one = facts(&[("a", "ministry", "Frozen", scoped.clone()), ("b", "ministry", "Suspended", scoped)]);
+    let made =
+        |facts: &Facts, words: &[&str]| decision(facts, &args(words), Act::Reinstate, "eve".to_owned());
+    let scope = |it: &Decision| serde_json::to_value(&it.spec.scope).unwrap();
+    let lifted = |it: &Decision| it.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let both = made(&one, &[]).unwrap();
+    assert_eq!(
+        (scope(&both), lifted(&both)),
+        (json!({"tenants": ["hospital"], "countries": ["NL"]}), vec!["a".to_owned(), "b".to_owned()])
+    );
+    let own = made(&one, &["--country", "NL"]).unwrap();
+    assert_eq!(scope(&own), json!({"countries": ["NL"]}), "as it was said");
+
+    let several = facts(&[
+        ("a", "ministry", "Frozen", json!({"scope": {"tenants": ["hospital"]}})),
+        ("b", "ministry", "Suspended", json!({})),
+    ]);
+    assert_eq!(
+        made(&several, &[]).unwrap_err().to_string(),
+        "what ministry can lift about HostingProvider/vendor holds for different scopes: Decision/a (for tenant hospital), \
+         Decision/b (for all tenants, everywhere); say with --tenant, --site or --country for which it is lifted, or lift one \
+         at a time with --supersedes"
+    );
+    let one = made(&several, &["--supersedes", "a"]).unwrap();
+    assert_eq!((scope(&one), lifted(&one)), (json!({"tenants": ["hospital"]}), vec!["a".to_owned()]));
+    let elsewhere = made(&several, &["--tenant", "bakery"]).unwrap();
+    assert_eq!(lifted(&elsewhere), ["b"], "the other is not about that tenant");
 }
