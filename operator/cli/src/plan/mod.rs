@@ -70,6 +70,9 @@ pub struct Plan {
     pub asked: Vec<String>,
     /// The time that was looked at.
     pub at: Timestamp,
+    /// Whether what was asked about begins then.
+    #[serde(skip)]
+    pub begins: bool,
     /// What differs, by workload and copy.
     pub steps: Vec<Step>,
     /// In how many rounds each tenant's moves would be made, by its `maxConcurrent`.
@@ -82,6 +85,9 @@ pub struct Plan {
     /// Objects that others name and that aren't there.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub missing: BTreeSet<String>,
+    /// Decisions of the files that begin only after that, and when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
     /// What the hub didn't check of the files, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
@@ -161,12 +167,28 @@ pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, P
     if at != facts.now {
         made.asked.push(format!("it were {at}"));
     }
-    let mut plan = compare(facts, &snapshot, at, made.asked.clone())?;
+    let mut plan = compare(facts, &snapshot, (facts.now, at), made.asked.clone())?;
     made.name(&mut plan);
+    let objects = files.iter().flat_map(|file| &file.objects);
+    plan.later = objects.filter_map(|object| later(object, at)).collect();
     Ok(plan)
 }
 
-/// What would happen if `object` were applied.
+/// When a Decision begins, if it says so.
+fn begins(object: &Value) -> Option<Timestamp> {
+    let is_decision = object.get("kind").is_some_and(|kind| kind == "Decision");
+    let from = object.pointer("/spec/validFrom").filter(|_| is_decision)?;
+    from.as_str()?.parse().ok()
+}
+
+/// That a Decision does nothing yet.
+fn later(object: &Value, at: Timestamp) -> Option<String> {
+    let begins = begins(object).filter(|begins| *begins > at)?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    Some(format!("Decision/{name} only begins at {begins}: see what it brings about then with --at {begins}"))
+}
+
+/// What would happen if `object` were applied: now or, if it is a Decision that begins later, then.
 ///
 /// # Errors
 ///
@@ -176,7 +198,11 @@ pub fn with(facts: &Facts, object: &Value) -> Result<Plan, PlanError> {
     snapshot.put(object.clone());
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let asked = format!("{}/{} were applied", text("/kind"), text("/metadata/name"));
-    compare(facts, &snapshot, facts.now, vec![asked])
+    let begins = begins(object).filter(|begins| *begins > facts.now);
+    let at = begins.unwrap_or(facts.now);
+    // What else has changed by then isn't its doing.
+    let plan = compare(facts, &snapshot, (at, at), vec![asked])?;
+    Ok(Plan { begins: begins.is_some(), ..plan })
 }
 
 /// A plan for people.
@@ -185,11 +211,17 @@ pub fn told(plan: &Plan) -> String {
     text::text(plan, false, output::Paint::plain())
 }
 
-fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>) -> Result<Plan, PlanError> {
+/// Compares the facts as they are at one time with those of `snapshot` at another.
+fn compare(
+    facts: &Facts,
+    snapshot: &Snapshot,
+    (since, at): (Timestamp, Timestamp),
+    asked: Vec<String>,
+) -> Result<Plan, PlanError> {
     let after = steps::steps(snapshot, at).map_err(FactsError::from)?;
     let before = match asked.as_slice() {
         [] => BTreeMap::new(),
-        _ => steps::steps(&facts.snapshot, facts.now).map_err(FactsError::from)?,
+        _ => steps::steps(&facts.snapshot, since).map_err(FactsError::from)?,
     };
     let all: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let mut steps = Vec::new();
@@ -209,7 +241,8 @@ fn compare(facts: &Facts, snapshot: &Snapshot, at: Timestamp, asked: Vec<String>
     let missing = missing_sets(snapshot);
     let installation = snapshot.get("Installation", "", "default");
     let paused = installation.and_then(|it| it.pointer("/spec/paused")) == Some(&Value::Bool(true));
-    Ok(Plan { asked, at, steps, waves, unchanged, paused, missing, unchecked: Vec::new() })
+    let (begins, later, unchecked) = (false, Vec::new(), Vec::new());
+    Ok(Plan { asked, at, begins, steps, waves, unchanged, paused, missing, later, unchecked })
 }
 
 /// The CountrySets that are named and aren't there: nobody can tell which countries they hold.

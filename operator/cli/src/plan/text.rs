@@ -14,15 +14,22 @@ const REASONS: usize = 5;
 
 /// As text.
 pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
+    let when = if plan.begins { ", when it begins" } else { "" };
     let title = match plan.asked.as_slice() {
         [] => format!("At {}, what is yet to do:\n", plan.at),
-        asked => format!("At {}, if\n- {}\n", plan.at, asked.join("\n- ")),
+        asked => format!("At {}{when}, if\n- {}\n", plan.at, asked.join("\n- ")),
     };
     let mut out = paint.state(&title, State::Title) + "\n";
     if plan.paused {
         out.push_str(
             "Moves are paused by Installation/default: none of them begins until that is lifted.\n\n",
         );
+    }
+    for later in &plan.later {
+        let _ = writeln!(out, "{later}");
+    }
+    if !plan.later.is_empty() {
+        out.push('\n');
     }
     if plan.steps.is_empty() {
         let _ = writeln!(
