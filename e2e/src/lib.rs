@@ -5,6 +5,7 @@
 
 pub mod demo;
 pub mod fleet;
+pub mod least;
 pub mod plugin;
 pub mod props;
 pub mod sight;

@@ -33,6 +33,10 @@ pub const ADMISSION: &str = "charts/domicile/admission";
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "domicile-system";
 
+/// The roles on the hub, and who the operator is there.
+const ROLES: &str = "charts/domicile/roles";
+const OPERATOR_ACCOUNT: &str = "domicile-operator";
+
 /// How long the operators' lease lasts.
 pub const LEASE_SECONDS: u64 = 5;
 
@@ -44,6 +48,8 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Stage {
     /// The clusters.
     pub fleet: Fleet,
+    /// The operator's rights on the hub are those of its ServiceAccount, and no more.
+    account: PathBuf,
     operators: Mutex<Vec<Operator>>,
     replicas: Mutex<u32>,
 }
@@ -111,15 +117,25 @@ impl Stage {
         for (name, options) in members {
             builder = builder.member(name, options.clone());
         }
-        let stage =
-            Self { fleet: builder.start().await?, operators: Mutex::default(), replicas: Mutex::default() };
+        let fleet = builder.start().await?;
+        let mut stage =
+            Self { fleet, account: PathBuf::new(), operators: Mutex::default(), replicas: Mutex::default() };
         stage.apply_file("crds/yaml").await?;
         let hub = stage.fleet.hub()?;
         hub.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).text().await?;
         hub.kubectl(["create", "namespace", OPERATOR_NAMESPACE]).text().await?;
         stage.apply_file("charts/domicile/countrysets").await?;
         stage.apply_file(ADMISSION).await?;
+        stage.apply_file(ROLES).await?;
+        let hub = stage.fleet.hub()?;
+        stage.account = hub.kubeconfig_for_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
         Ok(stage)
+    }
+
+    /// The kubeconfig with which the operator runs: that of its ServiceAccount, with the rights that the chart gives it.
+    #[must_use]
+    pub fn operator_kubeconfig(&self) -> &Path {
+        &self.account
     }
 
     /// Applies a file or folder of the repository on the hub.
@@ -214,7 +230,7 @@ impl Stage {
                 format!("--lease-seconds={LEASE_SECONDS}"),
             ],
             env: vec![
-                ("KUBECONFIG".to_owned(), self.fleet.hub()?.kubeconfig_path().display().to_string()),
+                ("KUBECONFIG".to_owned(), self.account.display().to_string()),
                 (
                     "RUST_LOG".to_owned(),
                     std::env::var("OPERATOR_LOG")

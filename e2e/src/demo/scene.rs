@@ -97,7 +97,6 @@ impl Scene {
             "five API servers are up; Domicile's definitions are on the hub",
         )?;
         let compliance = stage.fleet.hub()?.kubeconfig_for("compliance", &[])?;
-        stage.apply_file("charts/domicile/roles").await?;
         stage.apply(&compliance_decides().to_string()).await?;
         let watches = Watches::begin(&stage.fleet)?;
         let step = "Setting the stage".to_owned();

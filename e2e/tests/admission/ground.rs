@@ -12,7 +12,10 @@ use domicile_e2e::{
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::asking::{API, Ask};
+use crate::{
+    asking::{API, Ask},
+    operator,
+};
 
 /// Who the operator is in a cluster: what it may do here is what its policies need to know it by.
 const OPERATOR: &str = "system:serviceaccount:domicile-system:domicile-operator";
@@ -48,6 +51,7 @@ impl Ground {
         let apply_all = ["apply", "--server-side", "-f", "-"];
         hub.kubectl(apply_all).stdin(list(&older()?)).text().await?;
         hub.kubectl(apply_all).stdin(list(&bindings())).text().await?;
+        // The operator's ServiceAccount is in the first.
         for folder in ["charts/domicile/roles", "charts/domicile/admission"] {
             apply(hub, folder).await?;
         }
@@ -78,6 +82,7 @@ impl Ground {
             ),
             (&self.admin, Ask::create(&format!("{API}/decisions?dryRun=All"), &decided_by("sly", "nobody"))),
             (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
+            (&self.operator, operator::binds("hospital", "domicile:secret-reader", "domicile:secret-reader")),
         ];
         for (client, probe) in probes {
             eventually(Duration::from_secs(30), "the policies to hold", || async {
@@ -148,10 +153,6 @@ fn older() -> anyhow::Result<Vec<Value>> {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "patients", "namespace": "hospital"},
         "stringData": {"a": "b"},
     });
-    let account = json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": "domicile-operator", "namespace": "domicile-system"},
-    });
     Ok(vec![
         provider("polder"),
         decided_by("polder-approved", "admin"),
@@ -164,11 +165,11 @@ fn older() -> anyhow::Result<Vec<Value>> {
         migration("old-0")?,
         migration("old-1")?,
         secret,
-        account,
     ])
 }
 
-/// What the operator would bind anna by, and what gives the others their roles.
+/// What the operator would bind anna by, what gives the others their roles, and what the operator itself could do with more
+/// rights than it has: policies hold it, too.
 fn bindings() -> Vec<Value> {
     const RBAC: &str = "rbac.authorization.k8s.io";
     let bound = |user: &str, role: &str| {

@@ -13,6 +13,7 @@ mod ground;
 mod kept;
 mod large;
 mod manifests;
+mod operator;
 mod policies;
 mod roles;
 
@@ -28,6 +29,7 @@ async fn the_hub_holds_its_users_to_the_rules_by_itself() -> anyhow::Result<()> 
     failures.extend(manifests::all(&ground).await.context("what a manifest may not say")?);
     failures.extend(large::all(&ground).await.context("what is large")?);
     failures.extend(allowed::all(&ground).await.context("what everybody must be able to do")?);
+    failures.extend(operator::all(&ground).await);
     failures.extend(decisions::all(&ground).await.context("decisions")?);
     failures.extend(policies::unchecked(&ground).await.context("the policies' own health")?);
     failures.extend(kept::all(&ground).await);

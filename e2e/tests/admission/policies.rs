@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
+    "domicile-bindings",
     "domicile-decisions",
     "domicile-manifests",
     "domicile-migrations",

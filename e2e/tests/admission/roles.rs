@@ -1,9 +1,10 @@
 //! The roles: no wildcards, no rights over rights, and nobody has more than its own part.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
-use domicile_crds::definitions;
-use serde_json::Value;
+use domicile_crds::{definitions, yaml};
+use domicile_e2e::{least::excesses, stage::root};
+use serde_json::{Value, json};
 
 use crate::policies::documents;
 
@@ -12,9 +13,15 @@ type Right = (String, String, String, String);
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 
+/// Those of the operator.
+fn operators() -> anyhow::Result<Vec<Value>> {
+    Ok(yaml::documents(&fs::read_to_string(root().join("charts/domicile/roles/operator.yaml"))?)?)
+}
+
+/// The rights of people.
 fn rights() -> anyhow::Result<Vec<Right>> {
-    let mut all = Vec::new();
-    for role in documents("charts/domicile/roles")? {
+    let (mut all, others) = (Vec::new(), operators()?);
+    for role in documents("charts/domicile/roles")?.into_iter().filter(|role| !others.contains(role)) {
         assert_eq!(role["kind"], "ClusterRole", "{role}");
         assert!(role["aggregationRule"].is_null(), "{role}");
         let name = role["metadata"]["name"].as_str().unwrap_or_default();
@@ -106,6 +113,56 @@ fn whoever_oversees_reads_everything_of_ours() -> anyhow::Result<()> {
                 assert!(all.contains(&wanted), "{role} can't {verb} {plural}");
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_operator_has_no_more_than_it_needs() -> anyhow::Result<()> {
+    let all = operators()?;
+    assert_eq!(excesses(&all), [""; 0]);
+    // Where it may read Secrets, and where it is bound.
+    let named: BTreeSet<String> = all
+        .iter()
+        .map(|object| {
+            format!(
+                "{} {}",
+                object["kind"].as_str().unwrap_or_default(),
+                object["metadata"]["name"].as_str().unwrap_or_default()
+            )
+        })
+        .collect();
+    let wanted = [
+        "ClusterRole domicile:operator",
+        "ClusterRole domicile:secret-reader",
+        "ClusterRoleBinding domicile:operator",
+        "Role domicile:operator",
+        "RoleBinding domicile:operator",
+        "ServiceAccount domicile-operator",
+    ];
+    assert_eq!(named, wanted.map(str::to_owned).into());
+    for binding in all.iter().filter(|object| !object["subjects"].is_null()) {
+        let account =
+            json!([{"kind": "ServiceAccount", "name": "domicile-operator", "namespace": "domicile-system"}]);
+        assert_eq!(binding["subjects"], account);
+    }
+    // It sees every kind of ours, and writes nothing that people write.
+    let role =
+        all.iter().find(|object| object["rules"][0]["resources"].as_array().is_some_and(|r| r.len() > 1));
+    let rules = role.into_iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+    let rights: BTreeSet<_> = rules.flat_map(product).filter(|(group, ..)| group == "domicile.dev").collect();
+    for definition in definitions() {
+        let plural = definition.spec.names.plural;
+        for verb in ["list", "watch"] {
+            assert!(
+                rights.contains(&("domicile.dev".to_owned(), plural.clone(), verb.to_owned())),
+                "{verb} {plural}"
+            );
+        }
+        let recorded = ["assignments", "migrations", "relocations"].contains(&plural.as_str());
+        let writes =
+            rights.iter().any(|(_, resource, verb)| *resource == plural && !READ.contains(&verb.as_str()));
+        assert_eq!(writes, recorded, "{plural}");
     }
     Ok(())
 }

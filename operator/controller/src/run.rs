@@ -68,6 +68,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         namespace: settings.namespace.clone(),
         inputs,
         metrics,
+        me: Arc::default(),
     };
     let brain = tokio::spawn(Brain::new(hands, health, broken).run(taken));
     let lost = tokio::select! {

@@ -101,7 +101,7 @@ impl Ground {
                 format!("--identity=bench-{}", self.starts),
             ],
             env: vec![
-                (String::from("KUBECONFIG"), self.hub()?.kubeconfig_path().display().to_string()),
+                (String::from("KUBECONFIG"), self.stage.operator_kubeconfig().display().to_string()),
                 (String::from("RUST_LOG"), OPERATOR_LOG.to_owned()),
             ],
             log: self.stage.operator_log(),

@@ -38,8 +38,12 @@ use domicile_crds::{
     TenantName, TenantWorkload, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::rbac::v1::Subject;
 use kube::Client;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{OnceCell, mpsc},
+    time::Instant,
+};
 
 use crate::{
     http::Health,
@@ -109,6 +113,8 @@ pub(crate) struct Hands {
     pub(crate) inputs: mpsc::Sender<Input>,
     /// Metrics.
     pub(crate) metrics: Arc<Metrics>,
+    /// Who we are on the hub, once it was asked.
+    pub(crate) me: Arc<OnceCell<Subject>>,
 }
 
 /// By ordinal and cluster.
@@ -126,7 +132,7 @@ pub(crate) struct Brain {
     gone: HashSet<(WorkloadKey, i32, ClusterName)>,
     facts: Facts,
     listed: HashSet<HubKind>,
-    /// Where Secrets of the hub are followed.
+    /// Which Secrets of the hub are followed.
     followed: secrets::Followed,
     /// What is there on the hub and can't be read.
     unreadable: unreadable::Register,
@@ -181,6 +187,7 @@ pub(crate) struct Brain {
 
 impl Brain {
     pub(crate) fn new(hands: Hands, health: Arc<Health>, broken: Broken) -> Self {
+        let followed = secrets::Followed::begin(&hands);
         Self {
             hands,
             begun: Instant::now(),
@@ -192,7 +199,7 @@ impl Brain {
             gone: HashSet::new(),
             facts: Facts::default(),
             listed: HashSet::new(),
-            followed: secrets::Followed::default(),
+            followed,
             unreadable: unreadable::Register::default(),
             workloads: HashMap::new(),
             assignments: HashMap::new(),

@@ -214,6 +214,10 @@ impl Brain {
         if let Some(digest) = applied.setup {
             self.namespace_is(cluster, &key.namespace, Found::As(digest), Timestamp::now());
         }
+        // Before what was written with it: else that would look outdated until it is looked at next.
+        for (name, version) in applied.copied {
+            self.secret_seen(key.namespace.clone(), name, Some(version), Timestamp::now());
+        }
         for (object, view, generation) in applied.done {
             let place = (cluster.clone(), key.clone(), ordinal, object.clone());
             // What makes pods is watched. The watch may have been faster than the rest of the job: what it showed is

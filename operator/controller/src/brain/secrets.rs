@@ -1,55 +1,87 @@
-//! Secrets that workloads take from the hub: in which namespaces they are followed.
+//! Secrets that workloads take from the hub: which are followed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domicile_core::Change;
 use domicile_crds::{NamespaceName, SecretSource, TenantWorkload, WorkloadKey};
 use jiff::Timestamp;
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
 
-use super::Brain;
-use crate::hub::secrets::follow;
+use super::{Brain, Hands};
+use crate::hub::secrets::{SecretKey, follow};
 
-/// The namespaces of the hub whose Secrets are followed: only those in which a workload takes one from there.
-#[derive(Debug, Default)]
-pub(super) struct Followed(HashMap<NamespaceName, Namespace>);
-
+/// The Secrets of the hub that are followed: only those that a workload takes from there.
 #[derive(Debug)]
-struct Namespace {
-    /// Who takes one.
-    takers: HashSet<WorkloadKey>,
-    watch: AbortHandle,
+pub(super) struct Followed {
+    /// Who takes each.
+    takers: BTreeMap<SecretKey, HashSet<WorkloadKey>>,
+    /// What each takes.
+    taken: HashMap<WorkloadKey, BTreeSet<String>>,
+    /// For whoever looks at them.
+    wanted: watch::Sender<BTreeSet<SecretKey>>,
+}
+
+impl Followed {
+    pub(super) fn begin(hands: &Hands) -> Self {
+        let (wanted, seen) = watch::channel(BTreeSet::new());
+        tokio::spawn(follow(hands.client.clone(), seen, hands.inputs.clone(), hands.metrics.clone()));
+        Self { takers: BTreeMap::new(), taken: HashMap::new(), wanted }
+    }
+
+    /// What a workload takes now. Answers those that nobody takes any more.
+    fn take(&mut self, workload: &WorkloadKey, names: BTreeSet<String>) -> Vec<SecretKey> {
+        let before = self.taken.remove(workload).unwrap_or_default();
+        if before == names {
+            if !names.is_empty() {
+                self.taken.insert(workload.clone(), names);
+            }
+            return Vec::new();
+        }
+        let key = |name: &String| (workload.namespace.clone(), name.clone());
+        let (mut forsaken, mut begun) = (Vec::new(), Vec::new());
+        for secret in before.difference(&names).map(key) {
+            if let Some(takers) = self.takers.get_mut(&secret)
+                && takers.remove(workload)
+                && takers.is_empty()
+            {
+                self.takers.remove(&secret);
+                forsaken.push(secret);
+            }
+        }
+        for secret in names.difference(&before).map(key) {
+            let takers = self.takers.entry(secret.clone()).or_default();
+            if takers.is_empty() {
+                begun.push(secret);
+            }
+            takers.insert(workload.clone());
+        }
+        if !names.is_empty() {
+            self.taken.insert(workload.clone(), names);
+        }
+        self.wanted.send_if_modified(|wanted| {
+            let differs = !forsaken.is_empty() || !begun.is_empty();
+            for secret in &forsaken {
+                wanted.remove(secret);
+            }
+            wanted.extend(begun);
+            differs
+        });
+        forsaken
+    }
 }
 
 impl Brain {
-    /// Takes note of whether a workload takes Secrets from the hub; `None` if it is gone.
+    /// Takes note of which Secrets a workload takes from the hub; `None` if it is gone.
     pub(super) fn follow_secrets(
         &mut self,
         key: &WorkloadKey,
         workload: Option<&TenantWorkload>,
         now: Timestamp,
     ) {
-        let takes = workload.is_some_and(|w| w.spec.secrets.iter().any(|s| s.from == SecretSource::Hub));
-        if takes {
-            let hands = &self.hands;
-            let begin = || {
-                let (client, inputs) = (hands.client.clone(), hands.inputs.clone());
-                let follow = follow(client, key.namespace.clone(), inputs, hands.metrics.clone());
-                Namespace { takers: HashSet::new(), watch: tokio::spawn(follow).abort_handle() }
-            };
-            let followed = self.followed.0.entry(key.namespace.clone()).or_insert_with(begin);
-            followed.takers.insert(key.clone());
-            return;
-        }
-        let Some(followed) = self.followed.0.get_mut(&key.namespace) else { return };
-        if !followed.takers.remove(key) || !followed.takers.is_empty() {
-            return;
-        }
-        followed.watch.abort();
-        self.followed.0.remove(&key.namespace);
-        let known = self.engine.world().secrets.get(&key.namespace);
-        for name in known.into_iter().flat_map(HashMap::keys).cloned().collect::<Vec<_>>() {
-            self.engine.apply(Change::Secret(key.namespace.clone(), name, None), now);
+        let secrets = workload.into_iter().flat_map(|workload| &workload.spec.secrets);
+        let names = secrets.filter(|s| s.from == SecretSource::Hub).map(|s| s.name.clone()).collect();
+        for (namespace, name) in self.followed.take(key, names) {
+            self.engine.apply(Change::Secret(namespace, name, None), now);
         }
     }
 
@@ -61,16 +93,47 @@ impl Brain {
         version: Option<u64>,
         now: Timestamp,
     ) {
-        let Some(followed) = self.followed.0.get(&namespace) else { return };
-        if self.engine.world().secrets.get(&namespace).and_then(|there| there.get(&name)).copied() != version
-        {
+        let secret = (namespace, name);
+        let Some(takers) = self.followed.takers.get(&secret) else { return };
+        let known = self.engine.world().secrets.get(&secret.0).and_then(|there| there.get(&secret.1));
+        if known.copied() != version {
             // What failed without it may succeed now.
-            let takes = |key: &WorkloadKey| {
-                let workload = self.workloads.get(key).filter(|_| followed.takers.contains(key));
-                workload.is_some_and(|w| w.spec.secrets.iter().any(|secret| secret.name == name))
-            };
-            self.failures.retain(|(key, _), _| !takes(key));
+            self.failures.retain(|(key, _), _| !takers.contains(key));
         }
+        let (namespace, name) = secret;
         self.engine.apply(Change::Secret(namespace, name, version), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> WorkloadKey {
+        WorkloadKey::new("acme", name).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_followed_for_as_long_as_anybody_takes_it() {
+        let (wanted, mut seen) = watch::channel(BTreeSet::new());
+        let mut followed = Followed { takers: BTreeMap::new(), taken: HashMap::new(), wanted };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        // Who takes what; whether anything is told, what is followed then, and what nobody takes any more.
+        for (workload, takes, told, wanted, forsaken) in [
+            ("a", &["db", "tls"][..], true, &["db", "tls"][..], &[][..]),
+            ("a", &["db", "tls"], false, &["db", "tls"], &[]),
+            ("b", &["db"], false, &["db", "tls"], &[]),
+            ("a", &[], true, &["db"], &["tls"]),
+            ("b", &["new"], true, &["new"], &["db"]),
+            ("b", &[], true, &[], &["new"]),
+        ] {
+            let left = followed.take(&key(workload), names(takes)).into_iter().map(|(_, name)| name);
+            assert_eq!(left.collect::<BTreeSet<_>>(), names(forsaken));
+            assert_eq!(seen.has_changed().unwrap(), told);
+            let there =
+                seen.borrow_and_update().iter().map(|(_, name)| name.clone()).collect::<BTreeSet<_>>();
+            assert_eq!(there, names(wanted));
+        }
+        assert!(followed.takers.is_empty() && followed.taken.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use kube::Resource as _;
 use super::{Brain, Done, Input, events::warn};
 use crate::hub::{
     HubKind,
-    bindings::{Failure, Wanted, bind},
+    bindings::{Failure, SUBJECTS, Wanted, bind},
 };
 
 /// How often it is looked whether the bindings are still as they should be.
@@ -40,7 +40,7 @@ impl Bindings {
 }
 
 impl Brain {
-    /// Binds whoever a tenant names in its namespaces, and nobody else any more: at once when that has changed.
+    /// Binds in a tenant's namespaces whomever it names, and the operator, and nobody else any more: at once when that has changed.
     pub(super) fn bind_subjects(&mut self, now: Timestamp) {
         let wanted = self.subjects();
         let is_due = self.bindings.next.is_none_or(|next| next <= now);
@@ -52,7 +52,7 @@ impl Brain {
         let hands = self.hands.clone();
         self.bindings.written = Some(wanted.clone());
         tokio::spawn(async move {
-            let done = bind(&hands.client, &wanted).await;
+            let done = bind(&hands.client, &hands.me, &wanted).await;
             let _ = hands.inputs.send(Input::Done(Done::Bound(done))).await;
         });
     }
@@ -63,11 +63,11 @@ impl Brain {
         kinds.all(|kind| self.listed.contains(&kind) && self.unreadable.knows_all(kind))
     }
 
-    /// The subjects of each namespace that is a tenant's.
+    /// The namespaces that are tenants', with the subjects of each.
     fn subjects(&self) -> Wanted {
         let world = self.engine.world();
         let mut wanted = Wanted::new();
-        for (name, tenant) in self.tenants.iter().filter(|(_, tenant)| !tenant.spec.subjects.is_empty()) {
+        for (name, tenant) in &self.tenants {
             let own =
                 tenant.spec.namespaces.iter().filter(|ns| world.tenant_of(ns).is_ok_and(|of| of == name));
             wanted.extend(own.map(|ns| (ns.clone(), (name.clone(), tenant.spec.subjects.clone()))));
@@ -83,9 +83,14 @@ impl Brain {
         }
         let before = std::mem::take(&mut self.bindings.complaints);
         self.bindings.blind = None;
-        for (namespace, error) in failed {
+        for Failure { bound, namespace, error } in failed {
             let error = crate::member::chain(&error);
             let place = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+            if bound != SUBJECTS {
+                // Workloads that need it say so.
+                tracing::warn!(namespace = %place, %error, "the operator is not bound to read Secrets as it should be");
+                continue;
+            }
             tracing::warn!(namespace = %place, %error, "who serves itself in a tenant's namespace is not as its Tenant says");
             let Some(namespace) = namespace else {
                 self.bindings.blind =

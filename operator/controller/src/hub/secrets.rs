@@ -1,22 +1,38 @@
 //! Secrets that are copied to members: that they have changed, never what is in them.
+//!
+//! Each is asked for by its name, again and again. A watch would take the right to list, and whoever may list Secrets may
+//! read all of them, whatever they are called.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    sync::Arc,
+    time::Duration,
+};
 
 use domicile_core::render::secret_version;
 use domicile_crds::NamespaceName;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::{
-    Api, Client, ResourceExt as _,
-    core::PartialObjectMeta,
-    runtime::watcher::{Config, Event},
+use kube::{Api, Client};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
 };
-use tokio::sync::mpsc;
 
+use super::write::timely;
 use crate::{
     brain::Input,
     metrics::{KindLabel, Metrics},
-    watch::Watch,
 };
+
+/// How often a Secret is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How much of that there must be for each: thousands are looked at less often, and the hub is asked fifty times a second
+/// at most.
+const APART: Duration = Duration::from_millis(20);
+
+/// A Secret: its namespace and name.
+pub(crate) type SecretKey = (NamespaceName, String);
 
 /// The version of a Secret.
 pub(crate) fn version(metadata: &ObjectMeta) -> u64 {
@@ -24,55 +40,63 @@ pub(crate) fn version(metadata: &ObjectMeta) -> u64 {
     secret_version(&text(&metadata.uid), &text(&metadata.resource_version))
 }
 
-/// Tells the versions of all Secrets of a namespace, until `inputs` is closed. Where that isn't allowed, nothing is
-/// told, and nothing that was copied is copied again.
+/// Tells the versions of those that are `wanted`, until nobody wants any more or `inputs` is closed. Where looking isn't
+/// allowed, nothing is told, and nothing that was copied is copied again.
 pub(crate) async fn follow(
     client: Client,
-    namespace: NamespaceName,
+    mut wanted: watch::Receiver<BTreeSet<SecretKey>>,
     inputs: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
 ) {
-    // The API server sends metadata and nothing else.
-    let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace.as_str());
-    let salt = domicile_core::manifests::fnv1a(namespace.as_str().as_bytes());
-    let mut watch = Watch::new(api, Config::default(), salt);
-    let (mut known, mut listed) = (HashSet::new(), HashSet::new());
+    let mut due: BTreeMap<SecretKey, Instant> = BTreeMap::new();
+    let mut refused: BTreeSet<SecretKey> = BTreeSet::new();
     loop {
-        let event = match watch.next().await {
-            Ok(event) => event,
-            Err(error) => {
-                metrics.watch_errors.get_or_create(&KindLabel { kind: "Secret".to_owned() }).inc();
-                tracing::warn!(%namespace, %error, "the watch of Secrets broke, and is begun again");
+        let key = tokio::select! {
+            key = first(&due) => key,
+            changed = wanted.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let names = wanted.borrow_and_update();
+                due.retain(|key, _| names.contains(key));
+                refused.retain(|key| names.contains(key));
+                for key in names.iter() {
+                    due.entry(key.clone()).or_insert_with(Instant::now);
+                }
                 continue;
             }
         };
-        let changes = match event {
-            Event::Init => {
-                listed.clear();
-                Vec::new()
+        let api: Api<Secret> = Api::namespaced(client.clone(), key.0.as_str());
+        // The API server sends metadata and nothing else.
+        let found = timely(api.get_metadata_opt(&key.1)).await;
+        let apart = APART.saturating_mul(u32::try_from(due.len()).unwrap_or(u32::MAX));
+        due.insert(key.clone(), Instant::now() + LOOK_EVERY.max(apart));
+        match found {
+            Ok(found) => {
+                refused.remove(&key);
+                let version = found.map(|found| version(&found.metadata));
+                if inputs.send(Input::Secret(key.0, key.1, version)).await.is_err() {
+                    return;
+                }
             }
-            Event::InitApply(object) => {
-                listed.insert(object.name_any());
-                vec![(object.name_any(), Some(version(&object.metadata)))]
-            }
-            Event::Apply(object) => {
-                known.insert(object.name_any());
-                vec![(object.name_any(), Some(version(&object.metadata)))]
-            }
-            Event::Delete(object) => {
-                known.remove(&object.name_any());
-                vec![(object.name_any(), None)]
-            }
-            Event::InitDone => {
-                let gone = known.difference(&listed).map(|name| (name.clone(), None)).collect();
-                known = std::mem::take(&mut listed);
-                gone
-            }
-        };
-        for (name, version) in changes {
-            if inputs.send(Input::Secret(namespace.clone(), name, version)).await.is_err() {
-                return;
+            Err(error) => {
+                metrics.watch_errors.get_or_create(&KindLabel { kind: "Secret".to_owned() }).inc();
+                if refused.insert(key.clone()) {
+                    let (namespace, name, error) = (key.0, key.1, crate::member::chain(&error));
+                    tracing::warn!(%namespace, %name, %error, "a Secret could not be looked at, and is tried again");
+                }
             }
         }
+    }
+}
+
+/// Waits until one is due.
+async fn first(due: &BTreeMap<SecretKey, Instant>) -> SecretKey {
+    match due.iter().min_by_key(|(_, at)| **at) {
+        Some((key, at)) => {
+            sleep_until(*at).await;
+            key.clone()
+        }
+        None => pending().await,
     }
 }

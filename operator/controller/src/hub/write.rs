@@ -45,7 +45,8 @@ impl WriteError {
     }
 }
 
-pub(super) async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
+/// Waits for a call no longer than its deadline.
+pub(crate) async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WriteError> {
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answer) => answer.map_err(|error| WriteError::Kube(Box::new(error))),
         Err(_) => Err(WriteError::Deadline),

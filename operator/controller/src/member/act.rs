@@ -55,6 +55,8 @@ pub(crate) struct Applied {
     pub(crate) setup: Option<u64>,
     /// The objects that are there now, with their generation.
     pub(crate) done: Vec<(ObjectRef, ObjectView, i64)>,
+    /// The Secrets that were read on the hub, with their versions.
+    pub(crate) copied: Vec<(String, u64)>,
     /// The object at which it stopped, and why.
     pub(crate) failed: Option<(Option<ObjectRef>, MemberError)>,
 }
@@ -95,7 +97,11 @@ impl Member {
                 break;
             }
             let body = if object.kind == Kind::SECRET {
-                with_secret(&job.hub, &job.namespace, &object, body).await
+                let read = with_secret(&job.hub, &job.namespace, &object, body).await;
+                read.map(|(body, version)| {
+                    applied.copied.push((object.name.to_string(), version));
+                    body
+                })
             } else {
                 Ok(body)
             };
@@ -313,26 +319,28 @@ fn as_written(object: ObjectRef, there: &ObjectMeta) -> (ObjectRef, ObjectView, 
     (object, view, there.generation.unwrap_or_default())
 }
 
-/// Puts into a Secret what the one of the same name on the hub holds. It passes through memory only.
+/// Puts into a Secret what the one of the same name on the hub holds, and answers the version of that. It passes through
+/// memory only.
 async fn with_secret(
     hub: &Client,
     namespace: &NamespaceName,
     object: &ObjectRef,
     mut body: Value,
-) -> Result<Value, MemberError> {
+) -> Result<(Value, u64), MemberError> {
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace.as_str());
     let found = timely("the hub", async { api.get_opt(&object.name).await }).await?;
     let found = found.ok_or_else(|| MemberError::SecretMissing(object.name.to_string()))?;
-    // The digest is that of what is copied, whatever version a watch has shown last.
+    // The digest is that of what is copied, whatever version was seen last.
+    let version = secrets::version(&found.metadata);
     let annotations = body.pointer_mut("/metadata/annotations");
     if let Some(annotation) = annotations.and_then(|all| all.get_mut(keys::APPLIED_ANNOTATION))
         && let Some(digest) = annotation.as_str().and_then(|text| u64::from_str_radix(text, 16).ok())
     {
-        *annotation = json!(format!("{:016x}", digest_of_copy(digest, secrets::version(&found.metadata))));
+        *annotation = json!(format!("{:016x}", digest_of_copy(digest, version)));
     }
     set(&mut body, &["type"], json!(found.type_));
     set(&mut body, &["data"], json!(found.data));
-    Ok(body)
+    Ok((body, version))
 }
 
 /// Whether an object that is there already is the workload's, and was `adopted` if it looks so: it carries its label, or we have applied it

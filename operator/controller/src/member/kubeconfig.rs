@@ -1,18 +1,20 @@
 //! A member's kubeconfig: from the Secret to a client.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use domicile_crds::kubeconfig::{Kubeconfig, KubeconfigError as Refusal};
-use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig},
-    runtime::{WatchStreamExt as _, watcher::watch_object},
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::{agent::chain, limit::limited};
+use crate::hub::write::timely;
 
 /// The key in the Secret.
 const KEY: &str = "kubeconfig";
@@ -47,12 +49,18 @@ pub(super) enum KubeconfigError {
     Broken(String, String),
 }
 
-/// Tells what is in the Secret, now and whenever that changes. A person who puts it right is heard at once.
+/// How often the Secret is looked at: as often as the member is asked how it is. A watch would take the right to list, and
+/// with it to read every Secret of the namespace.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Tells what is in the Secret, now and whenever that has changed. A person who puts it right is heard soon.
 pub(super) async fn follow(hub: &Client, namespace: &str, secret: &str, found: watch::Sender<Option<Found>>) {
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace);
-    let mut changes = pin!(watch_object(api, secret).default_backoff());
-    while let Some(change) = changes.next().await {
-        let new = match change {
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let new = match timely(api.get_opt(secret)).await {
             Ok(None) => Found::Missing,
             Ok(Some(object)) => kubeconfig(object).map_or(Found::NoKey, Found::Text),
             // What was read before stays: the hub's silence says nothing about the member.

@@ -1,0 +1,92 @@
+//! The operator's own rights: enough to bind in tenants' namespaces, and not to help itself to more.
+
+use http::Method;
+use serde_json::json;
+
+use crate::{
+    asking::{API, Ask, together},
+    ground::Ground,
+};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+const READER: &str = "domicile:secret-reader";
+const NOT_THERE: &str = "is bound in namespaces of tenants only";
+const NOT_HELD: &str = "attempting to grant RBAC permissions not currently held";
+
+/// A RoleBinding, as the operator applies it; nothing comes of it.
+pub(crate) fn binds(namespace: &str, binding: &str, role: &str) -> Ask {
+    let body = json!({
+        "apiVersion": format!("{RBAC}/v1"), "kind": "RoleBinding",
+        "metadata": {"name": binding, "namespace": namespace},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": "domicile-operator", "namespace": "domicile-system"}],
+    });
+    Ask::apply(&format!("/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings/{binding}?dryRun=All"), &body)
+}
+
+pub(crate) async fn all(ground: &Ground) -> Vec<String> {
+    let granted = [
+        binds("bakery", READER, READER),
+        binds("bakery", "domicile:subjects", "domicile:tenant"),
+        Ask::get(&format!("/apis/{RBAC}/v1/rolebindings?fieldSelector=metadata.name%3D{READER}")),
+        Ask::get("/api/v1/namespaces/domicile-system/secrets/none"),
+    ];
+    let mut failures = together(granted, async |ask| {
+        let refusal = ask.to(&ground.operator).await.err().filter(|words| !words.contains("not found"))?;
+        Some(format!("the operator is refused {ask:?}: {refusal}"))
+    })
+    .await;
+    failures.extend(together(beyond(), async |(ask, says)| ask.refused(&ground.operator, says).await).await);
+    failures
+}
+
+/// What it must not be able to do, and the words in which that is refused.
+fn beyond() -> Vec<(Ask, &'static str)> {
+    let named = json!({"metadata": {"name": "sly"}});
+    let create = |path: &str| Ask::create(path, &named);
+    vec![
+        // More rights.
+        (binds("hospital", READER, READER), NOT_THERE),
+        (binds("domicile-system", READER, READER), NOT_THERE),
+        (binds("kube-system", "domicile:subjects", "domicile:tenant"), NOT_THERE),
+        (binds("bakery", READER, "cluster-admin"), NOT_HELD),
+        (binds("bakery", READER, "domicile:platform-engineer"), NOT_HELD),
+        (binds("bakery", "sly", READER), "cannot patch resource \"rolebindings\""),
+        (
+            create(&format!("/apis/{RBAC}/v1/namespaces/bakery/rolebindings")),
+            "cannot create resource \"rolebindings\"",
+        ),
+        (
+            create(&format!("/apis/{RBAC}/v1/clusterrolebindings")),
+            "cannot create resource \"clusterrolebindings\"",
+        ),
+        (create(&format!("/apis/{RBAC}/v1/clusterroles")), "cannot create resource \"clusterroles\""),
+        (Ask::get(&format!("/apis/{RBAC}/v1/rolebindings")), "cannot list resource \"rolebindings\""),
+        // A namespace that is somebody's isn't made a tenant's.
+        (
+            Ask::merge(
+                "/api/v1/namespaces/hospital",
+                &json!({"metadata": {"labels": {"domicile.dev/tenant": "bakery"}}}),
+            ),
+            "cannot patch resource \"namespaces\"",
+        ),
+        (Ask::get("/api/v1/namespaces").acting_as("admin"), "cannot impersonate"),
+        (
+            create("/api/v1/namespaces/domicile-system/serviceaccounts/domicile-operator/token"),
+            "cannot create resource \"serviceaccounts/token\"",
+        ),
+        (create("/api/v1/namespaces/domicile-system/pods"), "cannot create resource \"pods\""),
+        // Secrets: in its own namespace by name, and nowhere else before it is bound.
+        (Ask::get("/api/v1/secrets"), "cannot list resource \"secrets\""),
+        (Ask::get("/api/v1/namespaces/domicile-system/secrets"), "cannot list resource \"secrets\""),
+        (Ask::get("/api/v1/namespaces/hospital/secrets/patients"), "cannot get resource \"secrets\""),
+        (create("/api/v1/namespaces/domicile-system/secrets"), "cannot create resource \"secrets\""),
+        // What people write.
+        (create(&format!("{API}/decisions")), "cannot create resource \"decisions\""),
+        (create(&format!("{API}/sites")), "cannot create resource \"sites\""),
+        (
+            Ask::new(Method::DELETE, &format!("{API}/namespaces/bakery/assignments/web")),
+            "cannot delete resource \"assignments\"",
+        ),
+    ]
+}
