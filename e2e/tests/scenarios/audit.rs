@@ -15,6 +15,9 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// The hub's words where the operator has no right.
+const OPERATOR_LACKS: &str = "system:serviceaccount:domicile-system:domicile-operator";
+
 /// Asserts that nothing forbidden can be seen anywhere, and that the operator tried nothing that is.
 pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
     let hub = stage.fleet.hub()?.client();
@@ -52,6 +55,10 @@ pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
     let log = std::fs::read_to_string(stage.operator_log())?;
     let refused: Vec<&str> = log.lines().filter(|line| line.contains(REFUSAL)).collect();
     ensure!(refused.is_empty(), "the operator tried what is forbidden: {refused:#?}");
+    // A Secret may be asked for before the operator is bound to read it in a namespace that is new.
+    let lacks = |line: &&str| line.contains(OPERATOR_LACKS) && !line.contains("secrets");
+    let rights: Vec<&str> = log.lines().filter(lacks).collect();
+    ensure!(rights.is_empty(), "the operator's rights don't suffice: {rights:#?}");
     Ok(())
 }
 
