@@ -77,19 +77,32 @@ pub(crate) fn cached() -> anyhow::Result<PathBuf> {
 fn key(sources: &Path) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     for module in &MODULES {
-        let folder = sources.join(module.folder);
-        for name in ["go.mod", "go.sum"] {
-            let path = folder.join(name);
-            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            hash.update(bytes.len().to_le_bytes());
-            hash.update(bytes);
-        }
-        hash.update(go(&folder, &["env", "GOVERSION", "GOOS", "GOARCH"])?);
-        hash.update(module.ldflags);
-        hash.update(format!("{:?}", module.programs));
+        let programs = format!("{:?}", module.programs);
+        hash_module(&mut hash, &sources.join(module.folder), module.ldflags, &programs)?;
     }
     hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?} {STAGE_FILES:?}"));
     Ok(state::short_hex(&hash.finalize()))
+}
+
+/// A hash of all that goes into one program of a module.
+pub(super) fn key_of(folder: &Path, ldflags: &str, package: &str) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    hash_module(&mut hash, folder, ldflags, package)?;
+    hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?}"));
+    Ok(state::short_hex(&hash.finalize()))
+}
+
+fn hash_module(hash: &mut Sha256, folder: &Path, ldflags: &str, programs: &str) -> anyhow::Result<()> {
+    for name in ["go.mod", "go.sum"] {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    }
+    hash.update(go(folder, &["env", "GOVERSION", "GOOS", "GOARCH"])?);
+    hash.update(ldflags);
+    hash.update(programs);
+    Ok(())
 }
 
 fn build_all(sources: &Path, bin: &Path) -> anyhow::Result<()> {
@@ -110,7 +123,13 @@ fn build_all(sources: &Path, bin: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build_one(folder: &Path, ldflags: &str, package: &str, target: &Path, label: &str) -> anyhow::Result<()> {
+pub(super) fn build_one(
+    folder: &Path,
+    ldflags: &str,
+    package: &str,
+    target: &Path,
+    label: &str,
+) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut command = process::guarded(Path::new("go"));
     command
@@ -189,7 +208,7 @@ fn go(folder: &Path, args: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

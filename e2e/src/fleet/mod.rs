@@ -16,6 +16,7 @@
 pub mod cache;
 pub mod ports;
 pub mod process;
+pub mod tools;
 pub mod wait;
 
 mod binaries;
