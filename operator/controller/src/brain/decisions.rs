@@ -100,11 +100,23 @@ pub(super) fn decision(
 fn review(spec: &DecisionSpec, now: Timestamp) -> Option<Claim> {
     let day = spec.review_on.as_ref()?.0;
     let is_near = day.duration_since(now) <= REVIEW_NOTICE;
-    let due = if day <= now { "Overdue" } else { "Soon" };
-    let message = format!(
-        "{} is to look at it again on {day}: until then and afterwards it counts as before",
-        spec.authority
-    );
+    let (due, message) = if day <= now {
+        (
+            "Now",
+            format!(
+                "{} was to look at it again on {day}: it counts as before until that is done",
+                spec.authority
+            ),
+        )
+    } else {
+        (
+            "Soon",
+            format!(
+                "{} is to look at it again on {day}: until then and afterwards it counts as before",
+                spec.authority
+            ),
+        )
+    };
     is_near.then(|| Claim::new(condition::REVIEW_DUE, "True", due, message))
 }
 
@@ -247,8 +259,8 @@ mod tests {
         let at = |day: &str| review(&spec, day.parse().unwrap()).map(|claim| claim.reason);
         assert_eq!(at("2026-05-31T23:59:59Z"), None);
         assert_eq!(at("2026-06-01T00:00:00Z"), Some("Soon"));
-        assert_eq!(at("2026-06-15T00:00:00Z"), Some("Overdue"));
-        assert_eq!(at("2027-06-15T00:00:00Z"), Some("Overdue"));
+        assert_eq!(at("2026-06-15T00:00:00Z"), Some("Now"));
+        assert_eq!(at("2027-06-15T00:00:00Z"), Some("Now"));
         assert!(review(&DecisionSpec { review_on: None, ..spec }, Timestamp::MAX).is_none());
     }
 }
