@@ -12,6 +12,7 @@ layer() { # folder target
 archive() { # target name config layers...
     local target=$1 name=$2 config=$3 scratch sum file ids=() files=() arch
     shift 3
+    [ -n "$name" ] || die "${target##*/} has no name: what kubeadm or a manifest asks for has changed"
     scratch=$(mktemp -d "$(dirname "$target")/.archive.XXXXXX")
     for file in "$@"; do
         sum=$(sha256sum "$file" | cut -d ' ' -f 1)

@@ -38,11 +38,12 @@ go_toolchain() {
 }
 
 build_binaries() { # folder
-    local modules=$here/modules bin=$1 program
+    local modules=$here/modules bin=$1 program ldflags
     local containerd=github.com/containerd/containerd/v2/cmd provisioner=github.com/rancher/local-path-provisioner
     say "building Kubernetes, containerd and what else a node needs from source; the first time this takes some 15 minutes on two cores"
+    ldflags=$(kubernetes_ldflags)
     for program in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl; do
-        go_build "$controlplane/kubernetes" "$bin/$program" -ldflags "$(kubernetes_ldflags)" "k8s.io/kubernetes/cmd/$program"
+        go_build "$controlplane/kubernetes" "$bin/$program" -ldflags "$ldflags" "k8s.io/kubernetes/cmd/$program"
     done
     go_build "$controlplane/etcd" "$bin/etcd" -ldflags '-s -w' go.etcd.io/etcd/server/v3
     for program in containerd containerd-shim-runc-v2 ctr; do

@@ -3,8 +3,9 @@
 
 # The images that kubeadm starts as static pods and addons, each one program, and those of our volumes.
 container_images() { # binaries debian-root target
-    local bin=$1 debian=$2 target=$3 list name config root SQUEEZE=true
-    list=$("$bin/kubeadm" config images list --kubernetes-version "$(kubernetes_version)" 2>/dev/null)
+    local bin=$1 debian=$2 target=$3 list name config root version SQUEEZE=true
+    version=$(kubernetes_version)
+    list=$("$bin/kubeadm" config images list --kubernetes-version "$version" 2>/dev/null)
     config=$(kind_files)/etc/containerd/config.toml
     for name in kube-apiserver kube-controller-manager kube-scheduler etcd coredns; do
         program_image "$target/$name.tar" "$(grep "/$name:" <<<"$list")" "$bin/$name" "$(program_path $name)"
@@ -37,6 +38,7 @@ storage_image() { # name
 kube_proxy_root() { # binaries debian-root target
     local files
     mapfile -t files < <(chroot "$2" ldd /usr/sbin/nft | grep -oE '/[^ )]+' | sed 's|^/||')
+    [ ${#files[@]} -gt 0 ] || die "cannot find out which libraries nft needs"
     tar -C "$2" -hcf - usr/sbin/nft "${files[@]}" | tar -C "$3" -xf -
     mkdir -p "$3/usr/local/bin" "$3/run"
     install -m 755 "$1/kube-proxy" "$3/usr/local/bin/"
@@ -53,7 +55,9 @@ shell_root() { # debian-root target
 
 # kind's own files of a node: entrypoint, units, containerd's configuration. They fit its version.
 kind_files() {
-    printf '%s/images/base/files\n' "$(module_source "$here/modules/kind" sigs.k8s.io/kind)"
+    local source
+    source=$(module_source "$here/modules/kind" sigs.k8s.io/kind)
+    printf '%s/images/base/files\n' "$source"
 }
 
 # Puts images where a node's containerd finds them, as `ctr import` in a node would. It needs no privilege.
@@ -107,8 +111,9 @@ programs_layer() { # binaries root
 
 # kind's files, then ours over them.
 files_layer() { # binaries root
-    local unit
-    cp -a --no-preserve=ownership "$(kind_files)/." "$2/"
+    local unit kinds
+    kinds=$(kind_files)
+    cp -a --no-preserve=ownership "$kinds/." "$2/"
     # The module cache is read-only and has no executable files.
     chmod -R u=rwX,go=rX "$2"
     cp -a --no-preserve=ownership "$here/files/." "$2/"
@@ -126,7 +131,7 @@ files_layer() { # binaries root
 }
 
 build_node() { # folder
-    local target=$1 debian bin begin=$SECONDS
+    local target=$1 debian bin name part layers begin=$SECONDS
     need jq jq
     need zstd zstd
     bin=$(binaries)
@@ -137,25 +142,30 @@ build_node() { # folder
     preload "$bin" "$target/images" "$target/content/var/lib/containerd"
     programs_layer "$bin" "$target/programs"
     files_layer "$bin" "$target/files"
-    local name layers=("$debian")
+    layers=("$debian")
+    name=$(node_name)
     # What changes most often comes last.
-    for name in programs content files; do
-        layer "$target/$name" "$target/$name.tar"
-        layers+=("$target/$name.tar")
+    for part in programs content files; do
+        layer "$target/$part" "$target/$part.tar"
+        layers+=("$target/$part.tar")
     done
-    archive "$target/image.tar" "$(node_name)" "$path_env"',"StopSignal":"SIGRTMIN+3",'"$node_config" "${layers[@]}"
+    archive "$target/image.tar" "$name" "$path_env"',"StopSignal":"SIGRTMIN+3",'"$node_config" "${layers[@]}"
     rm -rf "$target"/{system,images,programs,content,files}{,.tar}
-    say "built $(node_name): $((SECONDS - begin)) s, $(du -m "$target/image.tar" | cut -f 1) MB"
+    say "built $name: $((SECONDS - begin)) s, $(du -m "$target/image.tar" | cut -f 1) MB"
 }
 
 readonly node_config='"Entrypoint":["/kind/bin/prepare","/usr/local/bin/entrypoint","/sbin/init"]'
 
 # A hash of all that goes into the image.
 node_key() {
-    key_of "$(go_toolchain)" -- node-image/modules node-image/pause node-image/lib/{archive,binaries,debian,node}.sh node-image/files \
+    local toolchain
+    toolchain=$(go_toolchain)
+    key_of "$toolchain" -- node-image/modules node-image/pause node-image/lib/{archive,binaries,debian,node}.sh node-image/files \
         controlplane/kubernetes controlplane/etcd
 }
 
 node_name() {
-    printf 'domicile/node:%s\n' "$(node_key)"
+    local key
+    key=$(node_key)
+    printf 'domicile/node:%s\n' "$key"
 }
