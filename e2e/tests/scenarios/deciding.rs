@@ -100,3 +100,39 @@ async fn what_people_decide_happens_and_is_lifted_by_whoever_may() -> anyhow::Re
     assert_eq!(first["spec"]["decidedBy"], "anna");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_lifted_for_one_tenant_is_approved_for_no_other() -> anyhow::Result<()> {
+    let stage = two_members(false).await?;
+    let anna = as_somebody(&stage, "anna")?;
+    let web = workload("acme", "web", &[config_map("web", "a"), deployment("web", "1")], only("DE"));
+    stage.apply(&web.to_string()).await?;
+
+    // A slip would be there for good.
+    let approve = "approve beta --authority compliance --reason audited --tenant";
+    refused(&anna, &format!("{approve} amce"), "there is no Tenant amce; there are ")?;
+    let printed = ran(&anna, &format!("{approve} amce --print"))?;
+    ensure!(printed.code == Some(0) && printed.err.contains("note: there is no Tenant amce"), "{printed:?}");
+    let told = done(&anna, &format!("{approve} acme"))?;
+    ensure!(told.contains("Approved for tenant acme, on the ground Contract"), "{told}");
+    stage.wait_on(("acme", "web"), &[DE]).await?;
+
+    done(&anna, "freeze beta --authority ministry --reason inquiry --tenant acme --name inquiry")?;
+    stage.says("tenantworkloads/acme/web", "Compliant", "False", "ApprovalFrozen").await?;
+    let lifted = ran(&anna, "reinstate beta --authority ministry --reason cleared --name cleared")?;
+    let wanted = "HostingProvider/beta Approved for tenant acme in place of inquiry";
+    ensure!(lifted.code == Some(0) && lifted.out.contains(wanted), "{lifted:?}");
+    ensure!(!lifted.err.contains("this approves"), "no more than was approved: {lifted:?}");
+    stage.says("tenantworkloads/acme/web", "Compliant", "True", "").await?;
+    stage.says("decisions/inquiry", "InForce", "False", "Superseded").await?;
+    let cleared = look(stage.fleet.hub()?, &domicile("decisions/cleared")).await?.unwrap_or_default();
+    assert_eq!(cleared["spec"]["scope"], json!({"tenants": ["acme"]}));
+
+    // What begins in a week is asked about today.
+    let week = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(7 * 24))?.to_string();
+    let revoke =
+        ran(&anna, &format!("revoke beta --authority compliance --reason sold --valid-from {week}"))?;
+    ensure!(revoke.code == Some(1) && revoke.err.contains(", when it begins, if\n"), "{revoke:?}");
+    ensure!(revoke.err.contains("workloads would move or stop: say --yes"), "{revoke:?}");
+    Ok(())
+}
