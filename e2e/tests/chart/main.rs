@@ -5,6 +5,7 @@
 mod documented;
 mod helm;
 mod life;
+mod monitoring;
 mod pods;
 mod rendered;
 mod values;

@@ -106,14 +106,15 @@ fn another(path: &str, value: &Value) -> Value {
 #[tokio::test]
 async fn every_value_makes_a_difference() -> anyhow::Result<()> {
     let helm = Helm::alone()?;
-    let monitored = "--set=monitoring.serviceMonitor.enabled=true";
-    let (plain, watched) = (helm.render(&[]).await?, helm.render(&[monitored]).await?);
+    let monitored = ["serviceMonitor", "prometheusRule", "dashboards"]
+        .map(|part| format!("--set=monitoring.{part}.enabled=true"));
+    let monitored: Vec<&str> = monitored.iter().map(String::as_str).collect();
+    let (plain, watched) = (helm.render(&[]).await?, helm.render(&monitored).await?);
     for (path, value) in all()?.into_iter().filter(|(_, value)| !is_group(value)) {
         let set = format!("--set-json={path}={}", another(&path, &value));
         let needs_it = path.starts_with("monitoring.") && !path.ends_with(".enabled");
-        let (flags, before) =
-            if needs_it { (vec![monitored, &set], &watched) } else { (vec![set.as_str()], &plain) };
-        let rendered = helm.render(&flags).await.with_context(|| path.clone())?;
+        let (given, before) = if needs_it { (&monitored[..], &watched) } else { (&[][..], &plain) };
+        let rendered = helm.render(&[given, &[&set]].concat()).await.with_context(|| path.clone())?;
         assert_ne!(rendered, *before, "{path} does nothing");
     }
     Ok(())
