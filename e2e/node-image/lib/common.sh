@@ -3,6 +3,8 @@
 set -euo pipefail
 # Without this, a failure inside $(..) is passed over.
 shopt -s inherit_errexit
+# The order of files, and so each key, must not depend on where somebody lives.
+export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 controlplane=$here/../controlplane
