@@ -39,6 +39,14 @@ const APPROVE: &str = r"Examples:
     --reason 'contract 17' --country CH --tenant archive";
 
 const FREEZE_WHY: &str = "\
+Nothing goes in or out, and nothing is deleted; what runs keeps running.
+
+Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move, \
+you are asked to type the subject once more, as you gave it.";
+
+const SUSPEND_WHY: &str = "\
+Everything is scaled to zero, and its data stays where it is.
+
 Writes a Decision, at once: it needs no predecessor. What it would bring about is shown first, and if workloads would stop or move, \
 you are asked to type the subject once more, as you gave it.";
 
@@ -133,7 +141,7 @@ pub enum Command {
     Approve(DecideArgs),
     #[command(about = "Let nothing in or out, and delete nothing; what runs keeps running", long_about = FREEZE_WHY, after_long_help = FREEZE)]
     Freeze(DecideArgs),
-    #[command(about = "Scale everything to zero; data stays", long_about = FREEZE_WHY, after_long_help = FREEZE)]
+    #[command(about = "Scale everything to zero; data stays", long_about = SUSPEND_WHY, after_long_help = FREEZE)]
     Suspend(DecideArgs),
     #[command(about = "Make everything leave", long_about = REVOKE_WHY, after_long_help = REVOKE)]
     Revoke(DecideArgs),
