@@ -99,7 +99,7 @@ impl<'a> Outlook<'a> {
     fn replaced(&self, old: &Decision) -> bool {
         let (milder, others): (Vec<_>, Vec<_>) =
             self.replacements(old).partition(|new| new.spec.decision < old.spec.decision);
-        !others.is_empty() || (!milder.is_empty() && !(self.wants_two() && by_one(&milder)))
+        !others.is_empty() || !(milder.is_empty() || self.wants_two() && by_one(&milder))
     }
 
     /// Whether the Installation asks for two persons.

@@ -82,7 +82,7 @@ fn time_to_place(world: &World, wanted: &str, times: usize) -> Duration {
     let once = |_| {
         let start = worked();
         world.place();
-        worked() - start
+        worked().saturating_sub(start)
     };
     (0..times).map(once).min().unwrap()
 }

@@ -219,10 +219,13 @@ impl Ground {
                     .and_then(Value::as_array)
                     .is_some_and(|rules| !rules.is_empty())
         };
-        let mut more: Vec<String> = policies.iter().filter(opens).map(called).collect();
-        more.iter_mut().for_each(|policy| {
-            policy.push_str(" lets them connect elsewhere besides: delete it there if that isn't meant")
-        });
+        let opened = |policy: &Value| {
+            format!(
+                "{} lets them connect elsewhere besides: delete it there if that isn't meant",
+                called(policy)
+            )
+        };
+        let mut more: Vec<String> = policies.iter().filter(opens).map(opened).collect();
         let bindings = list("rbac.authorization.k8s.io/v1", "RoleBinding").await?;
         let others = bindings.iter().filter(|it| text(it, "/metadata/name") != TENANT_ROLE);
         more.extend(others.map(|it| {

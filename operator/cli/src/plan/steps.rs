@@ -9,8 +9,7 @@ use domicile_core::{
     snapshot::{Snapshot, Unreadable},
 };
 use domicile_crds::{
-    Assignment, AssignmentSpec, ClusterName, MigrationMode, Seat, SeatPhase, Tenant, TenantName,
-    TenantWorkload, WorkloadKey,
+    Assignment, ClusterName, MigrationMode, Seat, SeatPhase, Tenant, TenantName, TenantWorkload, WorkloadKey,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -189,7 +188,7 @@ fn wait_for_a_minute(step: &mut Step, young: &BTreeSet<ClusterName>) {
 fn arrive(engine: &mut Engine, key: &WorkloadKey, steps: &[Step], now: Timestamp) {
     let world = engine.world();
     let record = world.assignments.get(key).map(|record| (*record.spec).clone());
-    let mut spec = record.unwrap_or(AssignmentSpec::default());
+    let mut spec = record.unwrap_or_default();
     for step in steps {
         let old = spec.seats.iter().position(|seat| seat.ordinal == step.copy);
         let old = old.map(|at| spec.seats.remove(at));

@@ -36,6 +36,7 @@ const NOTED: [&str; 6] = [
 ];
 
 /// Whether an annotation is a controller's or kubectl's note, which may change at any time and says nothing of what is wanted.
+#[must_use]
 pub fn is_noted(annotation: &str) -> bool {
     NOTED.contains(&annotation) || annotation == LAST_APPLIED
 }

@@ -80,7 +80,7 @@ fn time_to_judge(mut fleet: Fleet, wanted: &str, times: usize) -> Duration {
     let once = |_| {
         let start = worked();
         assert_eq!(judge(world, &row.class, (id, fleet.now), &mut Suits::default()), row.cell(id));
-        worked() - start
+        worked().saturating_sub(start)
     };
     (0..times).map(once).min().unwrap()
 }
