@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Who else may read Secrets there, the operator may in tenants' namespaces: by this ClusterRole, bound in each.
+/// The ClusterRole by which the operator reads Secrets in tenants' namespaces: it is bound in each of them, and nowhere else.
 const SECRET_READER: &str = "domicile:secret-reader";
 
 /// What makes pods, or is a way to somebody else's rights: none of it is the operator's, with whatever verb.
