@@ -149,8 +149,8 @@ impl Memory {
         self.counts(key, &migration.name, true);
     }
 
-    /// Whether a move that has begun has its place in the budgets. One that waits for a member that doesn't answer
-    /// hasn't: it would keep it for as long as the member is away.
+    /// Whether a move that has begun has its place in the budgets. One that waits for a member that doesn't answer, or for
+    /// a person, hasn't: it would keep it for as long as the member is away, or a freeze lasts.
     pub(crate) fn counts(&mut self, key: &WorkloadKey, name: &str, counts: bool) {
         let Some(begun) = self.begun.get_mut(&(key.clone(), name.to_owned())) else { return };
         if begun.counts == counts {

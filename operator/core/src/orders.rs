@@ -239,7 +239,7 @@ fn seat_orders(
     out: &mut Outlook,
 ) {
     let Some(seat) = record.seat(verdict.ordinal).map(|seat| seat.clone()) else { return };
-    let Ok(manifests) = &workload.manifests else { return };
+    let Ok(manifests) = &workload.manifests else { return rest(desk, key, verdict.ordinal) };
     let copy = Copy { key, workload, manifests, seat: &seat };
     let newer = if workload.breaks_before_make() { newer(desk, &copy) } else { None };
     copy_orders(desk, &copy, verdict, record, out);
@@ -248,6 +248,13 @@ fn seat_orders(
         let starts = |order: &Order| matches!(order, Order::Apply(apply) if apply.ordinal == seat.ordinal && apply.mode == Mode::Running);
         out.orders.retain(|order| !starts(order));
         out.waits.insert(0, (seat.ordinal, Wait::Newer(cluster, epoch)));
+    }
+}
+
+/// Nothing can be done about a move of a copy: it holds up no other.
+fn rest(desk: &mut Desk<'_>, key: &WorkloadKey, ordinal: i32) {
+    if let Some(migration) = move_of(desk.world, key, ordinal) {
+        desk.memory.counts(key, &migration.name, false);
     }
 }
 

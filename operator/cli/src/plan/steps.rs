@@ -6,6 +6,8 @@ use domicile_core::{
     Change, Engine, Rule, RuleSet,
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
+    moves::moves_over,
+    orders::kept_at,
     snapshot::{Snapshot, Unreadable},
 };
 use domicile_crds::{
@@ -138,6 +140,7 @@ pub(super) fn steps(
     let (mut engine, young) = snapshot.settled(now)?;
     let mut keys = engine.take_dirty();
     keys.extend(engine.world().workloads.keys().cloned());
+    end_what_is_over(&mut engine, now);
     let mut steps: BTreeMap<(WorkloadKey, i32), Step> = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
         let verdicts = engine.decide(&keys, now);
@@ -181,6 +184,26 @@ fn wait_for_a_minute(step: &mut Step, young: &BTreeSet<ClusterName>) {
     let waits = matches!(step.what, What::Move | What::Ask);
     if let Some(to) = step.to.as_ref().filter(|to| waits && young.contains(*to)) {
         step.why = format!("{}, once {to} has been Ready for a minute", step.why);
+    }
+}
+
+/// Has moves ended that have switched, unless something is left at the source that may not be removed: such a move holds its
+/// source, and a copy that may have it will go there once the move has ended.
+fn end_what_is_over(engine: &mut Engine, now: Timestamp) {
+    let world = engine.world();
+    let mut over = Vec::new();
+    for (key, record) in &world.assignments {
+        for seat in &record.spec.seats {
+            let may_end = |from: &ClusterName| {
+                let tenant = record.spec.tenant.as_ref();
+                *from == seat.cluster || tenant.and_then(|tenant| kept_at(world, key, (tenant, from), now)).is_none()
+            };
+            let ended = moves_over(world, key, seat).filter(|it| may_end(&it.spec.from));
+            over.extend(ended.map(|it| (key.clone(), it.name.clone())));
+        }
+    }
+    for (key, name) in over {
+        engine.apply(Change::Migration(key, name, None), now);
     }
 }
 

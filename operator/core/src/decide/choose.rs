@@ -21,7 +21,8 @@ impl Case<'_> {
     }
 
     fn best_of(&mut self, open: &[ClusterId], by_preference: bool) -> Option<ClusterId> {
-        let hash = fnv1a(self.workload.uid.as_bytes());
+        // Its name, and not its uid: that a plan can tell before there is one.
+        let hash = fnv1a(self.key.to_string().as_bytes());
         let start = usize::try_from(hash % (open.len().max(1) as u64)).unwrap_or(0);
         let (head, tail) = open.split_at(start);
         let several = self.workload.clusters.count > 1;

@@ -139,6 +139,31 @@ fn a_move_that_waits_for_a_member_that_doesnt_answer_takes_nobodys_turn() {
 }
 
 #[test]
+fn a_move_that_waits_for_a_person_takes_nobodys_turn() {
+    let frozen = |yard: &mut Yard| {
+        yard.fleet.decide("stop", "TenantWorkload/shop/two", "Frozen", json!({}));
+    };
+    let unreadable = |yard: &mut Yard| {
+        yard.fleet.workload_named("two", "uid-2", json!({"manifests": [{}]}));
+    };
+    let stops: [&dyn Fn(&mut Yard); 2] = [&frozen, &unreadable];
+    for stop in stops {
+        let mut yard = wanderer("Automatic", json!({"preferences": [], "migration": {"maxConcurrent": 1}}));
+        yard.fleet.workload_named("two", "uid-2", json!({}));
+        yard.settle("two").revoke("nl-ams");
+        while yard.there("two") == "ams-1" {
+            assert_ne!(yard.round(), 0);
+        }
+        let target = if yard.there("two").contains("bru-1") { "bru-1" } else { "fra-1" };
+        yard.unready("two", target);
+        stop(&mut yard);
+        yard.calm();
+        assert_eq!(yard.place("two"), "ams-1");
+        assert_ne!(yard.place("web"), "ams-1", "it must leave, whatever holds the other one");
+    }
+}
+
+#[test]
 fn a_migration_that_is_deleted_in_the_middle_of_its_move_ends_first() {
     // Before the switch and after it, with the other end away and with a record that is deleted later.
     for (switched, restart) in [(false, false), (false, true), (true, false), (true, true)] {
