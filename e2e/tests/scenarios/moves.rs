@@ -139,8 +139,14 @@ async fn what_has_no_lawful_place_or_has_volumes_stays_and_says_so() -> anyhow::
     stage.comes_to_rest().await?;
     ensure!(managed(stage.fleet.member(NL)?).await? == before, "what has no place was touched");
 
-    // A lawful place: what can go goes, and what can't still stays.
+    // A lawful place, where for now nothing starts: the reason is told, and that it is served from where it is.
+    let member = stage.fleet.member(DE)?;
+    member.kubectl(["apply", "-f", "-"]).stdin(list(&no_pods())).text().await?;
     stage.apply(&decision("beta-approved", "HostingProvider/beta", "Approved", &[]).to_string()).await?;
+    hindered(&stage).await?;
+    member.kubectl(["delete", "validatingadmissionpolicybindings", "no-pods"]).text().await?;
+
+    // What can go goes, and what can't still stays.
     moved(&stage, "ApprovalRevoked", DE).await?;
     stage.says("tenantworkloads/acme/data", "Stalled", "True", "VolumesNotMovable").await?;
     let now = managed(stage.fleet.member(NL)?).await?;
@@ -150,6 +156,49 @@ async fn what_has_no_lawful_place_or_has_volumes_stays_and_says_so() -> anyhow::
         "the data was touched: {now:?}"
     );
     nothing_is_forbidden(&stage).await
+}
+
+/// A member's owner lets no pod in.
+fn no_pods() -> [Value; 2] {
+    let about = |kind: &str, spec: Value| {
+        let metadata = json!({"name": "no-pods"});
+        json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let pods =
+        json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]});
+    let policy = json!({
+        "matchConstraints": {"resourceRules": [pods]},
+        "validations": [{"expression": "false", "message": "closed for the day"}],
+    });
+    let binding = json!({"policyName": "no-pods", "validationActions": ["Deny"]});
+    [about("ValidatingAdmissionPolicy", policy), about("ValidatingAdmissionPolicyBinding", binding)]
+}
+
+/// What keeps the copy at the target from being ready is said of the workload and of its move.
+async fn hindered(stage: &Stage) -> anyhow::Result<()> {
+    eventually(PATIENCE, "what hinders the move to be told", || async {
+        let moves = migrations(stage).await?;
+        let status = moves.first().map(|m| m["status"].clone()).unwrap_or_default();
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        let stalled = |c: &Value| {
+            let message = c["message"].as_str().unwrap_or_default();
+            c["type"] == "Stalled"
+                && c["reason"] == "TargetNotReady"
+                && message.contains("closed for the day")
+        };
+        let is_told = status["step"] == "Starting" && conditions.iter().any(stalled);
+        if is_told { Ok(Some(())) } else { bail!("there are {moves:?}") }
+    })
+    .await
+    .with_context(|| stage.log_tail())?;
+    let path = "/apis/domicile.dev/v1alpha1/namespaces/acme/tenantworkloads/web";
+    let workload = look(stage.fleet.hub()?, path).await?.unwrap_or_default();
+    let problem = &workload["status"]["problems"][0];
+    ensure!(problem["cluster"] == DE && problem["reason"] == "FailedCreate", "{}", workload["status"]);
+    let conditions = workload["status"]["conditions"].as_array().into_iter().flatten();
+    let ready = conditions.filter(|c| c["type"] == "Ready").map(|c| c["reason"].clone()).next();
+    ensure!(ready.is_some_and(|reason| reason != "FailedCreate"), "{}", workload["status"]);
+    Ok(())
 }
 
 async fn warned(stage: &Stage, name: &str, reason: &str) -> anyhow::Result<()> {

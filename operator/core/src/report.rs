@@ -371,7 +371,12 @@ impl Situation<'_> {
         if placed.status != "True" {
             return claim("False", &placed.reason, &placed.message);
         }
-        if let Some(problem) = self.problems.first() {
+        // What is wrong at the target of a move keeps nothing from serving at its source.
+        let is_here = |problem: &&Problem| {
+            let mut places = self.verdict.seats.iter().filter_map(|seat| seat.at.as_ref());
+            places.any(|at| at.as_str() == problem.cluster)
+        };
+        if let Some(problem) = self.problems.iter().find(is_here) {
             let message = format!("{} on {}: {}", problem.object, problem.cluster, problem.message);
             return claim("False", &problem.reason, &message);
         }

@@ -196,7 +196,8 @@ fn end_what_is_over(engine: &mut Engine, now: Timestamp) {
         for seat in &record.spec.seats {
             let may_end = |from: &ClusterName| {
                 let tenant = record.spec.tenant.as_ref();
-                *from == seat.cluster || tenant.and_then(|tenant| kept_at(world, key, (tenant, from), now)).is_none()
+                *from == seat.cluster
+                    || tenant.and_then(|tenant| kept_at(world, key, (tenant, from), now)).is_none()
             };
             let ended = moves_over(world, key, seat).filter(|it| may_end(&it.spec.from));
             over.extend(ended.map(|it| (key.clone(), it.name.clone())));

@@ -25,11 +25,8 @@ impl Brain {
         let Some(moves) = self.migrations.get(key).cloned() else { return };
         let place = (key.clone(), Slot::Status);
         for migration in moves.values().filter(|migration| !has_ended(migration)) {
-            let wait = outlook
-                .waits
-                .iter()
-                .find(|(ordinal, wait)| *ordinal == migration.spec.seat && waits_for_somebody(wait));
-            let wait = wait.map(|(_, wait)| wait);
+            let waits = outlook.waits.iter().filter(|(ordinal, _)| *ordinal == migration.spec.seat);
+            let wait = waits.map(|(_, wait)| wait).find_map(|wait| self.delay(key, wait));
             let old = migration.status.clone().unwrap_or_default();
             if wait.is_none() && !says_stalled(&old) {
                 continue;
@@ -38,12 +35,12 @@ impl Brain {
                 return self.look_again(key, now + jiff::SignedDuration::from_secs(1));
             }
             let step = self.step_of(key, migration);
-            let message = wait.map_or_else(|| "it goes on".to_owned(), ToString::to_string);
+            let (stalled, message) = wait.unwrap_or_else(|| (None, "it goes on".to_owned()));
             let next = MigrationStatus {
                 observed_generation: migration.metadata.generation,
                 step: Some(step),
                 message: Some(shorten(&message)),
-                conditions: conditions(migration, step, wait, &message, now),
+                conditions: conditions(migration, step, stalled, &message, now),
                 ..MigrationStatus::default()
             };
             if old == next || self.busy.contains(&place) || !self.enter(key, &place.1) {
@@ -58,6 +55,17 @@ impl Brain {
             });
             return;
         }
+    }
+
+    /// What a move waits for, if somebody would want to know, and in one word if a person must act.
+    fn delay(&self, key: &WorkloadKey, wait: &Wait) -> Option<(Option<&'static str>, String)> {
+        if let Wait::NotReady(at) = wait {
+            let problems = self.problems.get(key)?.iter().filter(|((cluster, _), _)| cluster == at);
+            let problem = problems.flat_map(|(_, problems)| problems).next()?;
+            let message = format!("{wait}: {}: {} ({})", problem.object, problem.reason, problem.message);
+            return Some((Some("TargetNotReady"), message));
+        }
+        waits_for_somebody(wait).then(|| (must_act(wait), wait.to_string()))
     }
 
     fn step_of(&self, key: &WorkloadKey, migration: &Migration) -> MigrationStep {
@@ -176,7 +184,7 @@ fn says_stalled(status: &MigrationStatus) -> bool {
 fn conditions(
     migration: &Migration,
     step: MigrationStep,
-    wait: Option<&Wait>,
+    stalled: Option<&'static str>,
     message: &str,
     now: Timestamp,
 ) -> Vec<Condition> {
@@ -190,7 +198,6 @@ fn conditions(
         MigrationStep::RolledBack => "RolledBack",
         MigrationStep::Failed => "Failed",
     };
-    let stalled = wait.and_then(must_act);
     let claims = [
         Claim::ready(step == MigrationStep::Completed, reason, message),
         Claim::stalled(stalled.is_some(), stalled.unwrap_or(reason), message),
@@ -274,7 +281,7 @@ mod tests {
         ];
         let before = conditions(&migration(&[]), MigrationStep::Starting, None, "", early);
         for (step, wait, expected) in cases {
-            let next = conditions(&migration(&before), step, wait.as_ref(), "", late);
+            let next = conditions(&migration(&before), step, wait.as_ref().and_then(must_act), "", late);
             assert_eq!(said(&next), expected);
             for (old, new) in before.iter().zip(&next) {
                 let same = old.status == new.status;

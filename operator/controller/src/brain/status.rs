@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{
     decide::{Verdict, Wish},
+    moves::{Wait, move_of},
     orders::Outlook,
     report::Situation,
 };
@@ -35,6 +36,14 @@ const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
 pub(crate) struct Inspection {
     problems: BTreeMap<ClusterName, Vec<Problem>>,
     endpoints: Endpoints,
+}
+
+/// A place where a copy is, or is about to be.
+struct CopyAt {
+    ordinal: i32,
+    epoch: i64,
+    cluster: ClusterName,
+    is_seat: bool,
 }
 
 impl Brain {
@@ -78,7 +87,7 @@ impl Brain {
         if !asking {
             self.note_held(verdict);
         }
-        self.inspect_if_needed(verdict, ready, now);
+        self.inspect_if_needed(key, outlook, ready, now);
         self.report_moves(key, outlook, now);
         if old == Some(&next) {
             self.unsettled.remove(key);
@@ -147,9 +156,10 @@ impl Brain {
         }
     }
 
-    /// Looks at pods when a copy isn't ready, and at addresses when it is.
-    fn inspect_if_needed(&mut self, verdict: &Verdict, ready: bool, now: Timestamp) {
-        let key = &verdict.key;
+    /// Looks at pods when a copy isn't ready, or the target of its move isn't, and at addresses when it is.
+    fn inspect_if_needed(&mut self, key: &WorkloadKey, outlook: &Outlook, ready: bool, now: Timestamp) {
+        let awaits_target = outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::NotReady(_)));
+        let ready = ready && !awaits_target;
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
         let exposed = !workload.spec.expose.is_empty() && self.endpoints_are_due(key, now);
@@ -166,35 +176,42 @@ impl Brain {
             return self.look_again(key, next);
         }
         let Some(tenant) = self.owner(key) else { return };
-        let seats: Vec<_> = self
-            .engine
-            .world()
-            .active_seats(key)
-            .into_iter()
-            .filter(|seat| self.observed.is_reachable(&seat.cluster))
-            .filter_map(|seat| {
-                let member = self.usable(&seat.cluster)?;
-                Some(((seat.ordinal, seat.epoch), seat.cluster.clone(), member))
-            })
-            .collect();
-        if seats.is_empty() || !self.busy.insert((key.clone(), Slot::Inspect)) {
+        let places = self.places(key).into_iter().filter(|place| self.observed.is_reachable(&place.cluster));
+        let places: Vec<_> = places.filter_map(|place| Some((self.usable(&place.cluster)?, place))).collect();
+        if places.is_empty() || !self.busy.insert((key.clone(), Slot::Inspect)) {
             return;
         }
         self.inspected.insert(key.clone(), now);
         let at = key.clone();
         self.hands.spawn(key, Slot::Inspect, async move {
             let mut inspection = Inspection { problems: BTreeMap::new(), endpoints: BTreeMap::new() };
-            for (copy, cluster, member) in seats {
+            for (member, CopyAt { ordinal, epoch, cluster, is_seat }) in places {
                 // What can't be asked leaves what was known.
-                if let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await {
-                    inspection.endpoints.insert((copy.0, cluster.clone()), endpoints);
+                if is_seat && let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await
+                {
+                    inspection.endpoints.insert((ordinal, cluster.clone()), endpoints);
                 }
-                if let Ok(problems) = member.problems(&at, copy).await {
+                if let Ok(problems) = member.problems(&at, (ordinal, epoch)).await {
                     inspection.problems.insert(cluster, problems);
                 }
             }
             Outcome::Inspected(inspection)
         });
+    }
+
+    /// Where a workload has its copies, and where moves take them.
+    fn places(&self, key: &WorkloadKey) -> Vec<CopyAt> {
+        let world = self.engine.world();
+        let mut places = Vec::new();
+        for seat in world.active_seats(key) {
+            let (ordinal, cluster) = (seat.ordinal, seat.cluster.clone());
+            places.push(CopyAt { ordinal, epoch: seat.epoch, cluster, is_seat: true });
+            if let Some(migration) = move_of(world, key, ordinal) {
+                let (epoch, cluster) = (migration.spec.epoch, migration.spec.to.clone());
+                places.push(CopyAt { ordinal, epoch, cluster, is_seat: false });
+            }
+        }
+        places
     }
 
     pub(super) fn inspected(&mut self, key: &WorkloadKey, inspection: Inspection) {
@@ -204,6 +221,11 @@ impl Brain {
             } else {
                 self.problems.entry(key.clone()).or_default().insert((cluster, "pods"), problems);
             }
+        }
+        // Where a move was given up, nothing is looked at any more.
+        let places = self.places(key);
+        if let Some(known) = self.problems.get_mut(key) {
+            known.retain(|(at, kind), _| *kind != "pods" || places.iter().any(|place| place.cluster == *at));
         }
         let known = self.endpoints.entry(key.clone()).or_default();
         known.extend(inspection.endpoints);

@@ -74,7 +74,8 @@ pub(super) fn migration_orders(
     step(desk, copy, migration, verdict, (record, out));
     let goes_back = out.going_back.contains(&migration.spec.seat);
     let rests = |(ordinal, wait): &(i32, Wait)| {
-        *ordinal == migration.spec.seat && matches!(wait, Wait::Unreachable(_) | Wait::Frozen(_) | Wait::Held(_))
+        *ordinal == migration.spec.seat
+            && matches!(wait, Wait::Unreachable(_) | Wait::Frozen(_) | Wait::Held(_))
     };
     desk.memory.counts(copy.key, &migration.name, !out.waits.iter().any(rests));
     let has_not_begun = || desk.memory.begun(copy.key, &migration.name).is_none();
