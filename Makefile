@@ -39,6 +39,10 @@ build: ## Build everything
 ci: ## Run every gate, as CI does
 	@.ci/run
 
+.PHONY: image
+image: ## Build the operator's image, with its SBOM, into target/image
+	@operator/image/build.py
+
 .PHONY: fmt
 fmt: ## Format
 	@cargo fmt --all

@@ -373,8 +373,8 @@ impl Situation<'_> {
         }
         // What is wrong at the target of a move keeps nothing from serving at its source.
         let is_here = |problem: &&Problem| {
-            let mut places = self.verdict.seats.iter().filter_map(|seat| seat.at.as_ref());
-            places.any(|at| at.as_str() == problem.cluster)
+            let mut here = self.verdict.seats.iter().filter_map(|seat| seat.at.as_ref());
+            here.any(|at| at.as_str() == problem.cluster)
         };
         if let Some(problem) = self.problems.iter().find(is_here) {
             let message = format!("{} on {}: {}", problem.object, problem.cluster, problem.message);
