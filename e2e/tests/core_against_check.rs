@@ -22,11 +22,12 @@ use domicile_core::{
     world::ClusterId,
 };
 use domicile_crds::{
-    Assignment, Cause, CauseKind, ClusterName, CountrySet, Decision, HostingProvider, MemberCluster, Seat,
-    SeatPhase, Site, Tenant, TenantWorkload, WorkloadKey,
+    Assignment, Cause, CauseKind, ClusterName, CountrySet, Decision, HostingProvider, Installation,
+    InstallationSpec, MemberCluster, Seat, SeatPhase, Site, Tenant, TenantWorkload, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use serde_json::json;
 
 #[cfg(test)]
 #[path = "../../operator/core/tests/properties/worlds.rs"]
@@ -41,16 +42,23 @@ struct Both {
     facts: Facts,
     workloads: std::collections::BTreeMap<WorkloadKey, TenantWorkload>,
     now: Timestamp,
+    /// Approving and lifting takes two users; every second Decision is by another.
+    two_persons: bool,
 }
 
 impl Both {
-    fn new(facts: &[Fact]) -> Self {
+    fn new(facts: &[Fact], two_persons: bool) -> Self {
         let mut both = Self {
             engine: Engine::default(),
             facts: Facts::default(),
             workloads: std::collections::BTreeMap::new(),
             now: start(),
+            two_persons,
         };
+        let installation: InstallationSpec =
+            serde_json::from_value(json!({"twoPersonRule": two_persons})).unwrap();
+        both.engine.apply(Change::Installation(Some(installation.clone())), both.now);
+        both.facts.installation(Arc::new(Installation::new("default", installation)));
         for fact in facts {
             both.take(fact);
         }
@@ -58,7 +66,13 @@ impl Both {
     }
 
     fn take(&mut self, fact: &Fact) {
-        let change = fact.change(self.now);
+        let mut change = fact.change(self.now);
+        if let Change::Decision(name, Some(spec)) = &mut change
+            && self.two_persons
+            && name.as_str().ends_with(['1', '3', '5', '7', '9'])
+        {
+            Arc::make_mut(spec).decided_by = "bob".to_owned();
+        }
         self.check_learns(change.clone());
         self.engine.apply(change, self.now);
     }
@@ -172,6 +186,7 @@ impl Both {
             // Never seen, it is as good as seen too long ago.
             Forbidden::Unknown { rule: Checked::ObservationStale, .. } => "ObservationStale".to_owned(),
             Forbidden::Unknown { rule, .. } => format!("{rule}?"),
+            Forbidden::SecondPersonMissing { .. } => Rule::NotApproved.to_string(),
             fact => fact.name().to_owned(),
         };
         self.objections(key, cluster, None, What::Place).into_iter().map(told).collect()
@@ -243,12 +258,21 @@ fn against(both: &Both, verdict: &Verdict, seat: &SeatVerdict) -> Vec<Forbidden>
     }
 }
 
-fn worlds_in_time() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>, i64)> {
-    (world(false), proptest::collection::vec(fact(false), 0..8), 0..30_i64)
+fn worlds_in_time() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>, i64, bool)> {
+    (world(false), proptest::collection::vec(fact(false), 0..8), 0..30_i64, any::<bool>())
 }
 
-fn both_of((facts, changes, minutes): &(Vec<Fact>, Vec<Fact>, i64)) -> Both {
-    let mut both = Both::new(facts);
+/// The other user's, of an approval.
+fn second_approval(fact: &Fact) -> Option<Fact> {
+    let Fact::Decision(at, Some(decision)) = fact else { return None };
+    (decision.verdict == "Approved").then(|| Fact::Decision(at + 101, Some(decision.clone())))
+}
+
+fn both_of((facts, changes, minutes, two_persons): &(Vec<Fact>, Vec<Fact>, i64, bool)) -> Both {
+    let mut both = Both::new(facts, *two_persons);
+    // What a world begins with is approved by both, so that something runs.
+    let approved: Vec<Fact> = facts.iter().filter_map(second_approval).filter(|_| *two_persons).collect();
+    approved.iter().for_each(|fact| both.take(fact));
     both.now += SignedDuration::from_mins(*minutes);
     for fact in facts.iter().filter(|fact| matches!(fact, Fact::Seen(..) | Fact::HubSeen(_))).chain(changes) {
         both.take(fact);

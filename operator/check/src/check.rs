@@ -1,13 +1,13 @@
 //! Whether an act is lawful.
 
-use domicile_crds::{Assignment, InventoryItem, SeatPhase, SecretSource};
+use domicile_crds::{Assignment, InventoryItem, SeatPhase, SecretSource, SubjectKind, Verdict};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
     act::{Act, Halt, What},
     candidate::{Candidate, name_of},
-    decisions::by_one,
+    decisions::{Standing, by_one},
     facts::Facts,
     manifests, moves, removal,
     rule::{Object, Rule},
@@ -272,7 +272,12 @@ fn second_person_missing(candidate: &Candidate<'_>) -> Vec<Forbidden> {
     if !outlook.wants_two() {
         return vec![];
     }
-    let approvals = candidate.providers().map(|name| outlook.approvals(name));
+    // What is stricter holds by itself.
+    let approved = |name: &&str| {
+        let standing = outlook.standing(SubjectKind::HostingProvider, name);
+        matches!(standing, Standing::Holds(decision) if decision.spec.decision == Verdict::Approved)
+    };
+    let approvals = candidate.providers().filter(approved).map(|name| outlook.approvals(name));
     let alone = approvals.filter(|all| !all.is_empty() && by_one(all));
     alone
         .filter_map(|all| {

@@ -94,12 +94,40 @@ impl<'a> Outlook<'a> {
         decision.spec.decision == Verdict::Approved && !decision.spec.supersedes.iter().all(exists)
     }
 
-    /// A circle needs no rule of its own: each in it is replaced by another. Where two persons are asked for, what is milder replaces
-    /// nothing by the hand of one.
-    fn replaced(&self, old: &Decision) -> bool {
-        let (milder, others): (Vec<_>, Vec<_>) =
-            self.replacements(old).partition(|new| new.spec.decision < old.spec.decision);
-        !others.is_empty() || !(milder.is_empty() || self.wants_two() && by_one(&milder))
+    /// A circle needs no rule of its own: each in it is replaced by another. Where two persons are asked for, one alone takes a restriction's
+    /// place only with what restricts as much and lasts.
+    fn replaced(&self, old: &'a Decision) -> bool {
+        if self.replacements(old).next().is_none() {
+            return false;
+        }
+        if !self.wants_two() || old.spec.decision == Verdict::Approved {
+            return true;
+        }
+        let line = self.line(old);
+        let by_two = |decision: &&Decision| !by_one(&self.replacements(decision).collect::<Vec<_>>());
+        let lasts = |decision: &&Decision| !self.ended(decision) && self.as_strict(decision).next().is_none();
+        line.iter().any(by_two) || line.iter().skip(1).any(lasts)
+    }
+
+    /// A decision, and all that took its place or the place of one of these, and are at least as strict as what they replace.
+    fn line(&self, old: &'a Decision) -> Vec<&'a Decision> {
+        let mut line = vec![old];
+        let mut looked_at = 0;
+        while looked_at < line.len() {
+            let new: Vec<_> =
+                line.iter().skip(looked_at).flat_map(|decision| self.as_strict(decision)).collect();
+            looked_at = line.len();
+            for decision in new {
+                if !line.iter().any(|known| std::ptr::eq(*known, decision)) {
+                    line.push(decision);
+                }
+            }
+        }
+        line
+    }
+
+    fn as_strict(&self, old: &'a Decision) -> impl Iterator<Item = &'a Decision> {
+        self.replacements(old).filter(|new| new.spec.decision >= old.spec.decision)
     }
 
     /// Whether the Installation asks for two persons.

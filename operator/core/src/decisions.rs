@@ -259,13 +259,13 @@ impl Decisions {
         if !horizon.has_begun(decision.from()) {
             return Effect::NotYet;
         }
-        let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
         // By whom it is in one place need not be by whom it is in another.
-        let contains = |other: &&DecisionFact| other.spec.scope.contains(&decision.spec.scope);
-        let (whole, part): (Vec<_>, Vec<_>) = successors.partition(contains);
+        let contains = |other: &DecisionFact| other.spec.scope.contains(&decision.spec.scope);
+        let is_replaced = self.replaced_by(decision, contains, horizon);
+        let in_part = self.replaced_by(decision, |_| true, horizon);
+        let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
+        let (whole, part): (Vec<_>, Vec<_>) = successors.partition(|other| contains(other));
         let first = |all: &[&DecisionFact]| all.iter().map(|other| &other.name).min().cloned();
-        let is_replaced = self.replace(decision, whole.iter().copied());
-        let in_part = self.replace(decision, whole.iter().chain(&part).copied());
         match first(&part).filter(|_| in_part) {
             _ if is_replaced => Effect::Superseded(first(&whole).unwrap_or_else(|| decision.name.clone())),
             _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
@@ -295,9 +295,8 @@ impl Decisions {
         let mut others = self.about(&decision.spec.subject).iter();
         let is_second = |it: &DecisionFact| {
             let counts = horizon.has_begun(it.from()) && !horizon.has_ended(it.until()) && !self.is_void(it);
-            let contains = |other: &&DecisionFact| other.spec.scope.contains(&it.spec.scope);
-            let successors = self.entitled_successors(it).filter(contains);
-            let replaced = self.replace(it, successors.filter(|other| horizon.has_begun(other.from())));
+            let contains = |other: &DecisionFact| other.spec.scope.contains(&it.spec.scope);
+            let replaced = self.replaced_by(it, contains, horizon);
             let is_another = it.spec.decision == Verdict::Approved && it.spec.decided_by != *by;
             is_another && counts && !replaced && it.spec.scope.meets(&decision.spec.scope)
         };
@@ -309,23 +308,48 @@ impl Decisions {
         decision.spec.decision == Verdict::Approved && self.misses_predecessor(decision)
     }
 
-    /// Whether another decision has taken the place of this one. It never comes back, not even when the other ends.
+    /// Whether another decision has taken the place of this one. It never comes back, not even when the other ends, unless two users
+    /// are asked for and one alone has ended it.
     fn replaced(&self, decision: &DecisionFact, at: &Viewpoint<'_>, horizon: &mut Horizon) -> bool {
-        let all = self.entitled_successors(decision).filter(|other| in_scope(&other.spec.scope, at));
-        self.replace(decision, all.filter(|other| horizon.has_begun(other.from())))
+        self.replaced_by(decision, |other| in_scope(&other.spec.scope, at), horizon)
     }
 
-    /// Whether these take the place of a decision: any of them does, and where two users are asked for, only two of different
-    /// users can put something milder there.
-    fn replace<'a>(&self, decision: &DecisionFact, others: impl Iterator<Item = &'a DecisionFact>) -> bool {
-        let mut lifters = Users::default();
-        let mut replaced = false;
-        // All are looked at, so that each instant at which one begins is noted.
-        for other in others {
-            lifters.add(&other.spec.decided_by);
-            replaced |= !self.two_persons || other.spec.decision >= decision.spec.decision;
+    /// The same, where only those count that `counts` lets.
+    ///
+    /// Where two users are asked for, one alone ends no restriction: it is out of force if those that take its place, or the place
+    /// of one at least as strict that took it, are by two, or as long as the last in such a line hasn't ended. A circle has no last.
+    fn replaced_by(
+        &self,
+        decision: &DecisionFact,
+        counts: impl Fn(&DecisionFact) -> bool,
+        horizon: &mut Horizon,
+    ) -> bool {
+        let restricts = decision.spec.decision != Verdict::Approved;
+        let (mut line, mut at, mut carried_on) = (vec![decision], 0, false);
+        while let Some(current) = line.get(at).copied() {
+            let mut users = Users::default();
+            let (mut any, mut is_last) = (false, at > 0);
+            // All are looked at, so that each instant at which one begins is noted.
+            for other in self.entitled_successors(current).filter(|other| counts(other)) {
+                if !horizon.has_begun(other.from()) {
+                    continue;
+                }
+                any = true;
+                users.add(&other.spec.decided_by);
+                if other.spec.decision >= current.spec.decision {
+                    is_last = false;
+                    if !line.iter().any(|known| known.name == other.name) {
+                        line.push(other);
+                    }
+                }
+            }
+            if users.are_two || (any && !(self.two_persons && restricts)) {
+                return true;
+            }
+            carried_on |= is_last && !horizon.has_ended(current.until());
+            at += 1;
         }
-        replaced || lifters.are_two
+        carried_on
     }
 
     /// The decisions about the same subject that name this one as their predecessor and may take its place.

@@ -344,6 +344,46 @@ fn the_two_person_rule_wants_a_second_user_for_approvals_and_lifts() {
 }
 
 #[test]
+fn with_two_persons_one_alone_ends_no_restriction() {
+    let held = |change: &dyn Fn(&mut World)| {
+        after(|w| {
+            w.installation(json!({"twoPersonRule": true}));
+            w.decide("runs-2", "HostingProvider/runs", "Approved", json!({"decidedBy": "bob"}));
+            w.decide("owns-2", "HostingProvider/owns", "Approved", json!({"decidedBy": "bob"}));
+            w.decide("f", "Tenant/shop", "Suspended", plain());
+            change(w);
+        })
+        .place()
+    };
+    let by = |who: &str, names: &[&str], until: Option<&str>| {
+        let mut patch = json!({"decidedBy": who, "supersedes": names});
+        if let Some(until) = until {
+            patch["validUntil"] = json!(until);
+        }
+        patch
+    };
+    let suspended = |w: &mut World, name: &str, patch| w.decide(name, "Tenant/shop", "Suspended", patch);
+    let ended = |w: &mut World| suspended(w, "x", by("eve", &["f"], Some(PAST)));
+    assert_eq!(held(&ended), "ApprovalSuspended", "what took its place has ended");
+    let circle = |w: &mut World| {
+        suspended(w, "x", by("eve", &["f", "y"], None));
+        suspended(w, "y", by("eve", &["x"], None));
+    };
+    assert_eq!(held(&circle), "ApprovalSuspended", "a circle");
+    let line = |w: &mut World| {
+        suspended(w, "x", by("eve", &["f"], None));
+        suspended(w, "y", by("eve", &["x"], Some(PAST)));
+    };
+    assert_eq!(held(&line), "ApprovalSuspended", "the last in a line has ended");
+    let lifted = |w: &mut World| {
+        suspended(w, "x", by("eve", &["f"], None));
+        w.decide("l", "Tenant/shop", "Approved", by("eve", &["x"], None));
+        w.decide("m", "Tenant/shop", "Approved", by("ann", &["x"], None));
+    };
+    assert_eq!(held(&lifted), "", "two have lifted what took its place");
+}
+
+#[test]
 fn a_suspension_that_one_alone_lifts_may_be_carried_out() {
     let lifted = |second: Option<&str>| {
         after(|w| {

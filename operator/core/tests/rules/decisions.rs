@@ -322,6 +322,32 @@ fn with_two_persons_a_freeze_never_waits_and_lifting_it_does() {
     assert_eq!(by_two(&[revoked, milder, second]), "ApprovalFrozen");
 }
 
+#[test]
+fn with_two_persons_one_alone_ends_nothing() {
+    let f = |verdict: &'static str| ("f", "ann", verdict, json!({}));
+    let over = |names: &[&str]| json!({"supersedes": names});
+    let ended = |names: &[&str]| json!({"supersedes": names, "validUntil": "2026-01-01T00:00:00Z"});
+    for (verdict, rule) in
+        [("Frozen", "ApprovalFrozen"), ("Suspended", "ApprovalSuspended"), ("Revoked", "ApprovalRevoked")]
+    {
+        let by_eve = |name: &'static str, patch: Value| (name, "eve", verdict, patch);
+        assert_eq!(by_two(&[f(verdict), by_eve("x", ended(&["f"]))]), rule, "what took its place has ended");
+        let line = [f(verdict), by_eve("x", over(&["f"])), by_eve("y", ended(&["x"]))];
+        assert_eq!(by_two(&line), rule, "and so has what took that one's place");
+        let circle = [f(verdict), by_eve("x", over(&["f", "y"])), by_eve("y", over(&["x"]))];
+        assert_eq!(by_two(&circle), rule, "a circle");
+        let alone = [f(verdict), by_eve("x", over(&["f"])), ("l", "eve", "Approved", over(&["x"]))];
+        assert_eq!(by_two(&alone), rule, "lifted by one");
+        let lifted = [alone.as_slice(), &[("m", "ann", "Approved", over(&["x"]))]].concat();
+        assert_eq!(by_two(&lifted), "", "by two, who lift what took its place");
+        let two = [f(verdict), by_eve("x", ended(&["f"])), ("y", "bob", verdict, ended(&["f"]))];
+        assert_eq!(by_two(&two), "", "two ended it");
+    }
+    // What one alone put in place of approvals is milder than nothing: they don't come back.
+    let shorter = json!({"supersedes": ["runs-1", "runs-2"], "validUntil": "2026-01-01T00:00:00Z"});
+    assert_ne!(by_two(&[("s", "eve", "Approved", shorter)]), "");
+}
+
 /// What an approval says of itself is what it comes to: the other user's must still count, and somewhere for the same.
 #[test]
 fn an_approval_by_one_alone_says_so() {
