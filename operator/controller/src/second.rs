@@ -174,7 +174,8 @@ impl Case<'_> {
             Because::Placed => self.ask(&apply.cluster, What::Apply { objects: &[], from: None }),
             Because::Moving => {
                 let Some(migration) = migration else { return Ok(()) };
-                if self.known.observed.seat(&apply.cluster, self.key, apply.ordinal).is_empty() {
+                let there = self.known.observed.seat(&apply.cluster, self.key, apply.ordinal);
+                if !there.values().any(|seen| seen.epoch >= migration.epoch) {
                     self.ask(&apply.cluster, What::BeginMove { migration })?;
                 }
                 self.ask(&apply.cluster, What::Apply { objects: &[], from: Some(&migration.from) })

@@ -39,6 +39,8 @@ pub enum Change {
     HubSeen(Timestamp),
     /// A member says that a namespace is, or isn't, somebody else's.
     NamespaceTaken(ClusterName, NamespaceName, bool),
+    /// There is, or isn't, something on a member that was labelled to be adopted as a workload's, and never was on record.
+    Originals(WorkloadKey, ClusterName, bool),
     /// A decision.
     Decision(DecisionName, Option<Arc<DecisionSpec>>),
     /// A tenant.

@@ -22,6 +22,8 @@ pub struct ObjectView {
     pub digest: u64,
     /// The epoch on its label, or [`NO_EPOCH`].
     pub epoch: i64,
+    /// It was applied by us, whatever its labels say now.
+    pub applied: bool,
     /// It does what it should. Kinds without pods are ready as soon as they are there.
     pub ready: bool,
     /// It has no pods.

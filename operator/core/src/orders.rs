@@ -38,7 +38,7 @@ use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
 use stray::{is_original, newer, remove_strays};
 
-pub use stray::newest_known;
+pub use stray::{is_owners, newest_known, news_of_originals};
 pub(crate) use stray::{originals, strays};
 
 pub use copy::is_ready;
@@ -302,6 +302,9 @@ fn copy_orders(
         Wish::Move { to, cause, compulsory } => {
             propose(desk, copy, (to, cause, *compulsory), out);
             look_after(desk, copy, verdict, (record, out));
+            if !compulsory {
+                remove_strays(desk, copy, out);
+            }
         }
         Wish::Stuck { .. } => look_after(desk, copy, verdict, (record, out)),
         Wish::Hold | Wish::Freeze => {

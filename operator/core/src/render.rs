@@ -55,7 +55,8 @@ impl Target<'_> {
     pub fn digest(&self, object: &ObjectFact) -> u64 {
         if is_done(self.completed_jobs, object) {
             // Which copy has run it makes no difference any more.
-            return fnv1a(format!("{:x} {} {} done", object.hash, self.tenant, self.ordinal).as_bytes());
+            let (hash, tenant, ordinal, key) = (object.hash, self.tenant, self.ordinal, self.key);
+            return fnv1a(format!("{hash:x} {tenant} {ordinal} {key} done").as_bytes());
         }
         let storage = self.cluster.into_iter().flat_map(|c| c.storage_classes.values());
         let ingress = self.cluster.into_iter().flat_map(|c| c.ingress_classes.values());
@@ -66,9 +67,11 @@ impl Target<'_> {
             _ => Vec::new(),
         };
         let text = format!(
-            "{:x} {} {} {} {} {:?} {}",
+            "{:x} {} {} {} {} {} {:?} {}",
             object.hash,
             self.tenant,
+            // Two workloads may have a manifest in common.
+            self.key,
             self.ordinal,
             self.epoch,
             self.is_off(object),

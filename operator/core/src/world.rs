@@ -75,6 +75,8 @@ pub struct World {
     pub labelled: HashMap<NamespaceName, Option<TenantName>>,
     /// Secrets of the hub that may be copied to members, by namespace and name: which version each is.
     pub secrets: HashMap<NamespaceName, HashMap<String, u64>>,
+    /// Members, among those where a workload might have gone, on which there is something that was labelled to be adopted as its.
+    pub originals: HashMap<WorkloadKey, BTreeSet<ClusterName>>,
     /// Workloads.
     pub workloads: HashMap<WorkloadKey, Arc<WorkloadFact>>,
     /// Where their copies are.

@@ -32,6 +32,10 @@ pub(super) fn lifted(facts: &Facts, args: &DecideArgs) -> Result<Lifted, DecideE
         let over = matches!(effect, Effect::Expired | Effect::Superseded(_));
         !over && decision.spec.decision != Verdict::Approved
     };
+    let has_begun = |decision: &&DecisionFact| {
+        let from = decision.spec.valid_from.as_ref();
+        args.supersedes.contains(&decision.name) || from.is_none_or(|from| from.0 <= facts.now)
+    };
     let (own, authority) = (args.scope(), &args.authority);
     let is_meant = |decision: &&DecisionFact| {
         let is_named = args.supersedes.is_empty() || args.supersedes.contains(&decision.name);
@@ -41,7 +45,14 @@ pub(super) fn lifted(facts: &Facts, args: &DecideArgs) -> Result<Lifted, DecideE
         decision.spec.authority == *authority || decision.spec.liftable_by.contains(authority)
     };
     let all = decisions.about(&args.about.subject).iter().filter(restricts);
-    let (meant, left): (Vec<_>, Vec<_>) = all.partition(is_meant);
+    let (all, to_come): (Vec<_>, Vec<_>) = all.partition(has_begun);
+    if !to_come.is_empty() {
+        let names = named(&to_come);
+        output::note(format!(
+            "note: this hasn't begun and will; --supersedes names it to lift it, too: {names}"
+        ));
+    }
+    let (meant, left): (Vec<_>, Vec<_>) = all.into_iter().partition(is_meant);
     let (ours, others): (Vec<_>, Vec<_>) = meant.into_iter().partition(is_ours);
     if ours.is_empty() && others.is_empty() {
         return Err(DecideError::NothingToLift(meaning(args)));

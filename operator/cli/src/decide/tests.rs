@@ -300,3 +300,21 @@ fn what_lifts_has_the_scope_of_what_it_lifts() {
     let elsewhere = made(&several, &["--tenant", "bakery"]).unwrap();
     assert_eq!(lifted(&elsewhere), ["b"], "the other is not about that tenant");
 }
+
+#[test]
+fn what_has_not_begun_is_lifted_only_by_its_name() {
+    let all = [
+        ("frozen", "ministry", "Frozen", json!({})),
+        ("ends", "ministry", "Revoked", json!({"validFrom": "2027-01-01T00:00:00Z"})),
+    ];
+    let lifted = |all: &[(&str, &str, &str, Value)], flags: &[&str]| {
+        let made = decision(&facts(all), &args(flags), Act::Reinstate, "eve".to_owned())?;
+        Ok::<_, DecideError>(made.spec.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(lifted(&all, &[]).unwrap(), ["frozen"]);
+    assert_eq!(
+        lifted(&all, &["--supersedes", "frozen", "--supersedes", "ends"]).unwrap(),
+        ["ends", "frozen"]
+    );
+    assert!(matches!(lifted(&all[1..], &[]), Err(DecideError::NothingToLift(_))));
+}

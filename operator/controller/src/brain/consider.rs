@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domicile_core::{
+    Change,
     decide::Verdict,
     manifests::ObjectRef,
     moves::Wait,
-    orders::{Desk, Halt, HaltCause, Order, Outlook, departure, orders, releases},
+    orders::{Desk, Halt, HaltCause, Order, Outlook, departure, news_of_originals, orders, releases},
 };
 use domicile_crds::{ClusterName, NamespaceName, Problem, WorkloadKey, keys};
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +37,14 @@ impl Brain {
                 self.report(verdict, &Outlook::default(), now);
             }
             return;
+        }
+        let news = news_of_originals(self.engine.world(), &self.observed, verdict);
+        if !news.is_empty() {
+            for (cluster, there) in news {
+                self.engine.apply(Change::Originals(key.clone(), cluster, there), now);
+            }
+            // It is decided anew, perhaps for another place.
+            return self.look_again(key, now);
         }
         let mut desk = Desk {
             world: self.engine.world(),

@@ -1,6 +1,6 @@
 //! What came of orders: results are taken as any other input is, and what failed is tried again later.
 
-use domicile_core::{manifests::ObjectRef, observed::ObjectView};
+use domicile_core::{manifests::ObjectRef, observed::ObjectView, orders::is_owners};
 use domicile_crds::{
     Assignment, ClusterName, MemberCluster, Migration, NamespaceName, TenantWorkloadStatus, WorkloadKey,
 };
@@ -335,6 +335,11 @@ impl Brain {
                     self.gone.insert((key.clone(), ordinal, cluster.clone()));
                 }
                 for object in objects {
+                    // What its owner labelled was left where it is.
+                    let seen = self.observed.seat(cluster, key, ordinal).get(&object);
+                    if seen.is_some_and(|seen| is_owners(self.engine.world(), key, cluster, seen)) {
+                        continue;
+                    }
                     self.generations.remove(&(cluster.clone(), key.clone(), ordinal, object.clone()));
                     self.observed.member_mut(cluster).note(key, ordinal, object, None);
                 }

@@ -2,7 +2,7 @@
 
 use domicile_core::{
     manifests::{Kind, ObjectRef},
-    observed::ObjectView,
+    observed::{NO_EPOCH, ObjectView},
     orders::object,
     render::{Mode, digest_of_copy, set},
 };
@@ -200,7 +200,7 @@ impl Member {
             }
             let api = api(&client, &job.namespace, object.kind);
             let found = self.find(&api, object, &job.workload).await?;
-            let Some(found) = found.filter(|found| job.adopted || !is_original(&found.metadata)) else {
+            let Some(found) = found.filter(|found| job.adopted || !is_owners(&found.metadata)) else {
                 continue;
             };
             if object.kind.name() == "PersistentVolumeClaim" && job.retain_claims {
@@ -348,7 +348,9 @@ async fn with_secret(
 fn is_ours(meta: &ObjectMeta, (workload, adopted): (&str, bool), body: &Value) -> bool {
     let label = |name: &str| meta.labels.as_ref()?.get(name).map(String::as_str);
     if let Some(of) = label(keys::WORKLOAD_LABEL) {
-        return of == workload && (adopted || !is_original(meta));
+        // What bears no epoch was handed over.
+        let is_original = is_owners(meta) && label(keys::EPOCH_LABEL).is_some();
+        return of == workload && (adopted || !is_original);
     }
     // A claim that was kept when a workload of this name was deleted.
     if let Some(of) = label(keys::RETAINED_LABEL) {
@@ -360,9 +362,12 @@ fn is_ours(meta: &ObjectMeta, (workload, adopted): (&str, bool), body: &Value) -
     was_applied(meta) && would_be.is_some() && annotation(meta, keys::APPLIED_ANNOTATION) == would_be
 }
 
-/// Whether an object's label says that it is there since before Domicile had it.
-fn is_original(meta: &ObjectMeta) -> bool {
-    read_labels(meta).is_some_and(|(_, _, view)| view.epoch == ADOPTED)
+/// Whether an object got its labels from its owner, who may have used our name for it: it lacks what we leave on all that we apply.
+fn is_owners(meta: &ObjectMeta) -> bool {
+    let unheard = |view: ObjectView| {
+        (view.epoch == ADOPTED || view.epoch == NO_EPOCH) && !view.applied && view.made_by == 0
+    };
+    read_labels(meta).is_some_and(|(_, _, view)| unheard(view))
 }
 
 /// Whether we have applied an object before.
@@ -425,5 +430,20 @@ mod tests {
         };
         assert!(is_ours(&original, ("web", true), &Value::Null));
         assert!(!is_ours(&original, ("web", false), &Value::Null));
+        assert!(is_owners(&original), "it isn't removed either");
+        let applied = [(keys::APPLIED_ANNOTATION.to_owned(), "a1".to_owned())].into();
+        let edited = ObjectMeta { annotations: Some(applied), ..original };
+        assert!(is_ours(&edited, ("web", false), &Value::Null), "somebody has edited the label of ours");
+        assert!(!is_owners(&edited), "and it is removed like the rest");
+    }
+
+    #[test]
+    fn what_is_handed_over_is_ours_to_change_and_not_to_remove() {
+        let handed = ObjectMeta {
+            namespace: Some("acme".to_owned()),
+            ..meta(&[(keys::WORKLOAD_LABEL, "web")], "kubectl", "Update")
+        };
+        assert!(is_ours(&handed, ("web", false), &Value::Null));
+        assert!(is_owners(&handed));
     }
 }

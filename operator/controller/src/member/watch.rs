@@ -191,6 +191,7 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
     let applied = halted.or_else(|| annotation(meta, keys::APPLIED_ANNOTATION));
     let view = ObjectView {
         digest: applied.and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0),
+        applied: applied.is_some(),
         epoch: label(keys::EPOCH_LABEL).and_then(|text| text.parse().ok()).unwrap_or(NO_EPOCH),
         ready: true,
         idle: true,

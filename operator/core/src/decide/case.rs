@@ -36,7 +36,7 @@ pub(super) struct Case<'a> {
     pub(super) horizon: Horizon,
     /// What is its own.
     wake: Horizon,
-    /// Clusters that one of its copies has, and then those that one gets.
+    /// Clusters that one of its copies has, or where it may have none, and then those that one gets.
     pub(super) taken: Vec<ClusterId>,
     /// Where the copy which is looked at was before last: nothing is on its way between there and where it is.
     pub(super) left: Vec<ClusterId>,
@@ -59,7 +59,8 @@ impl<'a> Case<'a> {
         let adopts = workload.adopt.iter().filter(|_| record.is_none());
         let moves: Vec<_> = world.running_moves(key).collect();
         let targets = moves.iter().flat_map(|m| [&m.spec.from, &m.spec.to]);
-        let used = seats.iter().map(|seat| &seat.cluster).chain(targets).chain(adopts);
+        let originals = world.originals.get(key).into_iter().flatten();
+        let used = seats.iter().map(|seat| &seat.cluster).chain(targets).chain(adopts).chain(originals);
         let mut taken: Vec<ClusterId> = used.filter_map(|name| world.find_cluster(name)).collect();
         taken.sort_unstable();
         taken.dedup();
@@ -232,11 +233,18 @@ impl<'a> Case<'a> {
         let Some(standing) = standing else { return self.choose_anew(ordinal, tiers) };
         let cell = self.row.cell(standing);
         let closed = cell.failing.union(cell.unknown).without(Rule::ClusterNotReady);
-        let fits = self.world.is_large_enough(standing, self.manifests.demand);
+        let fits =
+            self.world.is_large_enough(standing, self.manifests.demand) && !self.has_originals(standing);
         if closed.is_empty() && fits && !self.world.is_stale(standing, self.horizon.now()) {
             return Some(standing);
         }
         self.choose_anew(ordinal, tiers).or(Some(standing))
+    }
+
+    /// Whether something there was labelled to be adopted as this workload's: nothing may be put over it.
+    fn has_originals(&self, id: ClusterId) -> bool {
+        let originals = self.world.originals.get(self.key).into_iter().flatten();
+        originals.filter_map(|name| self.world.find_cluster(name)).any(|at| at == id)
     }
 
     /// The best of `tiers`, and of those where a move of the copy has failed only if there is no other.

@@ -77,6 +77,18 @@ impl Engine {
                 }
                 self.touched.clusters.insert(id);
             }
+            Change::Originals(key, cluster, there) => {
+                let known = self.world.originals.entry(key.clone()).or_default();
+                if there {
+                    known.insert(cluster)
+                } else {
+                    known.remove(&cluster)
+                };
+                if known.is_empty() {
+                    self.world.originals.remove(&key);
+                }
+                self.touch(key);
+            }
             Change::Workload(..) | Change::Assignment(..) | Change::Migration(..) => {
                 self.apply_workload(change);
             }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use domicile_crds::{ClusterName, CompletedJob, InventoryItem, Seat, WorkloadKey};
+use domicile_crds::{ClusterName, CompletedJob, InventoryItem, MigrationSpec, Seat, WorkloadKey};
 use jiff::Timestamp;
 
-use super::{Desk, Record, is_original, item};
+use super::{Desk, Record, is_original, is_owners, item};
 use crate::{
     RuleSet, World,
     class::Classes,
@@ -33,7 +33,7 @@ impl Desk<'_> {
         inventory: &[InventoryItem],
     ) -> Vec<InventoryItem> {
         let view = self.view(key, seat).iter();
-        let seen = view.filter(|(_, seen)| !is_original(self.world, key, &seat.cluster, seen));
+        let seen = view.filter(|(_, seen)| !is_owners(self.world, key, &seat.cluster, seen));
         let seen = seen.map(|(object, _)| item(object)).filter(|item| !inventory.contains(item));
         inventory.iter().cloned().chain(seen).collect()
     }
@@ -42,15 +42,13 @@ impl Desk<'_> {
     /// that doesn't answer may have everything of it.
     pub(super) fn has_begun(&self, key: &WorkloadKey, migration: &MigrationFact) -> Option<bool> {
         let spec = &migration.spec;
-        let seen =
-            self.memory.begun(key, &migration.name).is_some() || self.has_arrived(key, spec.seat, &spec.to);
+        let seen = self.memory.begun(key, &migration.name).is_some() || self.has_arrived(key, spec);
         (seen || self.observed.is_known(&spec.to, &key.namespace)).then_some(seen)
     }
 
-    /// Whether anything of a copy is seen at a cluster.
-    pub(super) fn has_arrived(&self, key: &WorkloadKey, ordinal: i32, to: &ClusterName) -> bool {
-        let view = self.observed.seat(to, key, ordinal);
-        view.values().any(|seen| !is_original(self.world, key, to, seen))
+    /// Whether anything that a move has brought is seen at its target: what is there of an earlier epoch came by another way.
+    pub(super) fn has_arrived(&self, key: &WorkloadKey, spec: &MigrationSpec) -> bool {
+        self.observed.seat(&spec.to, key, spec.seat).values().any(|seen| seen.epoch >= spec.epoch)
     }
 
     /// Whether a member takes a new copy of a workload.

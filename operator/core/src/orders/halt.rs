@@ -3,7 +3,7 @@
 
 use domicile_crds::WorkloadKey;
 
-use super::{Copy, Desk, Halt, HaltCause, Order, Outlook, strays};
+use super::{Copy, Desk, Halt, HaltCause, Order, Outlook, is_owners, strays};
 use crate::{
     Horizon,
     eligibility::is_suspended,
@@ -30,7 +30,7 @@ pub(super) fn suspend(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Outlook) {
             continue;
         }
         for (ordinal, view) in desk.observed.copies(&cluster, key) {
-            let objects = running(view, |_| true);
+            let objects = running(view, |_, seen| !is_owners(world, key, &cluster, seen));
             if !objects.is_empty() {
                 let (cluster, because) = (cluster.clone(), HaltCause::Suspended);
                 out.orders.push(Order::Halt(Halt { cluster, ordinal, objects, because }));
@@ -42,17 +42,18 @@ pub(super) fn suspend(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Outlook) {
 }
 
 /// What of a view has pods and wasn't told to stop.
-fn running(view: &SeatView, concerns: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {
+fn running(view: &SeatView, concerns: impl Fn(&ObjectRef, &ObjectView) -> bool) -> Vec<ObjectRef> {
     let runs = |seen: &ObjectView| !seen.stopped && !seen.terminating;
     let objects = view.iter().filter(|(object, seen)| object.kind.runs_pods() && runs(seen));
-    objects.map(|(object, _)| object.clone()).filter(concerns).collect()
+    objects.filter(|(object, seen)| concerns(object, seen)).map(|(object, _)| object.clone()).collect()
 }
 
 impl Desk<'_> {
     /// What must never run twice and hasn't been told to stop at the place of a copy. What the manifests don't have any
     /// more is taken for such.
     pub(super) fn to_stop(&self, copy: &Copy<'_>) -> Vec<ObjectRef> {
-        running(self.view(copy.key, copy.seat), |object| copy.is_exclusive(object))
+        let ours = |seen: &ObjectView| !is_owners(self.world, copy.key, &copy.seat.cluster, seen);
+        running(self.view(copy.key, copy.seat), |object, seen| copy.is_exclusive(object) && ours(seen))
     }
 
     /// Whether something that must never run twice was told to stop at the place of a copy.
@@ -64,7 +65,10 @@ impl Desk<'_> {
     /// Whether nothing that must never run twice has pods.
     pub(super) fn is_idle(&self, copy: &Copy<'_>) -> bool {
         let mut view = self.view(copy.key, copy.seat).iter();
-        view.all(|(object, seen)| seen.idle || !object.kind.runs_pods() || !copy.is_exclusive(object))
+        let not_ours = |seen: &ObjectView| is_owners(self.world, copy.key, &copy.seat.cluster, seen);
+        view.all(|(object, seen)| {
+            seen.idle || !object.kind.runs_pods() || !copy.is_exclusive(object) || not_ours(seen)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     departure::{OUT_OF_REACH, is_abandoned},
     inventory, kept_at, look_after,
     rollback::{Why, roll_back},
-    stray::originals_at,
+    stray::{originals_at, remove_strays},
 };
 use crate::{
     Horizon, Rule, RuleSet,
@@ -83,6 +83,9 @@ pub(super) fn migration_orders(
     if may_run || (matches!(verdict.wish, Wish::Move { .. }) && has_not_begun()) {
         look_after(desk, copy, verdict, (record, out));
     }
+    if matches!(verdict.wish, Wish::Move { compulsory: false, .. }) && has_not_begun() {
+        remove_strays(desk, copy, out);
+    }
 }
 
 /// Whether nothing at the target of a move runs that must never run twice, so that its source may run again at once. It was
@@ -104,7 +107,7 @@ fn step(
 ) {
     let spec = &migration.spec;
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
-    let arrived = desk.has_arrived(copy.key, spec.seat, &spec.to);
+    let arrived = desk.has_arrived(copy.key, spec);
     if arrived {
         desk.memory.begin(copy.key, migration, desk.now);
     }
@@ -184,7 +187,7 @@ fn advance(
         return out.orders.push(Order::Verify(spec.to.clone()));
     }
     // A first order that was lost has begun nothing there.
-    if !desk.has_arrived(copy.key, ordinal, &spec.to) {
+    if !desk.has_arrived(copy.key, spec) {
         if !desk.is_open(copy, &spec.to) {
             return out.waits.push((ordinal, Wait::Closed(spec.to.clone())));
         }

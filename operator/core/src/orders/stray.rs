@@ -1,13 +1,16 @@
 //! Copies that no record explains: a member restored from a backup has again what had moved away, or an order arrived
 //! that had been given up.
 
+use std::collections::BTreeSet;
+
 use domicile_crds::{ADOPTED, ClusterName, Seat, WorkloadKey};
 
 use super::{Copy, Desk, Order, Outlook, Removal, Remove, kept_at};
 use crate::{
     World,
+    decide::{Verdict, Wish},
     manifests::ObjectRef,
-    observed::{ObjectView, Observed},
+    observed::{NO_EPOCH, ObjectView, Observed},
     render::Mode,
 };
 
@@ -41,15 +44,22 @@ pub fn newest_known(world: &World, key: &WorkloadKey, seat: &Seat) -> i64 {
     epochs.max().unwrap_or(0).max(seat.epoch)
 }
 
-/// Whether an object was labelled by its owner to be adopted and isn't, nor was, of a copy on record there: it is nobody's to change or
-/// remove.
+/// Whether an object got its labels from its owner, to be adopted or handed over, and never was of a copy on record there: it is nobody's
+/// to remove or to stop. What we have applied is ours, whatever its labels say.
+#[must_use]
+pub fn is_owners(world: &World, key: &WorkloadKey, cluster: &ClusterName, seen: &ObjectView) -> bool {
+    let unheard = matches!(seen.epoch, ADOPTED | NO_EPOCH) && !seen.applied && seen.made_by == 0;
+    unheard && !world.was_adopted_from(key, cluster)
+}
+
+/// Whether such an object was labelled to be adopted: it is nobody's to change either.
 pub(super) fn is_original(
     world: &World,
     key: &WorkloadKey,
     cluster: &ClusterName,
     seen: &ObjectView,
 ) -> bool {
-    seen.epoch == ADOPTED && !world.was_adopted_from(key, cluster)
+    seen.epoch == ADOPTED && is_owners(world, key, cluster, seen)
 }
 
 /// What of a workload's labels was given at a cluster to what isn't on record there.
@@ -63,15 +73,31 @@ pub(super) fn originals_at<'a>(
     all.filter(move |(_, seen)| is_original(world, key, cluster, seen)).map(|(object, _)| object)
 }
 
-/// Where there are such objects, and one of them.
+/// Where a workload is to go, or might, and what is known of such objects there is no longer true: with whether there are any.
+#[must_use]
+pub fn news_of_originals(world: &World, observed: &Observed, verdict: &Verdict) -> Vec<(ClusterName, bool)> {
+    let key = &verdict.key;
+    let targets = verdict.seats.iter().filter_map(|seat| match &seat.wish {
+        Wish::Place(to) | Wish::Move { to, .. } => Some(to),
+        _ => None,
+    });
+    let known = world.originals.get(key);
+    let places: BTreeSet<&ClusterName> = targets.chain(known.into_iter().flatten()).collect();
+    let there = |at: &ClusterName| originals_at(world, observed, key, at).next().is_some();
+    let places = places.into_iter().map(|at| (at.clone(), there(at)));
+    places.filter(|(at, there)| known.is_some_and(|known| known.contains(at)) != *there).collect()
+}
+
+/// Where there is something of a workload that its owner labelled and that never was on record, and one such object.
 pub(crate) fn originals<'a>(
     world: &'a World,
     observed: &'a Observed,
     key: &'a WorkloadKey,
 ) -> Option<(&'a ClusterName, &'a ObjectRef)> {
-    let all = observed
-        .members_with(key)
-        .filter_map(|cluster| Some((cluster, originals_at(world, observed, key, cluster).next()?)));
+    let all = observed.members_with(key).filter_map(|cluster| {
+        let mut seen = observed.copies(cluster, key).flat_map(|(_, view)| view);
+        Some((cluster, seen.find(|(_, seen)| is_owners(world, key, cluster, seen))?.0))
+    });
     all.min()
 }
 
@@ -88,10 +114,9 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
     let newest = newest_known(desk.world, copy.key, seat);
     for cluster in strays {
         let view = desk.observed.seat(cluster, copy.key, seat.ordinal);
-        let older = !view.is_empty() && view.values().all(|seen| seen.epoch <= newest);
-        if view.values().any(|seen| is_original(desk.world, copy.key, cluster, seen)) {
-            continue;
-        }
+        let ours = view.iter().filter(|(_, seen)| !is_owners(desk.world, copy.key, cluster, seen));
+        let ours: Vec<_> = ours.collect();
+        let older = !ours.is_empty() && ours.iter().all(|(_, seen)| seen.epoch <= newest);
         let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();
         if !older || kept || !desk.observed.is_reachable(cluster) {
             continue;
@@ -100,7 +125,7 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
             out.orders.push(Order::Verify(cluster.clone()));
             continue;
         }
-        let objects = view.keys().map(super::item).collect();
+        let objects = ours.into_iter().map(|(object, _)| super::item(object)).collect();
         let because = Removal::Strayed { to: seat.cluster.clone() };
         let (cluster, ordinal) = (cluster.clone(), seat.ordinal);
         out.orders.push(Order::Remove(Remove { cluster, ordinal, objects, retain_claims: true, because }));

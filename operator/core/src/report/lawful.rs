@@ -9,6 +9,7 @@ use crate::{
     class::ClassRow,
     decide::Blocked,
     eligibility::{Finding, Suits, explain, judge},
+    orders::originals,
 };
 
 impl Situation<'_> {
@@ -27,10 +28,13 @@ impl Situation<'_> {
             let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
             if let Some(rule) = failing.first() {
                 let found = self.finding(row, Some(source), rule, true);
-                let why = if self.world.assignments.contains_key(self.key()) {
-                    "what has moved away isn't gone from there yet"
-                } else {
-                    "what is there isn't on record"
+                let labelled = originals(self.world, self.observed, self.key());
+                let why = match labelled {
+                    Some((at, _)) if at == source => "what is there has its labels and was never on record",
+                    _ if self.world.assignments.contains_key(self.key()) => {
+                        "what has moved away isn't gone from there yet"
+                    }
+                    _ => "what is there isn't on record",
                 };
                 return claim("False", rule.name(), &format!("{found}; {why}"));
             }

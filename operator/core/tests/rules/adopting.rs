@@ -247,14 +247,20 @@ fn it_is_not_recorded_before_everything_there_was_listed() {
 fn where_originals_are_labelled_nothing_moves_and_nothing_is_removed() {
     let mut yard = newcomer("fra-1", json!({}));
     yard.hand_over("past", "fra-1").round();
-    yard.hand_over("past", "ams-1").calm();
-    assert_eq!((yard.place("past").as_str(), yard.there("past").as_str()), ("fra-1", "ams-1,fra-1"));
+    yard.hand_over("past", "ams-1").hand_over("past", "bru-1").calm();
+    assert_eq!((yard.place("past").as_str(), yard.there("past").as_str()), ("fra-1", "ams-1,bru-1,fra-1"));
     assert_eq!(epochs_at(&yard, "ams-1"), [ADOPTED, ADOPTED], "as they were");
     let told = yard.told_of("past", "Stalled");
     assert!(
         told.contains("OriginalRemains: ConfigMap/x on MemberCluster/ams-1 has this workload's labels"),
         "{told}"
     );
+    // What must leave goes where there is nothing of the kind, as soon as there is such a place.
+    for (object, _) in yard.observed.seat(&name("bru-1"), &key("shop/past"), 0).clone() {
+        yard.sees(("past", "bru-1"), object, None);
+    }
+    yard.calm();
+    assert_eq!((yard.place("past").as_str(), yard.there("past").as_str()), ("bru-1", "ams-1,bru-1"));
 }
 
 #[test]
@@ -329,5 +335,6 @@ fn a_label_that_cannot_be_read_adopts_nothing_and_keeps_no_stray() {
     yard.sees(("past", "bru-1"), deploy(), Some(seen_in(1)));
     yard.sees(("past", "bru-1"), claim, Some(seen_in(NO_EPOCH)));
     yard.calm();
-    assert_eq!(yard.there("past"), "ams-1");
+    let left = yard.observed.seat(&name("bru-1"), &key("shop/past"), 0);
+    assert!(left.keys().all(|object| object.kind.name() == "PersistentVolumeClaim"), "{left:?}");
 }

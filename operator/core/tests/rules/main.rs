@@ -20,6 +20,8 @@ mod interrupted;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod labelled;
+#[cfg(test)]
 mod moves;
 #[cfg(test)]
 mod outdated;

@@ -24,6 +24,7 @@ pub(crate) struct Scene {
 
 /// Something that runs, ready.
 pub(crate) const RUNS: ObjectView = ObjectView {
+    applied: true,
     digest: 1,
     epoch: 1,
     ready: true,

@@ -6,7 +6,7 @@ use domicile_core::{
     Change,
     moves::{Memory, Wait},
     observed::Observed,
-    orders::{Desk, Order, Outlook, departure, orders, releases},
+    orders::{Desk, Order, Outlook, departure, news_of_originals, orders, releases},
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
@@ -141,6 +141,14 @@ impl Yard {
             }
         }
         for verdict in verdicts {
+            let news = news_of_originals(self.fleet.engine.world(), &self.observed, &verdict);
+            if !news.is_empty() {
+                for (cluster, there) in news {
+                    self.fleet.apply(Change::Originals(verdict.key.clone(), cluster, there));
+                }
+                count += 1;
+                continue;
+            }
             let outlook = orders(&mut self.desk(), &verdict);
             count += self.carry_out(&verdict.key, outlook);
         }

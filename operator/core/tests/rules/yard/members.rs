@@ -3,7 +3,7 @@
 use domicile_core::{
     manifests::{Kind, ObjectRef, fnv1a},
     observed::ObjectView,
-    orders::{Apply, Because, Halt, Remove, object},
+    orders::{Apply, Because, Halt, Remove, is_owners, object},
     render::{Mode, Target},
 };
 use domicile_crds::{ADOPTED, Overlap, WorkloadKey};
@@ -76,6 +76,7 @@ impl Yard {
             because: Because::Placed,
         };
         self.apply(&key, &apply);
+        self.each_object(workload, cluster, |view| Some(ObjectView { applied: false, ..view }));
         self.fleet.engine.touch(key);
         self
     }
@@ -142,6 +143,7 @@ impl Yard {
         for fact in objects.iter().filter(|fact| apply.objects.contains(&fact.object)) {
             let runs = fact.object.kind.runs_pods() && !target.is_off(fact);
             let view = ObjectView {
+                applied: true,
                 digest: target.digest(fact),
                 epoch: apply.epoch,
                 ready: true,
@@ -182,6 +184,11 @@ impl Yard {
     pub(super) fn remove(&mut self, key: &WorkloadKey, remove: &Remove) {
         assert!(!self.away.contains(remove.cluster.as_str()), "{} doesn't answer", remove.cluster);
         for object in remove.objects.iter().filter_map(object) {
+            // What its owner labelled is left, as by the operator.
+            let seen = self.observed.seat(&remove.cluster, key, remove.ordinal).get(&object);
+            if seen.is_some_and(|seen| is_owners(self.fleet.engine.world(), key, &remove.cluster, seen)) {
+                continue;
+            }
             self.observed.member_mut(&remove.cluster).note(key, remove.ordinal, object, None);
         }
         self.gone.insert((key.clone(), remove.ordinal, remove.cluster.clone()));
