@@ -185,8 +185,17 @@ fn bindings() -> Vec<Value> {
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "domicile:tenant"},
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "anna"}],
     });
+    // Older than the policy that refuses it.
+    let older = with(
+        anna.clone(),
+        json!({
+            "metadata": {"namespace": "domicile-system"}, "subjects": null,
+            "roleRef": {"kind": "Role", "name": "domicile:operator"},
+        }),
+    );
     vec![
         anna,
+        older,
         bound("petra", "domicile:platform-engineer"),
         bound("clara", "domicile:compliance-officer"),
         bound("aldo", "domicile:auditor"),
