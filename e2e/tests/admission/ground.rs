@@ -83,6 +83,7 @@ impl Ground {
             (&self.admin, Ask::create(&format!("{API}/decisions?dryRun=All"), &decided_by("sly", "nobody"))),
             (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
             (&self.operator, operator::binds("hospital", "domicile:secret-reader", "domicile:secret-reader")),
+            (&self.operator, operator::makes(&json!({"domicile.dev/tenant": "bakery"}))),
         ];
         for (client, probe) in probes {
             eventually(Duration::from_secs(30), "the policies to hold", || async {

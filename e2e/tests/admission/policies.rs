@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "domicile-bindings",
     "domicile-decisions",
     "domicile-manifests",
     "domicile-migrations",
+    "domicile-namespaces",
     "domicile-tenants",
     "domicile-tokens",
 ];
