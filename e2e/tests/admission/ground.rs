@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     asking::{API, Ask},
-    operator,
+    brakes, operator,
 };
 
 /// Who the operator is in a cluster: what it may do here is what its policies need to know it by.
@@ -84,6 +84,7 @@ impl Ground {
             (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
             (&self.operator, operator::binds("hospital", "domicile:secret-reader", "domicile:secret-reader")),
             (&self.operator, operator::makes(&json!({"domicile.dev/tenant": "bakery"}))),
+            (&self.admin, brakes::delete("?dryRun=All")),
         ];
         for (client, probe) in probes {
             eventually(Duration::from_secs(30), "the policies to hold", || async {
@@ -166,6 +167,7 @@ fn older() -> anyhow::Result<Vec<Value>> {
         migration("old-0")?,
         migration("old-1")?,
         secret,
+        brakes::with_brake("paused"),
     ])
 }
 

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "domicile-bindings",
     "domicile-decisions",
+    "domicile-installations",
     "domicile-manifests",
     "domicile-migrations",
     "domicile-namespaces",
