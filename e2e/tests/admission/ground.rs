@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     asking::{API, Ask},
-    operator,
+    brakes, operator,
 };
 
 /// Who the operator is in a cluster: what it may do here is what its policies need to know it by.
@@ -83,6 +83,8 @@ impl Ground {
             (&self.admin, Ask::create(&format!("{API}/decisions?dryRun=All"), &decided_by("sly", "nobody"))),
             (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
             (&self.operator, operator::binds("hospital", "domicile:secret-reader", "domicile:secret-reader")),
+            (&self.operator, operator::makes(&json!({"domicile.dev/tenant": "bakery"}))),
+            (&self.admin, brakes::delete("?dryRun=All")),
         ];
         for (client, probe) in probes {
             eventually(Duration::from_secs(30), "the policies to hold", || async {
@@ -165,6 +167,7 @@ fn older() -> anyhow::Result<Vec<Value>> {
         migration("old-0")?,
         migration("old-1")?,
         secret,
+        brakes::with_brake("paused"),
     ])
 }
 
@@ -185,8 +188,17 @@ fn bindings() -> Vec<Value> {
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "domicile:tenant"},
         "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "anna"}],
     });
+    // Older than the policy that refuses it.
+    let older = with(
+        anna.clone(),
+        json!({
+            "metadata": {"namespace": "domicile-system"}, "subjects": null,
+            "roleRef": {"kind": "Role", "name": "domicile:operator"},
+        }),
+    );
     vec![
         anna,
+        older,
         bound("petra", "domicile:platform-engineer"),
         bound("clara", "domicile:compliance-officer"),
         bound("aldo", "domicile:auditor"),

@@ -8,6 +8,7 @@
 mod allowed;
 mod asking;
 mod attempts;
+mod brakes;
 mod decisions;
 mod ground;
 mod kept;
@@ -25,6 +26,7 @@ use ground::Ground;
 async fn the_hub_holds_its_users_to_the_rules_by_itself() -> anyhow::Result<()> {
     let ground = Ground::prepare().await?;
     let mut failures = kept::begin_to_go(&ground).await;
+    failures.extend(brakes::all(&ground).await);
     failures.extend(attempts::all(&ground).await.context("what a tenant must not get away with")?);
     failures.extend(manifests::all(&ground).await.context("what a manifest may not say")?);
     failures.extend(large::all(&ground).await.context("what is large")?);

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "domicile-bindings",
     "domicile-decisions",
+    "domicile-installations",
     "domicile-manifests",
     "domicile-migrations",
+    "domicile-namespaces",
     "domicile-tenants",
     "domicile-tokens",
 ];

@@ -80,6 +80,8 @@ async fn a_secret_that_is_changed_on_the_hub_reaches_members() -> anyhow::Result
         has(&stage, member, "fifth").await?;
     }
 
+    may_not_be_read(&stage).await?;
+
     // Somebody stops taking it, and somebody else begins: it is followed for as long as anybody takes it.
     stage.apply(&web(json!({"clusters": {"count": 2, "spreadBy": "Country"}}))).await?;
     for member in [NL, DE] {
@@ -91,6 +93,25 @@ async fn a_secret_that_is_changed_on_the_hub_reaches_members() -> anyhow::Result
     stage.apply(&secret("sixth")).await?;
     has(&stage, NL, "sixth").await?;
     nothing_is_forbidden(&stage).await
+}
+
+/// Whoever takes a Secret that the operator may read no more says so, and what was copied stays.
+async fn may_not_be_read(stage: &Stage) -> anyhow::Result<()> {
+    let hub = stage.fleet.hub()?;
+    let role = ["get", "clusterrole", "domicile:secret-reader", "-o", "json"];
+    let mut role: Value = serde_json::from_str(&hub.kubectl(role).text().await?)?;
+    role["metadata"] = json!({"name": "domicile:secret-reader", "labels": role["metadata"]["labels"]});
+    let before = stage.comes_to_rest().await?;
+    hub.kubectl(["delete", "clusterrole", "domicile:secret-reader"]).text().await?;
+    for (condition, status) in [("Ready", "False"), ("Stalled", "True")] {
+        let told = stage.says("tenantworkloads/acme/web", condition, status, "SecretForbidden").await?;
+        assert!(told.contains("Secret/db") && told.contains("domicile:secret-reader"), "{told}");
+    }
+    for member in [NL, DE] {
+        has(stage, member, "fifth").await?;
+    }
+    stage.apply(&role.to_string()).await?;
+    rests(stage, &before).await
 }
 
 /// Changes it, and sees that each member is written to once.

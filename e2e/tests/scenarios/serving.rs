@@ -86,10 +86,17 @@ async fn whoever_a_tenant_names_serves_itself() -> anyhow::Result<()> {
     // It exists already and is nobody's.
     hub.kubectl(["create", "namespace", "older"]).text().await?;
     let anna = json!([{"kind": "User", "name": "anna"}]);
-    stage.apply(&list(&[served("acme", &anna), served("older", &anna), tenant("other")])).await?;
+    let hardened = json!({"spec": {"podSecurity": "restricted"}});
+    stage
+        .apply(&list(&[served("acme", &anna), served("older", &anna), with(tenant("other"), hardened)]))
+        .await?;
     stage.start_operator()?;
-    for name in ["acme", "other"] {
+    for (name, level) in [("acme", "baseline"), ("other", "restricted")] {
         namespace(&stage, name).await?;
+        // Where the hub is a member, too, pods run in it.
+        let label = "jsonpath={.metadata.labels.pod-security\\.kubernetes\\.io/enforce}";
+        let args = ["get", "namespace", name, "-o", label];
+        assert_eq!(stage.fleet.hub()?.kubectl(args).text().await?, level, "{name}");
     }
     comes_to(&stage, ANNA, (CREATE, "acme"), true).await?;
     assert!(!may(&stage, ANNA, CREATE, "other").await?, "another tenant's");

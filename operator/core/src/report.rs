@@ -360,7 +360,14 @@ impl Situation<'_> {
         if let Some((reason, message)) = left.or_else(unreachable) {
             return Some(claim(reason, &message));
         }
-        let fatal = ["ImmutableField", "ManifestRejected", "NameTaken", "SecretMissing", "HubNotAllowed"];
+        let fatal = [
+            "ImmutableField",
+            "ManifestRejected",
+            "NameTaken",
+            "SecretMissing",
+            "SecretForbidden",
+            "HubNotAllowed",
+        ];
         let problem = self.problems.iter().find(|problem| fatal.contains(&problem.reason.as_str()))?;
         Some(claim(&problem.reason, &format!("{}: {}", problem.object, problem.message)))
     }

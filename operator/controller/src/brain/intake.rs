@@ -39,6 +39,7 @@ impl Brain {
                 self.cannot_read(kind, *reference, &unreadable, now);
             }
             Input::Secret(namespace, name, version) => self.secret_seen(namespace, name, version, now),
+            Input::SecretForbidden(namespace, name) => self.secret_forbidden((namespace, name)),
             Input::Member(cluster, event) => self.take_member(&cluster, event, now),
             Input::Done(done) => self.take_done(done, now),
         }

@@ -79,6 +79,8 @@ pub(crate) enum Input {
     Hub(HubEvent),
     /// A Secret of the hub has this version; `None` if it is gone.
     Secret(NamespaceName, String, Option<u64>),
+    /// A Secret of the hub may not be looked at.
+    SecretForbidden(NamespaceName, String),
     /// Something was observed of a member.
     Member(ClusterName, MemberEvent),
     /// Something was carried out.

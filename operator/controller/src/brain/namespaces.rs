@@ -10,7 +10,7 @@ use super::{Brain, Done, Input, VERIFY_EVERY};
 use crate::{
     member::{
         error::MemberError,
-        namespace::Setup,
+        namespace::{POD_SECURITY_LABEL, Setup},
         verify::{Found, Inventory},
     },
     second::may_set_up,
@@ -55,7 +55,8 @@ impl Brain {
         }
     }
 
-    /// Makes the tenants' namespaces on the hub that aren't there yet.
+    /// Makes the tenants' namespaces on the hub that aren't there yet. Each has its Pod Security level from the first moment: where the hub
+    /// is a member too, pods run there.
     pub(super) fn make_namespaces(&mut self) {
         let world = self.engine.world();
         let mut missing: Vec<(NamespaceName, TenantName)> = Vec::new();
@@ -66,13 +67,18 @@ impl Brain {
             missing.extend(tenant.namespaces.iter().filter(absent).map(|n| (n.clone(), name.clone())));
         }
         for (namespace, tenant) in missing {
+            let Some(level) = self.tenants.get(&tenant).map(|object| object.spec.pod_security.label()) else {
+                continue;
+            };
             self.making.insert(namespace.clone());
             let hands = self.hands.clone();
             tokio::spawn(async move {
+                let labels =
+                    [(keys::TENANT_LABEL, tenant.to_string()), (POD_SECURITY_LABEL, level.to_owned())];
                 let object = Namespace {
                     metadata: kube::api::ObjectMeta {
                         name: Some(namespace.to_string()),
-                        labels: Some([(keys::TENANT_LABEL.to_owned(), tenant.to_string())].into()),
+                        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
                         ..kube::api::ObjectMeta::default()
                     },
                     ..Namespace::default()

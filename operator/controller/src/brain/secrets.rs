@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domicile_core::Change;
-use domicile_crds::{NamespaceName, SecretSource, TenantWorkload, WorkloadKey};
+use domicile_crds::{NamespaceName, Problem, Seat, SecretSource, TenantWorkload, WorkloadKey};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Brain, Hands};
-use crate::hub::secrets::{SecretKey, follow};
+use crate::{
+    hub::secrets::{SecretKey, follow},
+    member::error::MemberError,
+};
 
 /// The Secrets of the hub that are followed: only those that a workload takes from there.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(super) struct Followed {
     takers: BTreeMap<SecretKey, HashSet<WorkloadKey>>,
     /// What each takes.
     taken: HashMap<WorkloadKey, BTreeSet<String>>,
+    /// Which may not be looked at.
+    forbidden: BTreeSet<SecretKey>,
     /// For whoever looks at them.
     wanted: watch::Sender<BTreeSet<SecretKey>>,
 }
@@ -25,7 +30,7 @@ impl Followed {
     pub(super) fn begin(hands: &Hands) -> Self {
         let (wanted, seen) = watch::channel(BTreeSet::new());
         tokio::spawn(follow(hands.client.clone(), seen, hands.inputs.clone(), hands.metrics.clone()));
-        Self { takers: BTreeMap::new(), taken: HashMap::new(), wanted }
+        Self { takers: BTreeMap::new(), taken: HashMap::new(), forbidden: BTreeSet::new(), wanted }
     }
 
     /// What a workload takes now. Answers those that nobody takes any more.
@@ -45,6 +50,7 @@ impl Followed {
                 && takers.is_empty()
             {
                 self.takers.remove(&secret);
+                self.forbidden.remove(&secret);
                 forsaken.push(secret);
             }
         }
@@ -67,6 +73,14 @@ impl Followed {
             differs
         });
         forsaken
+    }
+
+    /// Of what a workload takes, what may not be looked at.
+    fn forbidden_to(&self, workload: &WorkloadKey) -> Vec<String> {
+        let taken = self.taken.get(workload).into_iter().flatten();
+        let is_forbidden =
+            |name: &&String| self.forbidden.contains(&(workload.namespace.clone(), (*name).clone()));
+        if self.forbidden.is_empty() { Vec::new() } else { taken.filter(is_forbidden).cloned().collect() }
     }
 }
 
@@ -95,13 +109,41 @@ impl Brain {
     ) {
         let secret = (namespace, name);
         let Some(takers) = self.followed.takers.get(&secret) else { return };
+        let may_be_seen_again = self.followed.forbidden.remove(&secret);
+        if may_be_seen_again {
+            for key in takers {
+                self.engine.touch(key.clone());
+            }
+        }
         let known = self.engine.world().secrets.get(&secret.0).and_then(|there| there.get(&secret.1));
-        if known.copied() != version {
+        if may_be_seen_again || known.copied() != version {
             // What failed without it may succeed now.
             self.failures.retain(|(key, _), _| !takers.contains(key));
         }
         let (namespace, name) = secret;
         self.engine.apply(Change::Secret(namespace, name, version), now);
+    }
+
+    /// A Secret may not be looked at. What was copied stays, and whoever takes it says so.
+    pub(super) fn secret_forbidden(&mut self, secret: SecretKey) {
+        if let Some(takers) = self.followed.takers.get(&secret)
+            && self.followed.forbidden.insert(secret)
+        {
+            for key in takers {
+                self.engine.touch(key.clone());
+            }
+        }
+    }
+
+    /// What a workload has to say of the Secrets that may not be looked at: that no copy of it gets what changes there.
+    pub(super) fn unreadable_secrets(&self, key: &WorkloadKey) -> Vec<Problem> {
+        let names = self.followed.forbidden_to(key);
+        let seats = self.engine.world().active_seats(key);
+        let of = |name: &String, seat: &&Seat| {
+            MemberError::SecretForbidden(name.clone())
+                .problem(seat.cluster.as_str(), &format!("Secret/{name}"))
+        };
+        names.iter().flat_map(|name| seats.iter().map(move |seat| of(name, seat))).collect()
     }
 }
 
@@ -116,7 +158,8 @@ mod tests {
     #[test]
     fn a_secret_is_followed_for_as_long_as_anybody_takes_it() {
         let (wanted, mut seen) = watch::channel(BTreeSet::new());
-        let mut followed = Followed { takers: BTreeMap::new(), taken: HashMap::new(), wanted };
+        let mut followed =
+            Followed { takers: BTreeMap::new(), taken: HashMap::new(), forbidden: BTreeSet::new(), wanted };
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         // Who takes what; whether anything is told, what is followed then, and what nobody takes any more.
         for (workload, takes, told, wanted, forsaken) in [
@@ -135,5 +178,24 @@ mod tests {
             assert_eq!(there, names(wanted));
         }
         assert!(followed.takers.is_empty() && followed.taken.is_empty());
+    }
+
+    #[test]
+    fn what_may_not_be_looked_at_concerns_whoever_takes_it_for_as_long_as_that() {
+        let (wanted, _seen) = watch::channel(BTreeSet::new());
+        let mut followed =
+            Followed { takers: BTreeMap::new(), taken: HashMap::new(), forbidden: BTreeSet::new(), wanted };
+        followed.take(&key("a"), ["db".to_owned(), "tls".to_owned()].into());
+        followed.forbidden.insert((NamespaceName::new("acme").unwrap(), "db".to_owned()));
+        followed.take(&key("later"), ["db".to_owned()].into());
+        for workload in ["a", "later"] {
+            assert_eq!(followed.forbidden_to(&key(workload)), ["db"]);
+        }
+        assert_eq!(followed.forbidden_to(&key("b")), [""; 0]);
+        for workload in ["a", "later"] {
+            followed.take(&key(workload), BTreeSet::new());
+            assert_eq!(followed.forbidden_to(&key(workload)), [""; 0]);
+        }
+        assert!(followed.forbidden.is_empty());
     }
 }

@@ -52,8 +52,11 @@ impl Brain {
         let key = &verdict.key;
         self.forget_endpoints_elsewhere(key);
         let Some(workload) = self.workloads.get(key).cloned() else { return };
-        let problems: Vec<Problem> =
+        let mut problems: Vec<Problem> =
             self.problems.get(key).into_iter().flatten().flat_map(|(_, p)| p.clone()).collect();
+        problems.extend(self.unreadable_secrets(key));
+        problems.sort();
+        problems.dedup();
         let nothing = BTreeMap::new();
         let situation = Situation {
             world: self.engine.world(),

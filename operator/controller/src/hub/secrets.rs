@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::write::timely;
+use super::write::{WriteError, is_code, timely};
 use crate::{
     brain::Input,
     metrics::{KindLabel, Metrics},
@@ -31,6 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// at most.
 const APART: Duration = Duration::from_millis(20);
 
+/// How often in a row it must have been forbidden before that is told: a new tenant's workload may be there a moment earlier than
+/// the RoleBinding by which we may look.
+const FORBIDDEN_FOR_GOOD: u32 = 2;
+
 /// A Secret: its namespace and name.
 pub(crate) type SecretKey = (NamespaceName, String);
 
@@ -41,7 +45,7 @@ pub(crate) fn version(metadata: &ObjectMeta) -> u64 {
 }
 
 /// Tells the versions of those that are `wanted`, until nobody wants any more or `inputs` is closed. Where looking isn't
-/// allowed, nothing is told, and nothing that was copied is copied again.
+/// allowed, that is told, and nothing that was copied is copied again.
 pub(crate) async fn follow(
     client: Client,
     mut wanted: watch::Receiver<BTreeSet<SecretKey>>,
@@ -49,7 +53,7 @@ pub(crate) async fn follow(
     metrics: Arc<Metrics>,
 ) {
     let mut due: BTreeMap<SecretKey, Instant> = BTreeMap::new();
-    let mut refused: BTreeSet<SecretKey> = BTreeSet::new();
+    let mut refused: BTreeMap<SecretKey, u32> = BTreeMap::new();
     loop {
         let key = tokio::select! {
             key = first(&due) => key,
@@ -59,7 +63,7 @@ pub(crate) async fn follow(
                 }
                 let names = wanted.borrow_and_update();
                 due.retain(|key, _| names.contains(key));
-                refused.retain(|key| names.contains(key));
+                refused.retain(|key, _| names.contains(key));
                 for key in names.iter() {
                     due.entry(key.clone()).or_insert_with(Instant::now);
                 }
@@ -81,9 +85,18 @@ pub(crate) async fn follow(
             }
             Err(error) => {
                 metrics.watch_errors.get_or_create(&KindLabel { kind: "Secret".to_owned() }).inc();
-                if refused.insert(key.clone()) {
-                    let (namespace, name, error) = (key.0, key.1, crate::member::chain(&error));
+                let (namespace, name) = &key;
+                if !refused.contains_key(&key) {
+                    let error = crate::member::chain(&error);
                     tracing::warn!(%namespace, %name, %error, "a Secret could not be looked at, and is tried again");
+                }
+                let times = refused.entry(key.clone()).or_default();
+                let is_forbidden = matches!(&error, WriteError::Kube(error) if is_code(error, 403));
+                *times = if is_forbidden { *times + 1 } else { 0 };
+                if *times >= FORBIDDEN_FOR_GOOD
+                    && inputs.send(Input::SecretForbidden(key.0, key.1)).await.is_err()
+                {
+                    return;
                 }
             }
         }

@@ -328,7 +328,13 @@ async fn with_secret(
     mut body: Value,
 ) -> Result<(Value, u64), MemberError> {
     let api: Api<Secret> = Api::namespaced(hub.clone(), namespace.as_str());
-    let found = timely("the hub", async { api.get_opt(&object.name).await }).await?;
+    let found = match timely("the hub", api.get_opt(&object.name)).await {
+        // Not the member's word: there it would be on record as something that it forbids.
+        Err(MemberError::Refused { reason: "Forbidden", .. }) => {
+            return Err(MemberError::SecretForbidden(object.name.to_string()));
+        }
+        found => found?,
+    };
     let found = found.ok_or_else(|| MemberError::SecretMissing(object.name.to_string()))?;
     // The digest is that of what is copied, whatever version was seen last.
     let version = secrets::version(&found.metadata);

@@ -25,6 +25,11 @@ pub(crate) enum MemberError {
     /// A Secret that the workload names is missing.
     #[error("Secret {0} is missing in this namespace on the hub: create it, or take it off spec.secrets")]
     SecretMissing(String),
+    /// A Secret that the workload names may not be read.
+    #[error(
+        "the operator may not read Secret {0} in this namespace on the hub: the RoleBinding domicile:secret-reader, or the ClusterRole of that name, isn't as it should be; what was copied stays as it is"
+    )]
+    SecretForbidden(String),
     /// An object of that name is there, and isn't ours.
     #[error(
         "{object} is there already and was not made by Domicile: rename the workload's, or have the other removed; whoever it belongs to can hand it over with the label {label}"
@@ -100,6 +105,7 @@ impl MemberError {
             Self::Deadline(_)
             | Self::NamespaceTaken { .. }
             | Self::SecretMissing(_)
+            | Self::SecretForbidden(_)
             | Self::Taken { .. }
             | Self::Newer { .. }
             | Self::Answered { .. }
@@ -114,6 +120,7 @@ impl MemberError {
             Self::Answered { .. } => "MemberFailed",
             Self::NamespaceTaken { .. } => "NamespaceTaken",
             Self::SecretMissing(_) => "SecretMissing",
+            Self::SecretForbidden(_) => "SecretForbidden",
             Self::Taken { .. } => "NameTaken",
             Self::Newer { .. } => "NewerCopy",
             Self::Refused { reason, .. } => reason,

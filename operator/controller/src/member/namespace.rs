@@ -30,6 +30,8 @@ use super::{
     verify::is_edited,
 };
 
+/// The label of a namespace by which its pods are judged.
+pub(crate) const POD_SECURITY_LABEL: &str = "pod-security.kubernetes.io/enforce";
 /// What the hub puts into a tenant's namespace.
 const BINDING: &str = "domicile-tenant";
 const EGRESS: &str = "domicile-egress";
@@ -172,7 +174,7 @@ impl Member {
         let mut object = json!({
             "metadata": {"labels": {
                 keys::TENANT_LABEL: setup.tenant.as_str(),
-                "pod-security.kubernetes.io/enforce": setup.level,
+                POD_SECURITY_LABEL: setup.level,
             }},
         });
         if let Some(digest) = digest {
