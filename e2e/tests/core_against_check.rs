@@ -71,7 +71,7 @@ impl Both {
             && self.two_persons
             && name.as_str().ends_with(['1', '3', '5', '7', '9'])
         {
-            Arc::make_mut(spec).decided_by = "bob".to_owned();
+            "bob".clone_into(&mut Arc::make_mut(spec).decided_by);
         }
         self.check_learns(change.clone());
         self.engine.apply(change, self.now);
@@ -105,6 +105,7 @@ impl Both {
             Change::Workload(key, Some(object)) => drop(self.workloads.insert(key, *object)),
             Change::Workload(key, None) => drop(self.workloads.remove(&key)),
             Change::Namespace(..)
+            | Change::Originals(..)
             | Change::Assignment(..)
             | Change::Migration(..)
             | Change::Relocation(..)
@@ -272,7 +273,9 @@ fn both_of((facts, changes, minutes, two_persons): &(Vec<Fact>, Vec<Fact>, i64, 
     let mut both = Both::new(facts, *two_persons);
     // What a world begins with is approved by both, so that something runs.
     let approved: Vec<Fact> = facts.iter().filter_map(second_approval).filter(|_| *two_persons).collect();
-    approved.iter().for_each(|fact| both.take(fact));
+    for fact in &approved {
+        both.take(fact);
+    }
     both.now += SignedDuration::from_mins(*minutes);
     for fact in facts.iter().filter(|fact| matches!(fact, Fact::Seen(..) | Fact::HubSeen(_))).chain(changes) {
         both.take(fact);

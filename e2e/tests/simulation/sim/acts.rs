@@ -157,6 +157,7 @@ impl Sim {
             let pods = spec.object.kind.runs_pods();
             let runs = pods && !target.is_off(spec);
             let view = ObjectView {
+                applied: true,
                 digest: target.digest(spec),
                 epoch: apply.epoch,
                 ready: !pods,

@@ -77,22 +77,24 @@ impl Engine {
                 }
                 self.touched.clusters.insert(id);
             }
-            Change::Originals(key, cluster, there) => {
-                let known = self.world.originals.entry(key.clone()).or_default();
-                if there {
-                    known.insert(cluster)
-                } else {
-                    known.remove(&cluster)
-                };
-                if known.is_empty() {
-                    self.world.originals.remove(&key);
-                }
-                self.touch(key);
-            }
+            Change::Originals(key, cluster, there) => self.apply_originals(key, cluster, there),
             Change::Workload(..) | Change::Assignment(..) | Change::Migration(..) => {
                 self.apply_workload(change);
             }
         }
+    }
+
+    fn apply_originals(&mut self, key: WorkloadKey, cluster: ClusterName, there: bool) {
+        let known = self.world.originals.entry(key.clone()).or_default();
+        if there {
+            known.insert(cluster);
+        } else {
+            known.remove(&cluster);
+        }
+        if known.is_empty() {
+            self.world.originals.remove(&key);
+        }
+        self.touch(key);
     }
 
     fn apply_cluster(&mut self, name: &ClusterName, object: Option<&MemberCluster>) {

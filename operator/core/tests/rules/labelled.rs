@@ -19,8 +19,8 @@ fn the(kind: &str, name: &str) -> ObjectRef {
     ObjectRef { kind: Kind::of(api, kind).unwrap(), name: name.into() }
 }
 
-fn labelled(epoch: i64) -> Option<ObjectView> {
-    Some(ObjectView { epoch, ready: true, ..ObjectView::default() })
+fn labelled(epoch: i64) -> ObjectView {
+    ObjectView { epoch, ready: true, ..ObjectView::default() }
 }
 
 /// Benelux and Germany.
@@ -57,7 +57,7 @@ fn labels_at_one_place_keep_nothing_from_another() {
     yard.fleet.workload_named("one", "uid-2", json!({"manifests": [deployment("1")]}));
     yard.fleet.tenant(wide());
     yard.seat("one", "fra-1").rest();
-    yard.sees(("one", "ams-1"), the("ConfigMap", "note"), labelled(ADOPTED)).revoke("de-fra").calm();
+    yard.sees(("one", "ams-1"), the("ConfigMap", "note"), Some(labelled(ADOPTED))).revoke("de-fra").calm();
     assert_eq!(yard.place("one"), "bru-1");
 }
 
@@ -68,7 +68,7 @@ fn a_second_copy_is_not_put_over_what_was_labelled() {
         yard.fleet.tenant(wide());
         yard.calm();
         if let Some(at) = at {
-            yard.sees(("web", at), the("Deployment", "x"), labelled(ADOPTED));
+            yard.sees(("web", at), the("Deployment", "x"), Some(labelled(ADOPTED)));
         }
         yard.fleet.workload(json!({"clusters": {"count": 2}}));
         yard.calm();
@@ -90,7 +90,7 @@ fn labels_at_a_target_begin_no_move() {
         if let Some(answer) = answer {
             yard.answer(answer).calm();
         }
-        yard.sees(("web", "bru-1"), the("ConfigMap", "note"), labelled(epoch)).calm();
+        yard.sees(("web", "bru-1"), the("ConfigMap", "note"), Some(labelled(epoch))).calm();
         assert_eq!(yard.place("web"), "ams-1", "{epoch} {answer:?}");
     }
 }
@@ -99,11 +99,11 @@ fn labels_at_a_target_begin_no_move() {
 fn what_is_handed_over_is_not_removed() {
     // Between two tries, and when a move is given up.
     let mut yard = Yard::new();
-    yard.calm().sees(("web", "bru-1"), the("Deployment", "x"), labelled(NO_EPOCH)).calm();
+    yard.calm().sees(("web", "bru-1"), the("Deployment", "x"), Some(labelled(NO_EPOCH))).calm();
     assert_eq!(yard.there("web"), "ams-1,bru-1");
     assert!(yard.told("Stalled").contains("OriginalRemains"), "{}", yard.told("Stalled"));
     let mut yard = wanderer("Approval", json!({}));
-    yard.calm().sees(("web", "bru-1"), the("Deployment", "legacy"), labelled(NO_EPOCH));
+    yard.calm().sees(("web", "bru-1"), the("Deployment", "legacy"), Some(labelled(NO_EPOCH)));
     yard.fleet.tenant(json!({"preferences": []}));
     assert_eq!(yard.calm().there("web"), "ams-1,bru-1");
 }
@@ -118,14 +118,12 @@ fn what_was_only_labelled_is_not_stopped() {
             json!({"overlap": "Forbid", "manifests": [deployment("1")]}),
         );
         yard.seat("one", "ams-1").rest();
-        yard.sees(("one", "ams-1"), the("Deployment", "legacy"), labelled(ADOPTED));
-        match how {
-            "moved" => yard.revoke("nl-ams"),
-            _ => {
-                yard.fleet.decide("s", "Site/nl-ams", "Suspended", json!({}));
-                &mut yard
-            }
-        };
+        yard.sees(("one", "ams-1"), the("Deployment", "legacy"), Some(labelled(ADOPTED)));
+        if how == "moved" {
+            yard.revoke("nl-ams");
+        } else {
+            yard.fleet.decide("s", "Site/nl-ams", "Suspended", json!({}));
+        }
         yard.calm();
         let legacy = yard.observed.seat(&name("ams-1"), &key("shop/one"), 0)[&the("Deployment", "legacy")];
         assert!(!legacy.stopped && !legacy.halted, "{how}: {legacy:?}");
@@ -138,7 +136,7 @@ fn a_stray_goes_though_a_move_waits_for_the_tenant() {
     for mode in ["Manual", "Approval"] {
         let mut yard =
             wanderer(mode, json!({"residency": {"allowed": [{"country": "NL"}, {"country": "BE"}]}}));
-        yard.calm().sees(("web", "fra-1"), the("Deployment", "x"), labelled(1)).calm();
+        yard.calm().sees(("web", "fra-1"), the("Deployment", "x"), Some(labelled(1))).calm();
         assert_eq!(yard.there("web"), "ams-1", "{mode}");
     }
 }
@@ -182,7 +180,7 @@ fn the_digest_tells_workloads_apart() {
 #[test]
 fn where_it_was_only_labelled_nothing_has_moved_away() {
     let mut yard = Yard::new();
-    yard.calm().sees(("web", "fra-1"), the("Deployment", "x"), labelled(ADOPTED)).calm();
+    yard.calm().sees(("web", "fra-1"), the("Deployment", "x"), Some(labelled(ADOPTED))).calm();
     let mut memory = domicile_core::moves::Memory::default();
     let status = yard.fleet.status_of("web", &yard.observed, &mut memory);
     let told = condition_of(&status.conditions, "Compliant").unwrap();
