@@ -13,8 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    fleet::{Cluster, RequestCounts, wait::eventually},
-    stage::{PATIENCE, Stage},
+    fleet::{Access, RequestCounts, wait::eventually},
+    stage::Stage,
+    world::{PATIENCE, World},
 };
 
 /// How long nothing may be written until it counts as rest: more than the operator's longest settling time and the
@@ -57,7 +58,7 @@ pub fn tenants(short: &str) -> anyhow::Result<String> {
 /// # Errors
 ///
 /// If it answers anything else.
-pub async fn look(cluster: &Cluster, path: &str) -> anyhow::Result<Option<Value>> {
+pub async fn look(cluster: &Access, path: &str) -> anyhow::Result<Option<Value>> {
     let request = Request::get(path).body(Vec::new())?;
     match cluster.client().request(request).await {
         Ok(found) => Ok(Some(found)),
@@ -71,7 +72,7 @@ pub async fn look(cluster: &Cluster, path: &str) -> anyhow::Result<Option<Value>
 /// # Errors
 ///
 /// If the member doesn't answer.
-pub async fn managed(member: &Cluster) -> anyhow::Result<BTreeMap<String, Value>> {
+pub async fn managed(member: &Access) -> anyhow::Result<BTreeMap<String, Value>> {
     let mut found = BTreeMap::new();
     for (api_version, kind, plural) in ALLOWED_KINDS {
         let root = if api_version == "v1" { "/api" } else { "/apis" };
@@ -113,7 +114,7 @@ pub async fn get(port: u16, path: &str) -> anyhow::Result<String> {
     Ok(answer)
 }
 
-impl Stage {
+impl World {
     /// Waits until a condition of a Domicile object has a status and a reason (`""`: any), and answers its message.
     ///
     /// # Errors
@@ -136,7 +137,7 @@ impl Stage {
     ) -> anyhow::Result<String> {
         let path = domicile(short);
         eventually(PATIENCE, &format!("{short} {kind}={status} {reason}"), || async {
-            let object = look(self.fleet.hub()?, &path).await?.context("there is no such object")?;
+            let object = look(self.hub(), &path).await?.context("there is no such object")?;
             match condition(&object, kind) {
                 Some((is, why, message))
                     if is == status && (reason.is_empty() || why == reason) && message.contains(part) =>
@@ -164,7 +165,7 @@ impl Stage {
     ) -> anyhow::Result<Value> {
         let path = tenants(short)?;
         eventually(PATIENCE, &format!("{short} on {member}: {what}"), || async {
-            let object = look(self.fleet.member(member)?, &path).await?.context("it isn't there")?;
+            let object = look(self.member(member)?, &path).await?.context("it isn't there")?;
             if fits(&object) {
                 return Ok(Some(object));
             }
@@ -182,22 +183,13 @@ impl Stage {
     pub async fn leaves(&self, member: &str, short: &str) -> anyhow::Result<()> {
         let path = tenants(short)?;
         eventually(PATIENCE, &format!("{short} to leave {member}"), || async {
-            match look(self.fleet.member(member)?, &path).await? {
+            match look(self.member(member)?, &path).await? {
                 None => Ok(Some(())),
                 Some(object) => bail!("it is {object}"),
             }
         })
         .await
         .with_context(|| self.log_tail())
-    }
-
-    /// What the operator that was started last answers to a GET, such as `/metrics`, with the headers.
-    ///
-    /// # Errors
-    ///
-    /// If it doesn't answer.
-    pub async fn ask_operator(&self, path: &str) -> anyhow::Result<String> {
-        get(self.operator()?.1, path).await
     }
 
     /// The write requests that each cluster was sent since its API server started.
@@ -207,7 +199,7 @@ impl Stage {
     /// If one doesn't answer.
     pub async fn counts(&self) -> anyhow::Result<BTreeMap<String, RequestCounts>> {
         let mut counts = BTreeMap::new();
-        for cluster in self.fleet.clusters() {
+        for cluster in self.clusters() {
             counts.insert(cluster.name().to_owned(), cluster.metrics().await?);
         }
         Ok(counts)
@@ -266,5 +258,16 @@ impl Stage {
             }
         }
         Ok(written)
+    }
+}
+
+impl Stage {
+    /// What the operator that was started last answers to a GET, such as `/metrics`, with the headers.
+    ///
+    /// # Errors
+    ///
+    /// If it doesn't answer.
+    pub async fn ask_operator(&self, path: &str) -> anyhow::Result<String> {
+        get(self.operator()?.1, path).await
     }
 }

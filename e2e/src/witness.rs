@@ -19,7 +19,7 @@ use kube::{Api, Client, Resource, ResourceExt as _, runtime::watcher};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use crate::fleet::Fleet;
+use crate::world::World;
 
 /// How soon it looks again at a member that doesn't answer: sooner than the operator, which asks every ten seconds.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -108,10 +108,10 @@ pub struct Witness {
 impl Witness {
     /// Begins to watch all members.
     #[must_use]
-    pub fn begin(fleet: &Fleet) -> Self {
+    pub fn begin(world: &World) -> Self {
         let record = Arc::<Mutex<Record>>::default();
         let mut tasks = JoinSet::new();
-        for member in fleet.members() {
+        for member in world.members() {
             let (name, client) = (member.name(), member.client());
             tasks.spawn(follow(name.to_owned(), client.clone(), Arc::clone(&record), pod));
             tasks.spawn(follow(name.to_owned(), client, Arc::clone(&record), job));

@@ -83,7 +83,7 @@ async fn a_hub_and_a_member_come_up() -> anyhow::Result<()> {
         .filter_map(|node| node.metadata.labels.as_ref()?.get("topology.kubernetes.io/zone"))
         .collect();
     assert_eq!(zones, ["nl-ams-1"; 3]);
-    let names: Vec<_> = fleet.members().map(Cluster::name).collect();
+    let names: Vec<_> = fleet.members().map(|member| member.name()).collect();
     assert_eq!(names, ["ch-zrh-1", "nl-ams-1"]);
     let output = fleet.kubectl(fleet.member("nl-ams-1")?, &["get", "nodes", "--no-headers"]).await?;
     let table = String::from_utf8(output.stdout)?;

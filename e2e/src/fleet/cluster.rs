@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,10 @@ use kube::Client;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 
+use super::access::Access;
 use super::binaries::{Binaries, Program};
 use super::faulty::FaultyServer;
 use super::kubeconfig;
-use super::kubectl::Kubectl;
-use super::metrics::RequestCounts;
 use super::options::ClusterOptions;
 use super::pki::Pki;
 use super::ports::Port;
@@ -26,12 +26,10 @@ use super::{start, state};
 
 /// A control plane on this machine, stopped when dropped.
 pub struct Cluster {
-    pub(crate) name: String,
-    pub(crate) dir: PathBuf,
+    pub(crate) access: Access,
     pub(crate) binaries: Arc<Binaries>,
     pub(crate) pki: Pki,
     pub(crate) endpoint: String,
-    pub(crate) client: Client,
     pub(crate) apiserver: Spec,
     pub(crate) processes: Mutex<BTreeMap<Program, Process>>,
     pub(crate) _ports: Vec<Port>,
@@ -57,18 +55,6 @@ impl Cluster {
             .with_context(|| format!("cannot start cluster {name}"))
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The folder with its files; logs are in `logs/`.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// The URL of its API server.
     #[must_use]
     pub fn endpoint(&self) -> &str {
@@ -79,18 +65,6 @@ impl Cluster {
     #[must_use]
     pub fn binaries(&self) -> &Binaries {
         &self.binaries
-    }
-
-    /// The administrator's kubeconfig. It has everything in it, so it can be copied into a Secret.
-    #[must_use]
-    pub fn kubeconfig_path(&self) -> PathBuf {
-        start::admin_kubeconfig(&self.dir)
-    }
-
-    /// A client as the administrator.
-    #[must_use]
-    pub fn client(&self) -> Client {
-        self.client.clone()
     }
 
     /// The kubeconfig of any user in any groups, by a client certificate. It grants nothing: RBAC does.
@@ -105,7 +79,7 @@ impl Cluster {
         let suffix = state::short_hex(&digest);
         let readable: String =
             user.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
-        let path = self.dir.join("kubeconfigs").join(format!("{readable}-{suffix}.yaml"));
+        let path = self.dir().join("kubeconfigs").join(format!("{readable}-{suffix}.yaml"));
         kubeconfig::write(&path, &text)?;
         Ok(path)
     }
@@ -118,8 +92,8 @@ impl Cluster {
     pub async fn kubeconfig_for_account(&self, namespace: &str, name: &str) -> anyhow::Result<PathBuf> {
         let create = ["-n", namespace, "create", "token", name, "--duration=24h"];
         let token = self.kubectl(create).text().await?.trim().to_owned();
-        let text = kubeconfig::with_token(&self.name, &self.endpoint, &self.pki, token);
-        let path = self.dir.join("kubeconfigs").join(format!("{namespace}-{name}.yaml"));
+        let text = kubeconfig::with_token(self.name(), &self.endpoint, &self.pki, token);
+        let path = self.dir().join("kubeconfigs").join(format!("{namespace}-{name}.yaml"));
         kubeconfig::write(&path, &text)?;
         Ok(path)
     }
@@ -134,23 +108,7 @@ impl Cluster {
     }
 
     fn kubeconfig_text(&self, user: &str, groups: &[&str]) -> anyhow::Result<String> {
-        Ok(kubeconfig::text(&self.name, &self.endpoint, &self.pki, &self.pki.client(user, groups)?))
-    }
-
-    /// A kubectl command on this cluster.
-    #[must_use]
-    pub fn kubectl<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Kubectl {
-        Kubectl::new(self).args(args)
-    }
-
-    /// How many write requests its API server was sent since it started.
-    ///
-    /// # Errors
-    ///
-    /// When it doesn't answer.
-    pub async fn metrics(&self) -> anyhow::Result<RequestCounts> {
-        let request = Request::get("/metrics").body(Vec::new())?;
-        RequestCounts::parse(&self.client.request_text(request).await?)
+        Ok(kubeconfig::text(self.name(), &self.endpoint, &self.pki, &self.pki.client(user, groups)?))
     }
 
     /// CPU time and memory of each of its running processes. A restarted one counts from zero.
@@ -206,7 +164,7 @@ impl Cluster {
     /// When the API server still runs.
     pub fn answer_with_errors(&self) -> anyhow::Result<FaultyServer> {
         let address = self.endpoint.trim_start_matches("https://").parse()?;
-        FaultyServer::start(address, &self.dir.join("pki"))
+        FaultyServer::start(address, &self.dir().join("pki"))
     }
 
     /// Starts the API server again, on the same port with the same data, and waits until it is
@@ -228,13 +186,13 @@ impl Cluster {
     ///
     /// After `deadline`, or as soon as a process has ended.
     pub async fn wait_ready(&self, deadline: Duration) -> anyhow::Result<()> {
-        let what = format!("the API server of {} to be ready", self.name);
+        let what = format!("the API server of {} to be ready", self.name());
         let address = self.endpoint.trim_start_matches("https://");
         let ready = eventually(deadline, &what, || async {
             // First without the client, which logs a refused connection as an error.
             drop(TcpStream::connect(address).await?);
             let request = Request::get("/readyz").body(Vec::new())?;
-            Ok(Some(self.client.request_text(request).await?))
+            Ok(Some(self.client().request_text(request).await?))
         });
         self.while_running(ready).await?;
         Ok(())
@@ -280,7 +238,7 @@ impl Cluster {
     fn signal(&self, program: Program, signal: Signal) -> anyhow::Result<()> {
         match self.running().get_mut(&program) {
             Some(process) => process.signal(signal),
-            None => bail!("{} of {} is not running", program.file_name(), self.name),
+            None => bail!("{} of {} is not running", program.file_name(), self.name()),
         }
     }
 
@@ -290,11 +248,19 @@ impl Cluster {
     }
 }
 
+impl Deref for Cluster {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        &self.access
+    }
+}
+
 impl fmt::Debug for Cluster {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Cluster")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("endpoint", &self.endpoint)
             .field("pids", &self.pids())
             .finish_non_exhaustive()

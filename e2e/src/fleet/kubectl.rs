@@ -6,8 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, bail};
 
-use super::binaries::Program;
-use super::cluster::Cluster;
+use super::access::Access;
 use super::process;
 
 /// A kubectl command against one cluster, as its administrator unless told otherwise.
@@ -19,8 +18,8 @@ pub struct Kubectl {
 }
 
 impl Kubectl {
-    pub(crate) fn new(cluster: &Cluster) -> Self {
-        let mut command = process::guarded(&cluster.binaries().path(Program::Kubectl));
+    pub(crate) fn new(cluster: &Access) -> Self {
+        let mut command = process::guarded(&cluster.kubectl);
         command
             .env("KUBECONFIG", cluster.kubeconfig_path())
             // Not the user's own: a fleet's ports are reused by other clusters.
@@ -28,7 +27,7 @@ impl Kubectl {
         Self { command, shown: format!("kubectl (on {})", cluster.name()), stdin: None }
     }
 
-    /// As whoever this kubeconfig belongs to; see [`Cluster::kubeconfig_for`].
+    /// As whoever this kubeconfig belongs to; see [`super::Cluster::kubeconfig_for`].
     #[must_use]
     pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
         self.command.env("KUBECONFIG", path.into());

@@ -19,6 +19,7 @@ pub mod process;
 pub mod tools;
 pub mod wait;
 
+mod access;
 mod binaries;
 mod build;
 mod cluster;
@@ -33,6 +34,7 @@ mod pki;
 mod start;
 mod state;
 
+pub use access::Access;
 pub use binaries::{Binaries, Program};
 pub use cluster::Cluster;
 pub use faulty::FaultyServer;

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Client;
 use kube::api::Api;
 
+use super::access::Access;
 use super::binaries::{Binaries, Program};
 use super::cluster::Cluster;
 use super::options::{ClusterOptions, Role};
@@ -89,12 +90,17 @@ async fn start_once(
     let apiserver = plan.apiserver(store, api);
     let others = plan.others(&endpoint)?;
     let cluster = Cluster {
-        name: name.to_owned(),
-        dir: dir.to_owned(),
+        access: Access {
+            name: name.to_owned(),
+            dir: dir.to_owned(),
+            kubectl: binaries.path(Program::Kubectl),
+            kubeconfig: admin_kubeconfig(dir),
+            for_operator: admin_kubeconfig(dir),
+            client,
+        },
         binaries: Arc::clone(binaries),
         pki,
         endpoint,
-        client,
         apiserver,
         processes: Mutex::default(),
         _ports: ports.into(),
@@ -106,7 +112,7 @@ async fn start_once(
     for (program, spec) in others {
         cluster.launch(program, &spec)?;
     }
-    cluster.while_running(populate(&cluster.client, name, options)).await?;
+    cluster.while_running(populate(&cluster.client(), name, options)).await?;
     tracing::debug!(cluster = name, after = ?begin.elapsed(), "cluster ready");
     Ok(cluster)
 }

@@ -1,13 +1,12 @@
 //! Applications that were not written for Domicile: wrapped as their authors publish them, placed, and moved.
 
-#[path = "../scenarios/audit.rs"]
-mod audit;
 mod likeness;
 mod published;
 
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
+use domicile_e2e::audit::nothing_is_forbidden;
 use domicile_e2e::fleet::ClusterOptions;
 use domicile_e2e::fleet::wait::eventually;
 use domicile_e2e::plugin::{self, Ran};
@@ -16,7 +15,6 @@ use domicile_e2e::sight::managed;
 use domicile_e2e::stage::{PATIENCE, Stage};
 use serde_json::{Value, json};
 
-use crate::audit::nothing_is_forbidden;
 use crate::likeness::{as_a_cluster_takes_it, as_published};
 use crate::published::{campus, objects, ragleap};
 

@@ -11,7 +11,7 @@ use domicile_e2e::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::helm::files;
+use domicile_e2e::helm::files;
 
 fn page() -> anyhow::Result<String> {
     Ok(std::fs::read_to_string(root().join("docs/install.md"))?)

@@ -1,19 +1,15 @@
 //! A release's life: installed, upgraded, rolled back, gone, and back. What people have written stays through all of it.
 
-use std::{fs, path::Path};
-
-use anyhow::{Context as _, ensure};
-use domicile_crds::{definitions, yaml};
+use anyhow::ensure;
+use domicile_crds::definitions;
 use domicile_e2e::{
     fleet::{Cluster, ClusterOptions, Fleet},
+    helm::{CHART, Helm, NAMESPACE, files, id, newer},
     props::{decision, list, provider, tenant},
 };
 use serde_json::Value;
 
-use crate::{
-    helm::{CHART, Helm, NAMESPACE, copy, files, id},
-    pods,
-};
+use crate::pods;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_comes_and_goes_and_nothing_of_peoples_with_it() -> anyhow::Result<()> {
@@ -45,10 +41,7 @@ async fn a_release_comes_and_goes_and_nothing_of_peoples_with_it() -> anyhow::Re
 
     // A new version changes a definition.
     let folder = tempfile::tempdir()?;
-    copy(folder.path())?;
-    let newer = folder.path().join("domicile");
-    change(&newer)?;
-    let newer = newer.display().to_string();
+    let newer = newer(folder.path())?.display().to_string();
     helm.run(&["upgrade", "domicile", &newer, "--namespace", NAMESPACE]).await?;
     ensure!(describes_sites(hub).await?.contains("A new word"), "the definition wasn't upgraded");
     is_there(hub, &stays).await?;
@@ -94,19 +87,4 @@ async fn is_there(hub: &Cluster, objects: &[Value]) -> anyhow::Result<()> {
 
 async fn describes_sites(hub: &Cluster) -> anyhow::Result<String> {
     hub.kubectl(["get", "crd", "sites.domicile.dev", "-o", "yaml"]).text().await
-}
-
-/// Another version of the chart, in which a Site is described in other words.
-fn change(chart: &Path) -> anyhow::Result<()> {
-    let path = chart.join("definitions/sites.yaml");
-    let mut definition: Value = yaml::from_str(&fs::read_to_string(&path)?)?;
-    let schema = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").context("no schema")?;
-    schema["description"] = "A new word".into();
-    fs::write(&path, yaml::stream(&[definition]).trim_start_matches("---\n"))?;
-    let path = chart.join("Chart.yaml");
-    let text = fs::read_to_string(&path)?;
-    let version = format!("\nversion: {}", env!("CARGO_PKG_VERSION"));
-    ensure!(text.contains(&version), "{text}");
-    fs::write(path, text.replace(&version, "\nversion: 99.0.0"))?;
-    Ok(())
 }

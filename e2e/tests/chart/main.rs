@@ -3,7 +3,6 @@
 #![expect(clippy::indexing_slicing, reason = "JSON: a missing member is null")]
 
 mod documented;
-mod helm;
 mod life;
 mod monitoring;
 mod pods;

@@ -7,7 +7,7 @@ use domicile_crds::yaml;
 use domicile_e2e::stage::root;
 use serde_json::Value;
 
-use crate::helm::{CHART, Helm, text};
+use domicile_e2e::helm::{CHART, Helm, text};
 
 const PAGE: &str = "docs/operations.md";
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use domicile_e2e::{fleet::Cluster, props::with};
 use serde_json::{Value, json};
 
-use crate::helm::NAMESPACE;
+use domicile_e2e::helm::NAMESPACE;
 
 /// A pod of the Deployment, as the API server's own admission sees it. Nothing is made.
 async fn try_pod(hub: &Cluster, pod: &Value) -> anyhow::Result<Result<(), String>> {

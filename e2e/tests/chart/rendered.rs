@@ -7,7 +7,7 @@ use domicile_crds::{definitions, yaml};
 use domicile_e2e::{least::excesses, stage::root};
 use serde_json::{Value, json};
 
-use crate::helm::{CHART, Helm, NAMESPACE, files, id, text};
+use domicile_e2e::helm::{CHART, Helm, NAMESPACE, files, id, text};
 
 const KEEP: &str = "helm.sh/resource-policy";
 

@@ -7,7 +7,7 @@ use domicile_crds::yaml;
 use domicile_e2e::stage::root;
 use serde_json::{Value, json};
 
-use crate::helm::{CHART, Helm, NAMESPACE};
+use domicile_e2e::helm::{CHART, Helm, NAMESPACE};
 
 fn schema() -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(root().join(CHART).join("values.schema.json"))?;

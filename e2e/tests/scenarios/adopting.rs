@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{Cluster, wait::eventually},
     plugin::{self, Ran},
     props::{config_map, cron_job, decision, deployment, list, service, stateful_set, tenant, with},
@@ -10,10 +11,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 /// The tenant is at home in the Netherlands only, and may connect to one network.
 pub(crate) async fn set() -> anyhow::Result<Stage> {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::wait::eventually,
     props::{decision, deployment, list, tenant, with, workload},
     sight::{look, managed},
@@ -9,10 +10,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 const COUNT: usize = 6;
 

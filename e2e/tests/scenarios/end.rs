@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::wait::eventually,
     props::{claim, config_map, decision, deployment, list, place, stateful_set, tenant, with, workload},
     sight::{domicile, look, managed, tenants},
@@ -9,10 +10,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, members_like, only, withdraw},
-};
+use crate::set::{DE, NL, members_like, only, withdraw};
 
 fn app(name: &str, country: &str) -> Value {
     workload("acme", name, &[config_map(name, "a"), deployment(name, "1")], only(country))

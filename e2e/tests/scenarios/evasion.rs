@@ -2,16 +2,14 @@
 //! and is cleaned up.
 
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     props::{decision, deployment, list, with, workload},
     sight::{look, tenants},
     stage::Stage,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, only, two_members},
-};
+use crate::set::{DE, NL, only, two_members};
 
 const DOMICILE: &str = "tenantworkloads.domicile.dev";
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{process::Signal, wait::eventually},
     props::{cron_job, deployment, list, with, workload},
     sight::{domicile, look, tenants},
@@ -10,10 +11,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, only, two_members},
-};
+use crate::set::{DE, NL, only, two_members};
 
 /// A CronJob of every second, something that is recreated, and something whose owner forbids two of it.
 fn apps(country: &str) -> [Value; 2] {
@@ -52,7 +50,7 @@ async fn reached(stage: &Stage, step: &str) -> anyhow::Result<bool> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_never_run_twice_never_does() -> anyhow::Result<()> {
     let stage = two_members(true).await?;
-    let witness = Witness::begin(&stage.fleet);
+    let witness = Witness::begin(&stage);
     stage.apply(&list(&apps("NL"))).await?;
     for name in ["exclusive", "forbid"] {
         stage.wait_on(("acme", name), &[NL]).await?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{process::Signal, wait::eventually},
     props::{deployment, tenant, with, workload},
     sight::{look, tenants},
@@ -9,10 +10,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{NL, only, two_members},
-};
+use crate::set::{NL, only, two_members};
 
 const EGRESS: &str = "acme/NetworkPolicy/domicile-egress";
 const QUOTA: &str = "/api/v1/namespaces/acme/resourcequotas/domicile-quota";

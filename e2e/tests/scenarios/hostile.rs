@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{Cluster, process::Signal, wait::eventually},
     plugin,
     props::{claim, config_map, decision, deployment, list, site, with, workload},
@@ -10,10 +11,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, only, two_members},
-};
+use crate::set::{DE, NL, only, two_members};
 
 fn app(name: &str, more: Value) -> Value {
     workload("acme", name, &[config_map(name, "a"), deployment(name, "1")], more)

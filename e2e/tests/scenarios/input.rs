@@ -1,16 +1,14 @@
 //! Bad input: what is wrong is said by name, nothing that runs is lost, and putting it right is enough.
 
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     props::{config_map, deployment, list, service, tenant, with, workload},
     sight::{look, managed, tenants},
     stage::{OPERATOR_NAMESPACE, Stage},
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, admit_again, apply_unadmitted, members_like, namespace, only, two_members},
-};
+use crate::set::{DE, NL, admit_again, apply_unadmitted, members_like, namespace, only, two_members};
 
 fn web(version: &str) -> Value {
     workload("acme", "web", &[config_map("web", "a"), service("web"), deployment("web", version)], json!({}))

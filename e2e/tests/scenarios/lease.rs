@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{
         ports::Port,
         process::{Process, Signal, Spec},
@@ -15,10 +16,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 async fn holder(stage: &Stage) -> anyhow::Result<String> {
     let path =

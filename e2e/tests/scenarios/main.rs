@@ -5,7 +5,6 @@
 
 mod adopting;
 mod adopting_refused;
-mod audit;
 mod campaigns;
 mod deciding;
 mod end;

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::wait::eventually,
     props::{claim, config_map, decision, deployment, list, service, site, tenant, with, workload},
     sight::{look, managed},
@@ -12,10 +13,7 @@ use domicile_e2e::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, members_like},
-};
+use crate::set::{DE, NL, members_like};
 
 const REPLICAS: usize = 3;
 
@@ -66,7 +64,7 @@ async fn migrations(stage: &Stage) -> anyhow::Result<Vec<Value>> {
 async fn every_cause_moves_and_nothing_is_served_by_less() -> anyhow::Result<()> {
     let stage =
         members_like(&[(NL, Stage::member_options(NL)), (DE, Stage::member_options(DE))], true).await?;
-    let witness = Witness::begin(&stage.fleet);
+    let witness = Witness::begin(&stage);
     stage.apply(&list(&[dutch(json!({})), web(json!({}))])).await?;
     stage.wait_on(("acme", "web"), &[NL]).await?;
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, bail};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{Cluster, RequestCounts, process::Signal, wait::eventually},
     props::{config_map, decision, deployment, list, workload},
     sight::{domicile, look, managed, tenants},
@@ -12,7 +13,6 @@ use domicile_e2e::{
 use serde_json::{Value, json};
 
 use crate::{
-    audit::nothing_is_forbidden,
     lease::takes_over,
     set::{DE, NL, only, two_members},
 };

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{ClusterOptions, wait::eventually},
     plugin,
     props::{config_map, deployment, list, place, tenant, with, workload},
@@ -12,10 +13,7 @@ use domicile_e2e::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{NL, namespace},
-};
+use crate::set::{NL, namespace};
 
 const CH: &str = "ch-zrh-1";
 const TENANTS: [&str; 6] = ["auto", "asks", "denies", "hand", "later", "european"];

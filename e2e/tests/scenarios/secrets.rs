@@ -1,6 +1,7 @@
 //! Secrets that workloads take from the hub: what changes there reaches members, and nothing else is written for it.
 
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::process::Signal,
     props::{deployment, workload},
     sight::{look, tenants},
@@ -8,10 +9,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 fn secret(password: &str) -> String {
     json!({

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use domicile_crds::Migration;
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::wait::eventually,
     props::{deployment, list, site, tenant, with, workload},
     stage::PATIENCE,
@@ -11,10 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 /// A set of the Netherlands, until an instant if one is given, and Germany.
 fn club(until: Option<Timestamp>) -> Value {

@@ -3,6 +3,7 @@
 
 use anyhow::ensure;
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::process::Signal,
     props::{decision, deployment, list, workload},
     sight::{domicile, look, managed},
@@ -10,10 +11,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members},
-};
+use crate::set::{DE, NL, two_members};
 
 fn app(name: &str, more: Value) -> Value {
     workload("acme", name, &[deployment(name, "1")], more)
@@ -22,7 +20,7 @@ fn app(name: &str, more: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::Result<()> {
     let stage = two_members(false).await?;
-    let witness = Witness::begin(&stage.fleet);
+    let witness = Witness::begin(&stage);
     let (hub, nl) = (stage.fleet.hub()?, stage.fleet.member(NL)?);
     stage
         .apply(&list(&[

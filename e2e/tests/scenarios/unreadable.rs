@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     fleet::{process::Signal, wait::eventually},
     props::{config_map, decision, deployment, list, site, with, workload},
     sight::{domicile, look, managed},
@@ -10,10 +11,7 @@ use domicile_e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, two_members, withdraw},
-};
+use crate::set::{DE, NL, two_members, withdraw};
 
 fn app(name: &str, count: i32) -> Value {
     let more = json!({"clusters": {"count": count, "spreadBy": "Country"}});

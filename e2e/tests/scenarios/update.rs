@@ -1,16 +1,14 @@
 //! Day 2: updates go to one copy after another, what is dropped goes when the new is ready, drift is put right.
 
 use domicile_e2e::{
+    audit::nothing_is_forbidden,
     props::{claim, config_map, deployment, service, with, workload},
     sight::{domicile, look, managed, tenants},
     stage::Stage,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    audit::nothing_is_forbidden,
-    set::{DE, NL, only, two_members},
-};
+use crate::set::{DE, NL, only, two_members};
 
 fn image(found: &Value) -> &str {
     found.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str).unwrap_or_default()

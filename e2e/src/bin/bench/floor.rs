@@ -44,8 +44,7 @@ pub(crate) async fn measure(ground: &mut Ground, model: &str, count: usize) -> a
     ground.stop_operator().await?;
     let template = Arc::new(Template::of(ground, model).await?);
     let hub = ground.hub()?.client();
-    let members: Vec<Client> =
-        ground.stage.fleet.members().map(domicile_e2e::fleet::Cluster::client).collect();
+    let members: Vec<Client> = ground.stage.fleet.members().map(|member| member.client()).collect();
     let load_before = machine::load();
     let (_, before) = ground.quiet().await?;
     let cpu = Cpu::now(ground)?;

@@ -8,7 +8,6 @@ use domicile_crds::{
     Assignment, ClusterName, Migration, SeatPhase, TenantName, TenantWorkload, WorkloadKey, condition_of,
     keys,
 };
-use domicile_e2e::{sight::managed, stage::Stage};
 use domicile_operator::second::REFUSAL;
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -16,12 +15,18 @@ use kube::{Api, Client, Resource, api::PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::{sight::managed, world::World};
+
 /// Who the operator is on the hub.
 const OPERATOR: &str = "system:serviceaccount:domicile-system:domicile-operator";
 
 /// Asserts that nothing forbidden can be seen anywhere, and that the operator tried nothing that is.
-pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
-    let hub = stage.fleet.hub()?.client();
+///
+/// # Errors
+///
+/// What can be seen.
+pub async fn nothing_is_forbidden(world: &World) -> anyhow::Result<()> {
+    let hub = world.hub().client();
     let now = Timestamp::now();
     let mut facts = Facts::default();
     all(&hub).await?.for_each(|object| facts.country_set(object));
@@ -38,7 +43,7 @@ pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
         migrations: all(&hub).await?.collect(),
     };
     let mut sightings = BTreeMap::new();
-    for member in stage.fleet.members() {
+    for member in world.members() {
         let cluster = ClusterName::new(member.name())?;
         facts.member_seen(&cluster, now);
         for (name, object) in managed(member).await? {
@@ -53,7 +58,7 @@ pub(crate) async fn nothing_is_forbidden(stage: &Stage) -> anyhow::Result<()> {
     let violations = audit(&facts, &sightings, now);
     ensure!(violations.is_empty(), "the second opinion sees {violations:?}\nin {sightings:?}");
     // Of all replicas, also those that have ended.
-    let log = std::fs::read_to_string(stage.operator_log())?;
+    let log = std::fs::read_to_string(world.operator_log())?;
     let refused: Vec<&str> = log.lines().filter(|line| line.contains(REFUSAL)).collect();
     ensure!(refused.is_empty(), "the operator tried what is forbidden: {refused:#?}");
     rights_suffice(&hub, &log).await
@@ -92,21 +97,6 @@ fn asked(line: &str) -> Option<Value> {
         "resource": resource, "subresource": subresource,
         "namespace": after("namespace \"").unwrap_or_default(), "name": named.map_or("", |(_, name)| name),
     }))
-}
-
-#[test]
-fn a_refusal_says_what_was_asked_for() {
-    let line = r#"WARN cannot read or take the lease error=leases.coordination.k8s.io "domicile-operator" is forbidden: User "u" cannot update resource "leases" in API group "coordination.k8s.io" in the namespace "domicile-system""#;
-    let lease = json!({
-        "verb": "update", "group": "coordination.k8s.io", "resource": "leases", "subresource": "",
-        "namespace": "domicile-system", "name": "domicile-operator",
-    });
-    assert_eq!(asked(line), Some(lease));
-    let line = r#"error=sites.domicile.dev is forbidden: User "u" cannot patch resource "sites/status" in API group "domicile.dev" at the cluster scope"#;
-    let status = json!({
-        "verb": "patch", "group": "domicile.dev", "resource": "sites", "subresource": "status", "namespace": "", "name": "",
-    });
-    assert_eq!(asked(line), Some(status));
 }
 
 async fn all<K>(hub: &Client) -> anyhow::Result<impl Iterator<Item = Arc<K>>>
@@ -190,5 +180,25 @@ fn runs(object: &Value) -> bool {
         "Deployment" | "StatefulSet" => !is("/spec/replicas", 0.into()),
         "Job" | "CronJob" => !is("/spec/suspend", true.into()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_was_asked_for() {
+        let line = r#"WARN cannot read or take the lease error=leases.coordination.k8s.io "domicile-operator" is forbidden: User "u" cannot update resource "leases" in API group "coordination.k8s.io" in the namespace "domicile-system""#;
+        let lease = json!({
+            "verb": "update", "group": "coordination.k8s.io", "resource": "leases", "subresource": "",
+            "namespace": "domicile-system", "name": "domicile-operator",
+        });
+        assert_eq!(asked(line), Some(lease));
+        let line = r#"error=sites.domicile.dev is forbidden: User "u" cannot patch resource "sites/status" in API group "domicile.dev" at the cluster scope"#;
+        let status = json!({
+            "verb": "patch", "group": "domicile.dev", "resource": "sites", "subresource": "status", "namespace": "", "name": "",
+        });
+        assert_eq!(asked(line), Some(status));
     }
 }

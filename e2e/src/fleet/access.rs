@@ -1,0 +1,77 @@
+//! How a cluster is reached, whatever it runs on.
+
+use std::path::{Path, PathBuf};
+
+use http::Request;
+use kube::Client;
+
+use super::kubectl::Kubectl;
+use super::metrics::RequestCounts;
+
+/// A cluster as its administrator reaches it. What runs it is known to [`super::Cluster`]
+/// only, so that scenarios need no more than this.
+#[derive(Clone)]
+pub struct Access {
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) kubectl: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
+    /// The same for the operator, which may be somewhere else.
+    pub(crate) for_operator: PathBuf,
+    pub(crate) client: Client,
+}
+
+impl Access {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder with its files.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The administrator's kubeconfig. It has everything in it, so it can be copied into a Secret.
+    #[must_use]
+    pub fn kubeconfig_path(&self) -> PathBuf {
+        self.kubeconfig.clone()
+    }
+
+    /// The administrator's kubeconfig with the address that the operator can reach.
+    #[must_use]
+    pub fn kubeconfig_for_operator(&self) -> &Path {
+        &self.for_operator
+    }
+
+    /// A client as the administrator.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A kubectl command on this cluster.
+    #[must_use]
+    pub fn kubectl<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Kubectl {
+        Kubectl::new(self).args(args)
+    }
+
+    /// How many write requests its API server was sent since it started.
+    ///
+    /// # Errors
+    ///
+    /// When it doesn't answer.
+    pub async fn metrics(&self) -> anyhow::Result<RequestCounts> {
+        let request = Request::get("/metrics").body(Vec::new())?;
+        RequestCounts::parse(&self.client.request_text(request).await?)
+    }
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Access");
+        shown.field("name", &self.name).field("kubeconfig", &self.kubeconfig).finish_non_exhaustive()
+    }
+}
