@@ -25,6 +25,10 @@ test: test-build ## Run every test: unit, property, and integration on real API 
 	@$(doc-tests)
 	@.ci/tools cargo nextest run --workspace
 
+.PHONY: e2e
+e2e: ## Run the scenarios on real clusters, by kind (SCENARIO=part of a name; KEEP=1 leaves them running)
+	@cargo test --workspace --test kind -- --ignored $(SCENARIO)
+
 .PHONY: bench
 bench: ## Measure on a local fleet; prints a table and JSON
 	@cargo build --release --workspace --bin bench --bin domicile-fleet --bin domicile-operator

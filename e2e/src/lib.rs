@@ -7,6 +7,7 @@ pub mod audit;
 pub mod demo;
 pub mod fleet;
 pub mod helm;
+pub mod kind;
 pub mod least;
 pub mod plugin;
 pub mod props;

@@ -8,8 +8,8 @@ use kube::Client;
 use super::kubectl::Kubectl;
 use super::metrics::RequestCounts;
 
-/// A cluster as its administrator reaches it. What runs it is known to [`super::Cluster`]
-/// only, so that scenarios need no more than this.
+/// A cluster as its administrator reaches it. What runs the cluster is known to [`super::Cluster`] or
+/// [`crate::kind::Cluster`] only, so that scenarios need no more than this.
 #[derive(Clone)]
 pub struct Access {
     pub(crate) name: String,

@@ -25,7 +25,7 @@ mod build;
 mod cluster;
 mod faulty;
 mod fleet_type;
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod kubectl;
 mod metrics;
 mod nodes;
@@ -33,6 +33,8 @@ mod options;
 mod pki;
 mod start;
 mod state;
+
+pub(crate) use state::{StateDir, cache_dir};
 
 pub use access::Access;
 pub use binaries::{Binaries, Program};
