@@ -26,7 +26,7 @@ test: test-build ## Run every test: unit, property, and integration on real API 
 	@.ci/tools cargo nextest run --workspace
 
 .PHONY: e2e
-e2e: ## Run the scenarios on real clusters, by kind (SCENARIO=part of a name; KEEP=1 leaves them running)
+e2e: image ## Run the scenarios on real clusters, by kind (SCENARIO=part of a name; KEEP=1 leaves them running)
 	@cargo test --workspace --test kind -- --ignored $(SCENARIO)
 
 .PHONY: bench
