@@ -178,7 +178,8 @@ impl Drop for Remains {
             .stdin(Stdio::null())
             .output();
         match delete {
-            Ok(output) if output.status.success() => {}
+            // What stays is found by the next fleet.
+            Ok(output) if output.status.success() => drop(names::forget(&self.names)),
             Ok(output) => {
                 tracing::warn!(words = %String::from_utf8_lossy(&output.stderr), "clusters stay");
             }
