@@ -86,7 +86,7 @@ impl Fleet {
         self.dir.path()
     }
 
-    /// Runs kubectl on `cluster` as its administrator; see [`Cluster::kubectl`] for more.
+    /// Runs kubectl on `cluster` as its administrator; see [`Access::kubectl`](super::Access::kubectl) for more.
     ///
     /// # Errors
     ///
