@@ -272,10 +272,11 @@ fn second_person_missing(candidate: &Candidate<'_>) -> Vec<Forbidden> {
     if !outlook.wants_two() {
         return vec![];
     }
-    // What is stricter holds by itself.
+    // What is stricter holds by itself, and of what isn't there nothing can be told.
     let approved = |name: &&str| {
         let standing = outlook.standing(SubjectKind::HostingProvider, name);
-        matches!(standing, Standing::Holds(decision) if decision.spec.decision == Verdict::Approved)
+        let holds = matches!(standing, Standing::Holds(it) if it.spec.decision == Verdict::Approved);
+        holds && outlook.facts.has_provider(name)
     };
     let approvals = candidate.providers().filter(approved).map(|name| outlook.approvals(name));
     let alone = approvals.filter(|all| !all.is_empty() && by_one(all));
