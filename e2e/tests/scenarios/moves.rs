@@ -190,12 +190,21 @@ async fn hindered(stage: &Stage) -> anyhow::Result<()> {
     .await
     .with_context(|| stage.log_tail())?;
     let path = "/apis/domicile.dev/v1alpha1/namespaces/acme/tenantworkloads/web";
-    let workload = look(stage.fleet.hub()?, path).await?.unwrap_or_default();
-    let problem = &workload["status"]["problems"][0];
-    ensure!(problem["cluster"] == DE && problem["reason"] == "FailedCreate", "{}", workload["status"]);
-    let conditions = workload["status"]["conditions"].as_array().into_iter().flatten();
-    let ready = conditions.filter(|c| c["type"] == "Ready").map(|c| c["reason"].clone()).next();
-    ensure!(ready.is_some_and(|reason| reason != "FailedCreate"), "{}", workload["status"]);
+    let status = eventually(PATIENCE, "the workload to tell it, too", || async {
+        let workload = look(stage.fleet.hub()?, path).await?.unwrap_or_default();
+        let problem = &workload["status"]["problems"][0];
+        let is_told = problem["cluster"] == DE && problem["reason"] == "FailedCreate";
+        if is_told {
+            Ok(Some(workload["status"].clone()))
+        } else {
+            bail!("its status is {}", workload["status"])
+        }
+    })
+    .await
+    .with_context(|| stage.log_tail())?;
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    let ready = conditions.find(|c| c["type"] == "Ready").context("not Ready")?;
+    ensure!(ready["reason"] != "FailedCreate", "it serves from its source: {status}");
     Ok(())
 }
 
