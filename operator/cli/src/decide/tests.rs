@@ -314,7 +314,7 @@ fn what_has_not_begun_is_lifted_only_by_its_name() {
     assert_eq!(lifted(&all, &[]).unwrap(), ["frozen"]);
     assert_eq!(
         lifted(&all, &["--supersedes", "frozen", "--supersedes", "ends"]).unwrap(),
-        ["ends", "frozen"]
+        ["frozen", "ends"]
     );
     assert!(matches!(lifted(&all[1..], &[]), Err(DecideError::NothingToLift(_))));
 }
