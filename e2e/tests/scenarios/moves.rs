@@ -143,6 +143,13 @@ async fn what_has_no_lawful_place_or_has_volumes_stays_and_says_so() -> anyhow::
     stage.apply(&decision("beta-approved", "HostingProvider/beta", "Approved", &[]).to_string()).await?;
     hindered(&stage).await?;
     member.kubectl(["delete", "validatingadmissionpolicybindings", "no-pods"]).text().await?;
+    eventually(PATIENCE, "pods to be let in", || async {
+        let probe = ["-n", "default", "run", "probe", "--image=none", "--dry-run=server"];
+        member.kubectl(probe).text().await.map(Some)
+    })
+    .await?;
+    // Kubernetes tries again later and later, or when it sees a change.
+    member.kubectl(["-n", "acme", "annotate", "replicasets", "--all", "scenario=open"]).text().await?;
 
     // What can go goes, and what can't still stays.
     moved(&stage, "ApprovalRevoked", DE).await?;
