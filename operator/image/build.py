@@ -9,8 +9,8 @@ In FOLDER are then
     domicile-operator.cdx.json   what is in it: a CycloneDX SBOM, which is in the image, too
     domicile-operator.digest     the digest of its manifest
 
-The same source, compiler and architecture give the same bytes, wherever and by whomever they are made: so is an image
-checked that comes from somebody else.
+Nothing of this machine or of the moment is meant to be in it, so that an image from somebody else can be checked by the
+same source, compiler and architecture. That two builds give one digest hasn't been tried yet.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,8 +85,6 @@ def linked(target: str) -> tuple[dict, list[dict]]:
 
 
 def checksums() -> dict:
-    import tomllib
-
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())
     return {(package["name"], package["version"]): package.get("checksum") for package in lock["package"]}
 

@@ -16,7 +16,7 @@ const HERE: u16 = 30080;
 const THERE: u16 = 30081;
 
 /// One workload in the Netherlands, and one that may be in Germany only.
-async fn placed(stage: &Stage) -> anyhow::Result<[Client; 2]> {
+pub(crate) async fn placed(stage: &Stage) -> anyhow::Result<[Client; 2]> {
     let german = json!({"residency": {"allowed": [{"country": "DE"}]}});
     let workloads = [app(stage, ACME, "here", HERE, json!({})), app(stage, ACME, "there", THERE, german)];
     stage.apply(&list(&workloads)).await?;

@@ -8,32 +8,20 @@ use domicile_e2e::{
     fleet::RequestCounts,
     helm::{Helm, NAMESPACE, newer},
     kind::Stage,
-    props::list,
     sight::managed,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    client::Client,
+    outages::placed,
     set::{ACME, DE, NL, app, pods},
 };
-
-const HERE: u16 = 30080;
-const THERE: u16 = 30081;
 
 /// What can be seen of a workload: its pods, and its objects.
 type Seen = (Vec<String>, BTreeMap<String, Value>);
 
 pub(crate) async fn there_and_back(stage: &Stage) -> anyhow::Result<()> {
-    let german = json!({"residency": {"allowed": [{"country": "DE"}]}});
-    let workloads = [app(stage, ACME, "here", HERE, json!({})), app(stage, ACME, "there", THERE, german)];
-    stage.apply(&list(&workloads)).await?;
-    stage.wait_on((ACME, "here"), &[NL]).await?;
-    stage.wait_on((ACME, "there"), &[DE]).await?;
-    let clients = [Client::of(stage, HERE).await?, Client::of(stage, THERE).await?];
-    clients[0].answered_by(NL).await?;
-    clients[1].answered_by(DE).await?;
-    stage.comes_to_rest().await?;
+    let clients = placed(stage).await?;
     let (before, counts) = (seen(stage).await?, stage.counts().await?);
     let first = names(stage).await?;
 
