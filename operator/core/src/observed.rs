@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domicile_crds::{ClusterName, NamespaceName, WorkloadKey};
+use domicile_crds::{ADOPTED, ClusterName, NamespaceName, WorkloadKey};
 use jiff::Timestamp;
 
 use crate::manifests::ObjectRef;
@@ -40,6 +40,15 @@ pub struct ObjectView {
     pub deletes_claims: bool,
     /// FNV-1a of the name of the CronJob that has made it; 0 if none has.
     pub made_by: u64,
+}
+
+impl ObjectView {
+    /// Whether only its owner gave it its labels, to have it adopted or to hand it over: it lacks what we leave on all that we apply, and
+    /// none that we have applied has made it.
+    #[must_use]
+    pub fn is_only_labelled(&self) -> bool {
+        matches!(self.epoch, ADOPTED | NO_EPOCH) && !self.applied && self.made_by == 0
+    }
 }
 
 /// The objects of one copy on one member.

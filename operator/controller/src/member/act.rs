@@ -2,11 +2,11 @@
 
 use domicile_core::{
     manifests::{Kind, ObjectRef},
-    observed::{NO_EPOCH, ObjectView},
+    observed::ObjectView,
     orders::object,
     render::{Mode, digest_of_copy, set},
 };
-use domicile_crds::{ADOPTED, InventoryItem, NamespaceName, TenantName, keys};
+use domicile_crds::{InventoryItem, NamespaceName, TenantName, keys};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{
     Api, Client,
@@ -370,10 +370,7 @@ fn is_ours(meta: &ObjectMeta, (workload, adopted): (&str, bool), body: &Value) -
 
 /// Whether an object got its labels from its owner, who may have used our name for it: it lacks what we leave on all that we apply.
 fn is_owners(meta: &ObjectMeta) -> bool {
-    let unheard = |view: ObjectView| {
-        (view.epoch == ADOPTED || view.epoch == NO_EPOCH) && !view.applied && view.made_by == 0
-    };
-    read_labels(meta).is_some_and(|(_, _, view)| unheard(view))
+    read_labels(meta).is_some_and(|(_, _, view)| view.is_only_labelled())
 }
 
 /// Whether we have applied an object before.

@@ -10,7 +10,7 @@ use crate::{
     World,
     decide::{Verdict, Wish},
     manifests::ObjectRef,
-    observed::{NO_EPOCH, ObjectView, Observed},
+    observed::{ObjectView, Observed},
     render::Mode,
 };
 
@@ -48,8 +48,7 @@ pub fn newest_known(world: &World, key: &WorkloadKey, seat: &Seat) -> i64 {
 /// to remove or to stop. What we have applied is ours, whatever its labels say.
 #[must_use]
 pub fn is_owners(world: &World, key: &WorkloadKey, cluster: &ClusterName, seen: &ObjectView) -> bool {
-    let unheard = matches!(seen.epoch, ADOPTED | NO_EPOCH) && !seen.applied && seen.made_by == 0;
-    unheard && !world.was_adopted_from(key, cluster)
+    seen.is_only_labelled() && !world.was_adopted_from(key, cluster)
 }
 
 /// Whether such an object was labelled to be adopted: it is nobody's to change either.
