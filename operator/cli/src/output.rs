@@ -84,6 +84,15 @@ pub fn explained(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// Whether a cluster refused something for lack of rights. What a policy refuses is of another kind.
+#[must_use]
+pub fn is_forbidden(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.filter_map(called).any(|cause| {
+        matches!(cause, kube::Error::Api(status) if status.code == 403 && status.message.contains(" cannot "))
+    })
+}
+
 /// What a call says, which stands in a box in our own errors.
 fn called<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a kube::Error> {
     let boxed = cause.downcast_ref::<Box<kube::Error>>().map(|error| &**error);

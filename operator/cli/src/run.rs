@@ -58,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // Only fails if a provider was chosen already, and there is no other in this program.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let rights = rights(&cli.command);
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -68,8 +69,37 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::error(&*error);
+            if let Some(rights) = rights.filter(|_| output::is_forbidden(&*error)) {
+                output::note(format!("  {rights}"));
+            }
             ExitCode::from(FAILED)
         }
+    }
+}
+
+/// What a command takes, for whom a cluster refuses it.
+fn rights(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Approve(_)
+        | Command::Freeze(_)
+        | Command::Suspend(_)
+        | Command::Revoke(_)
+        | Command::Reinstate(_) => Some(
+            "whoever decides needs the role domicile:compliance-officer on the hub: see docs/operations.md",
+        ),
+        Command::Adopt(_) => Some(
+            "whoever adopts needs the roles domicile:tenant in that namespace and domicile:auditor on the hub, and must administer the member: see docs/cli.md#adopt",
+        ),
+        Command::Join(_)
+        | Command::Leave(_)
+        | Command::Cordon(_)
+        | Command::Uncordon(_)
+        | Command::Drain(_)
+        | Command::Pause(_)
+        | Command::Resume(_) => {
+            Some("this takes the role domicile:platform-engineer on the hub: see docs/operations.md")
+        }
+        _ => None,
     }
 }
 
@@ -177,6 +207,39 @@ fn input(file: &Path) -> Result<Input, Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_lacks_a_right_is_told_which_role_has_it() {
+        let refused = |message: &str, code: u16| {
+            let status = kube::core::Status::failure(message, "Forbidden").with_code(code).boxed();
+            kube::Error::Api(status)
+        };
+        let lacks = "decisions.domicile.dev is forbidden: User \"bob\" cannot create resource \"decisions\"";
+        assert!(output::is_forbidden(&refused(lacks, 403)));
+        assert!(!output::is_forbidden(&refused(
+            "ValidatingAdmissionPolicy 'domicile-decisions' denied request",
+            403
+        )));
+        assert!(!output::is_forbidden(&refused("decisions \"a\" already exists", 409)));
+        let of = |words: &[&str]| {
+            let cli = Cli::try_parse_from(["kubectl-domicile"].iter().chain(words)).unwrap();
+            rights(&cli.command).unwrap_or_default()
+        };
+        assert!(
+            of(&["freeze", "a", "--reason", "r", "--authority", "x"]).contains("domicile:compliance-officer")
+        );
+        assert!(of(&["drain", "a"]).contains("domicile:platform-engineer"));
+        assert_eq!(of(&["status"]), "");
+    }
+
+    #[test]
+    fn what_is_empty_is_no_reason() {
+        for words in [["--reason", " ", "--authority", "x"], ["--reason", "r", "--authority", ""]] {
+            let words = ["kubectl-domicile", "freeze", "a"].iter().chain(&words);
+            let error = Cli::try_parse_from(words).unwrap_err().to_string();
+            assert!(error.contains("it is empty"), "{error}");
+        }
+    }
 
     #[test]
     fn a_directory_is_rendered_first() {

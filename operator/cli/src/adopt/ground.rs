@@ -36,6 +36,8 @@ pub(super) struct Ground {
     /// The tenant's name.
     pub(super) whose: TenantName,
     pub(super) key: WorkloadKey,
+    /// Whether the namespace on the member has the tenant's label already.
+    pub(super) has_namespace: bool,
 }
 
 impl Ground {
@@ -59,8 +61,8 @@ impl Ground {
         let whose = TenantName::new(&tenant.name_any())
             .map_err(|_| AdoptError::NobodysNamespace(namespace.clone()))?;
         let key = WorkloadKey { namespace, name: args.name.clone() };
-        let ground = Self { hub, owner, member, tenant, whose, key };
-        ground.check(args).await?;
+        let mut ground = Self { hub, owner, member, tenant, whose, key, has_namespace: false };
+        ground.has_namespace = ground.check(args).await?;
         Ok(ground)
     }
 
@@ -93,12 +95,12 @@ impl Ground {
         Err(AdoptError::OtherWorkload { key: self.key.clone(), fields: fields.join(", ") })
     }
 
-    /// Looks whether that name is free, and the tenant may be there.
+    /// Looks whether that name is free, and the tenant may be there. Answers whether the namespace there is labelled as the tenant's.
     ///
     /// # Errors
     ///
     /// What is missing, or isn't as it must be.
-    pub(super) async fn check(&self, args: &AdoptArgs) -> Result<(), AdoptError> {
+    pub(super) async fn check(&self, args: &AdoptArgs) -> Result<bool, AdoptError> {
         let Self { hub, owner, whose, key, .. } = self;
         let label = |namespace: Namespace| namespace.labels().get(keys::TENANT_LABEL).cloned();
         let on_hub = hub.find::<Namespace>(key.namespace.as_str()).await?.and_then(label);
@@ -108,7 +110,9 @@ impl Ground {
         let there = owner.find::<Namespace>(key.namespace.as_str()).await?;
         let there = there.ok_or_else(|| AdoptError::NoNamespace(key.namespace.clone()))?;
         self.check_level(&there)?;
-        if let Some(found) = label(there).filter(|found| found != whose.as_str()) {
+        let there = label(there);
+        let is_labelled = there.is_some();
+        if let Some(found) = there.filter(|found| found != whose.as_str()) {
             let (namespace, tenant) = (key.namespace.clone(), whose.clone());
             return Err(AdoptError::NamespaceTaken { namespace, found, tenant });
         }
@@ -122,7 +126,7 @@ impl Ground {
         let is_it = known.as_ref().map(|known| known.spec.adopt.as_ref() == Some(&args.member));
         match (is_it, record) {
             (Some(true), Some(_)) => Err(AdoptError::Done(key.clone())),
-            (Some(true) | None, None) => Ok(()),
+            (Some(true) | None, None) => Ok(is_labelled),
             _ => Err(AdoptError::Exists(key.clone())),
         }
     }

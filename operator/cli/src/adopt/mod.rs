@@ -349,7 +349,8 @@ async fn found(args: &AdoptArgs, ground: &Ground) -> Result<Found, AdoptError> {
     };
     let mut found = find::choose(selected, args)?;
     if found.objects.is_empty() {
-        let notes = [vec![String::new()], found.notes].concat().join("\n  ");
+        let labels = args.selector.as_ref().map(|labels| format!(" with the labels {labels}"));
+        let notes = [vec![labels.unwrap_or_default()], found.notes].concat().join("\n  ");
         return Err(AdoptError::Nothing(args.namespace.clone(), notes));
     }
     if args.objects.is_empty() && args.selector.is_none() {

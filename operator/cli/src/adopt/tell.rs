@@ -34,9 +34,14 @@ pub(super) async fn tell(
         output::note(taken.trim_end_matches('\n'));
     }
     let names: Vec<String> = handed.iter().map(Handed::called).collect();
-    output::note(format!("\nAdopts {} of {}: {}", objects(handed.len()), args.member, names.join(", ")));
+    let which = format!("{} of {}", objects(handed.len()), args.member);
+    output::note(match handed {
+        [] => format!("\nAn earlier try has labelled all of it on {}", args.member),
+        _ => format!("\nAdopts {which}: {}", names.join(", ")),
+    });
+    let gets = if ground.has_namespace { "has" } else { "gets" };
     output::note(format!(
-        "\nNamespace {} there gets the label domicile.dev/tenant={}, with which the hub may act in it as that tenant, and read and write the tenant's \
+        "\nNamespace {} there {gets} the label domicile.dev/tenant={}, with which the hub may act in it as that tenant, and read and write the tenant's \
          Secrets. For all pods in it:",
         args.namespace, ground.whose
     ));

@@ -14,11 +14,11 @@ pub struct DecideArgs {
     #[arg(value_name = "SUBJECT", value_parser = about)]
     pub about: About,
     /// Why, for those who will ask later.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     pub reason: String,
     /// In whose name you decide, for example `ministry-of-justice`. Only it, and whom it names in --liftable-by, can lift the
     /// decision.
-    #[arg(long, value_name = "NAME", env = "DOMICILE_AUTHORITY")]
+    #[arg(long, value_name = "NAME", env = "DOMICILE_AUTHORITY", value_parser = said)]
     pub authority: String,
     /// On what ground; otherwise `precaution` to freeze, `contract` to approve, and `finding` to suspend, revoke or reinstate.
     #[arg(long, value_name = "GROUND")]
@@ -69,6 +69,11 @@ impl DecideArgs {
         let Self { sites, countries, tenants, .. } = self;
         Scope { sites: sites.clone(), countries: countries.clone(), tenants: tenants.clone() }
     }
+}
+
+/// What must say something: the API takes no empty text.
+fn said(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
 }
 
 /// Whom a decision is about, and how that was typed.
