@@ -20,6 +20,7 @@ use crate::{FactStatus, SiteName};
     derive = "PartialEq",
     crates(kube_core = "::kube_core"),
     printcolumn(name = "Paused", type_ = "boolean", json_path = ".spec.paused"),
+    printcolumn(name = "Two persons", type_ = "boolean", json_path = ".spec.twoPersonRule"),
     printcolumn(name = "Hub site", type_ = "string", json_path = ".spec.hub.site"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

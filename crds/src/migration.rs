@@ -143,7 +143,7 @@ pub struct MigrationStatus {
     /// The generation of the object that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The step that it is at. Written when it ends, and when a step takes longer than some seconds.
+    /// The step that it is at. Written when it ends, when it waits for somebody, and when it takes longer than half a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MigrationStep")]
     pub step: Option<MigrationStep>,

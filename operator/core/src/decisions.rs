@@ -276,6 +276,24 @@ impl Decisions {
         }
     }
 
+    /// What one user alone has put in the place of a restriction that holds all the same, since lifting takes two. One that has ended
+    /// lifts nothing.
+    pub fn lifter<'a>(
+        &'a self,
+        decision: &'a DecisionFact,
+        at: &Viewpoint<'_>,
+        horizon: &mut Horizon,
+    ) -> Option<&'a DecisionFact> {
+        let lifts = |it: &&DecisionFact| {
+            it.spec.decision < decision.spec.decision
+                && in_scope(&it.spec.scope, at)
+                && horizon.has_begun(it.from())
+                && !horizon.has_ended(it.until())
+        };
+        let lifters = self.entitled_successors(decision).filter(lifts);
+        lifters.min_by(|a, b| a.name.cmp(&b.name)).filter(|_| self.two_persons)
+    }
+
     /// Whether a decision that approves or lifts waits for another user to decide the same.
     fn is_alone(&self, decision: &DecisionFact, horizon: &mut Horizon) -> bool {
         if !self.two_persons {

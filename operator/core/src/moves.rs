@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use domicile_crds::{
-    Answer, Cause, ClusterName, INVENTORY_MAX, MigrationMode, MigrationSpec, RelocationName, Seat,
-    TenantName, WorkloadKey,
+    Answer, Cause, CauseKind, ClusterName, INVENTORY_MAX, MigrationMode, MigrationSpec, RelocationName, Seat,
+    SeatPhase, TenantName, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{World, facts::MigrationFact, manifests::fnv1a};
+use crate::{Rule, World, class::Classes, eligibility::explain, facts::MigrationFact, manifests::fnv1a};
 
 mod windows;
 
@@ -305,6 +305,22 @@ pub fn campaign_of(cause: &Cause) -> RelocationName {
     RelocationName::new(&name).unwrap_or_else(|_| RelocationName::of_hash(fnv1a(identity.as_bytes())))
 }
 
+/// The cause of a move in words, with the decision by which its source is revoked, as long as that holds.
+#[must_use]
+pub fn told_cause(
+    world: &World,
+    classes: &Classes,
+    (key, spec): (&WorkloadKey, &MigrationSpec),
+    now: Timestamp,
+) -> String {
+    let row = classes.of(key).filter(|_| spec.cause.kind == CauseKind::ApprovalRevoked);
+    let found = row.zip(world.find_cluster(&spec.from)).and_then(|(row, from)| {
+        let found = explain(world, (&row.class, key), from, now);
+        found.into_iter().find(|it| it.rule == Rule::ApprovalRevoked && it.object == spec.cause.subject)
+    });
+    found.map_or_else(|| spec.cause.to_string(), |finding| finding.to_string())
+}
+
 /// Whether a move may begin now: the tenant's answer and windows unless it is compulsory, brakes and budgets always.
 ///
 /// # Errors
@@ -369,6 +385,19 @@ pub fn moves_over<'a>(
     seat: &Seat,
 ) -> impl Iterator<Item = &'a MigrationFact> {
     world.running_moves(key).filter(move |m| m.spec.seat == seat.ordinal && is_over(&m.spec, seat))
+}
+
+/// Where copies were that have moved on or aren't asked for any more, as long as it isn't on record that they are gone.
+#[must_use]
+pub fn left_behind<'a>(world: &'a World, key: &WorkloadKey) -> Vec<&'a ClusterName> {
+    let mut left = Vec::new();
+    for seat in world.active_seats(key) {
+        let ends = moves_over(world, key, seat).flat_map(|m| [&m.spec.from, &m.spec.to]);
+        left.extend(ends.filter(|end| **end != seat.cluster));
+    }
+    let seats = world.assignments.get(key).map_or(&[][..], |record| &record.spec.seats);
+    left.extend(seats.iter().filter(|seat| seat.phase == SeatPhase::Leaving).map(|seat| &seat.cluster));
+    left
 }
 
 /// Whether a copy has the epoch of a move, or a later one.

@@ -165,7 +165,8 @@ impl Situation<'_> {
     }
 
     /// Why what is said to run somewhere already isn't on record yet.
-    fn adopting(&self, Adopting { cluster, missing, surplus, .. }: &Adopting) -> String {
+    fn adopting(&self, adopting: &Adopting) -> String {
+        let Adopting { cluster, missing, surplus, .. } = adopting;
         let named = |objects: &[ObjectRef]| {
             let first =
                 objects.first().map(|it| format!("{}/{}", it.kind.name(), it.name)).unwrap_or_default();
@@ -174,6 +175,7 @@ impl Situation<'_> {
         let why = match (missing.as_slice(), surplus.as_slice()) {
             _ if !self.exists(cluster) => "which doesn't exist".to_owned(),
             _ if !self.observed.is_current(cluster) => "which can't be asked".to_owned(),
+            _ if self.now < adopting.settles => "and that is being looked at".to_owned(),
             ([], []) => "and that is about to be recorded".to_owned(),
             ([], more) => {
                 let label = format!("{}={}", keys::WORKLOAD_LABEL, self.key().name);
@@ -209,11 +211,7 @@ impl Situation<'_> {
             };
             let (rule, certain) =
                 rules.first().map(|rule| (rule, true)).or(seat.unknown.first().map(|rule| (rule, false)))?;
-            Some(format!(
-                "{word} on {}: {}",
-                seat.at.as_ref()?,
-                self.finding(row, seat.at.as_ref(), rule, certain)
-            ))
+            Some(format!("{word} on {}", self.finding(row, Some(seat.at.as_ref()?), rule, certain)))
         })
     }
 

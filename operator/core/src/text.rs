@@ -13,6 +13,9 @@ use crate::{
 /// Longest message of a condition, so that `kubectl describe` stays readable.
 pub const MESSAGE_MAX: usize = 300;
 
+/// What is missing where one user alone has approved or lifted something.
+pub(crate) const SECOND: &str = "another user must decide the same (Installation, twoPersonRule)";
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(because) = &self.because {
@@ -21,8 +24,7 @@ impl fmt::Display for Finding {
                 Rule::ApprovalSuspended => "suspended",
                 Rule::ApprovalFrozen => "frozen",
                 Rule::NotApproved => {
-                    let second = "another user must decide the same (Installation, twoPersonRule)";
-                    return write!(f, "{}: {because}; {second}", self.object);
+                    return write!(f, "{}: {because}; {SECOND}", self.object);
                 }
                 Rule::CountryDenied | Rule::CountryNotAllowed => {
                     return write!(f, "{} {because}", self.object);

@@ -41,7 +41,9 @@ pub enum DecideError {
     #[error("nothing is revoked, suspended or frozen about {0}: there is nothing to reinstate")]
     NothingToLift(String),
     /// Somebody else restricts it.
-    #[error("{authority} can't lift anything about {subject}: {restrictions}")]
+    #[error(
+        "{authority} can't lift anything about {subject}: {restrictions}; whoever restricted it can, or an authority in its liftableBy (--authority)"
+    )]
     NotEntitled {
         /// In whose name.
         authority: String,

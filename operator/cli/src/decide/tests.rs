@@ -125,7 +125,8 @@ fn what_would_do_nothing_is_an_error() {
     );
     assert_eq!(
         reinstate(&facts(&[("c", "court", "Frozen", json!({}))])),
-        "ministry can't lift anything about HostingProvider/vendor: Decision/c (Frozen) is of court"
+        "ministry can't lift anything about HostingProvider/vendor: Decision/c (Frozen) is of court; whoever restricted it can, or an authority in \
+         its liftableBy (--authority)"
     );
     let gone = Subject { kind: SubjectKind::Site, name: "gone".to_owned() };
     let missing = named::subject(&facts(&[]), &gone).unwrap_err().to_string();

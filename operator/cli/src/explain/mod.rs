@@ -3,10 +3,11 @@
 use domicile_core::{
     Engine, Rule,
     eligibility::{Finding, explain_place},
+    moves::left_behind,
     report::place,
     text::remedy,
 };
-use domicile_crds::{ClusterName, NamespaceName, Place, WorkloadKey};
+use domicile_crds::{ClusterName, NamespaceName, Place, TenantName, WorkloadKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -89,6 +90,8 @@ struct Candidate {
     place: Place,
     /// Whether a copy is there.
     has_copy: bool,
+    /// Whether a copy that has moved on, or isn't asked for any more, isn't known to be gone from there.
+    is_left: bool,
     /// Whether nothing bars a new copy.
     eligible: bool,
     /// The preference that it meets, from 1; one more than there are if it meets none.
@@ -109,6 +112,9 @@ struct Answer {
     /// What would have to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'static str>,
+    /// The command that changes it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
 }
 
 /// Runs the command; returns what goes to stdout.
@@ -165,7 +171,7 @@ fn explanation(facts: &Facts, key: &WorkloadKey, args: &ExplainArgs) -> Result<E
 
 fn candidates(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Vec<Candidate> {
     let (world, Some(row)) = (engine.world(), engine.classes().of(key)) else { return Vec::new() };
-    let seats = world.active_seats(key);
+    let (seats, left) = (world.active_seats(key), left_behind(world, key));
     let known =
         |id: &&domicile_core::world::ClusterId| world.cluster(**id).is_some_and(|row| row.fact.is_some());
     let candidate = |id: &domicile_core::world::ClusterId| {
@@ -174,15 +180,19 @@ fn candidates(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Vec<Candida
         Some(Candidate {
             place: place(world, name),
             has_copy: seats.iter().any(|seat| seat.cluster == *name),
+            is_left: left.contains(&name),
             eligible: findings.is_empty(),
             preference: row.cell(*id).tier.saturating_add(1),
-            rules: Rule::ALL.into_iter().map(|rule| answer(rule, &findings)).collect(),
+            rules: Rule::ALL
+                .into_iter()
+                .map(|rule| answer(rule, &findings, (&row.class.tenant, name)))
+                .collect(),
         })
     };
     world.clusters_by_name().iter().filter(known).filter_map(candidate).collect()
 }
 
-fn answer(rule: Rule, findings: &[Finding]) -> Answer {
+fn answer(rule: Rule, findings: &[Finding], at: (&TenantName, &ClusterName)) -> Answer {
     let of_rule: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == rule).collect();
     let result = match of_rule.as_slice() {
         [] => "passes",
@@ -190,6 +200,31 @@ fn answer(rule: Rule, findings: &[Finding]) -> Answer {
         _ => "unknown",
     };
     let remedy = (!of_rule.is_empty()).then(|| remedy(rule));
+    let command = of_rule.first().and_then(|finding| command(finding, at));
     let because = of_rule.into_iter().map(ToString::to_string).collect();
-    Answer { rule: rule.name(), result, because, remedy }
+    Answer { rule: rule.name(), result, because, remedy, command }
+}
+
+/// The command that has a rule pass, if there is one; what it can't know is in capitals.
+fn command(finding: &Finding, (tenant, cluster): (&TenantName, &ClusterName)) -> Option<String> {
+    let who = "--authority NAME --reason TEXT";
+    let (kind, name) = finding.object.split_once('/')?;
+    let subject = match kind {
+        "HostingProvider" => name.to_owned(),
+        "Site" => format!("site/{name}"),
+        "Tenant" => format!("tenant/{name}"),
+        "TenantWorkload" => format!("workload/{name}"),
+        _ => String::new(),
+    };
+    match finding.rule {
+        Rule::NotApproved | Rule::ApprovalExpired | Rule::ApprovalOutOfScope if kind == "HostingProvider" => {
+            Some(format!("kubectl domicile approve {subject} {who}"))
+        }
+        Rule::ApprovalRevoked | Rule::ApprovalSuspended | Rule::ApprovalFrozen if !subject.is_empty() => {
+            Some(format!("kubectl domicile reinstate {subject} {who}"))
+        }
+        Rule::TenantNotAdmitted => Some(format!("kubectl domicile admit {tenant} --member {cluster}")),
+        Rule::Cordoned => Some(format!("kubectl domicile uncordon {cluster}")),
+        _ => None,
+    }
 }

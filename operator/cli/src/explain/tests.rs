@@ -148,3 +148,40 @@ fn what_stays_for_its_volumes_says_so() {
                   volumes, which aren't moved yet\n";
     assert!(text.contains(wanted), "{text}");
 }
+
+#[test]
+fn where_a_copy_is_leaving_is_told() {
+    let mut facts = facts();
+    let seat = json!({"ordinal": 0, "cluster": "ams-1", "epoch": 2, "generation": 1, "phase": "Active"});
+    facts.snapshot.put(object("Assignment", "shop", "web", &json!({"tenant": "shop", "seats": [seat]})));
+    let spec = json!({
+        "workload": "web", "tenant": "shop", "seat": 0, "from": "fra-1", "to": "ams-1", "epoch": 2, "generation": 1,
+        "cause": {"kind": "ApprovalRevoked", "subject": "HostingProvider/bad"}, "compulsory": true, "digest": "0123456789abcdef",
+    });
+    facts.snapshot.put(object("Migration", "shop", "web-0", &spec));
+    let text = told_of(&facts, &[], false).unwrap();
+    assert!(
+        text.contains("now: stays at ams-1\n  a copy isn't gone yet from fra-1 (DE, bad), which"),
+        "{text}"
+    );
+    assert!(text.contains("barred: fra-1 (DE, bad), which a copy is leaving"), "{text}");
+}
+
+#[test]
+fn what_changes_it_is_a_command_to_copy() {
+    let mut facts = facts();
+    let spec = json!({
+        "subject": {"kind": "Site", "name": "site-ams-1"}, "decision": "Frozen", "basis": "Precaution", "authority": "x",
+        "decidedBy": "x", "reason": "looked at",
+    });
+    facts.snapshot.put(object("Decision", "", "ams-frozen", &spec));
+    let text = told_of(&facts, &["--cluster", "ams-1"], false).unwrap();
+    let wanted = "\n      kubectl domicile reinstate site/site-ams-1 --authority NAME --reason TEXT\n";
+    assert!(text.contains(wanted), "{text}");
+    facts.snapshot.remove(&("Decision".to_owned(), String::new(), "good-1".to_owned()));
+    let text = told_of(&facts, &["--cluster", "zrh-1"], false).unwrap();
+    assert!(
+        text.contains("\n      kubectl domicile approve good --authority NAME --reason TEXT\n"),
+        "{text}"
+    );
+}

@@ -19,6 +19,10 @@ pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> Strin
         let _ = writeln!(out, "\nNothing can be done for it anywhere: {blocked}");
     } else {
         standing(&mut out, copies, paint);
+        let left: Vec<_> = candidates.iter().filter(|it| it.is_left && !it.has_copy).collect();
+        if !left.is_empty() {
+            let _ = writeln!(out, "  a copy isn't gone yet from {}", names(&left, wide));
+        }
     }
     let (eligible, barred): (Vec<_>, Vec<_>) = candidates.iter().partition(|it| it.eligible);
     let mut tiers: BTreeMap<u16, Vec<&Candidate>> = BTreeMap::new();
@@ -51,6 +55,9 @@ pub(super) fn text(explanation: &Explanation, wide: bool, paint: Paint) -> Strin
             }
             let anchor = answer.rule.to_lowercase();
             let _ = writeln!(out, "    to change: {}", answer.remedy.unwrap_or_default());
+            if let Some(command) = &answer.command {
+                let _ = writeln!(out, "      {command}");
+            }
             let _ = writeln!(out, "    see docs/rules.md#{anchor}");
         }
         passing(&mut out, &group, wide);
@@ -91,7 +98,12 @@ fn names(group: &[&Candidate], all: bool) -> String {
         let of: Vec<String> =
             country.into_iter().chain(place.provider.as_ref().map(ToString::to_string)).collect();
         let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
-        format!("{}{of}{}", place.cluster, if candidate.has_copy { ", which has a copy" } else { "" })
+        let copy = match (candidate.has_copy, candidate.is_left) {
+            (true, _) => ", which has a copy",
+            (false, true) => ", which a copy is leaving",
+            (false, false) => "",
+        };
+        format!("{}{of}{copy}", place.cluster)
     };
     let shown = if all { group.len() } else { NAMED };
     let mut text: Vec<String> = group.iter().take(shown).map(name).collect();

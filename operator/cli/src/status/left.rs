@@ -113,6 +113,7 @@ impl Left {
             object: format!("Assignment {namespace}/{name}"),
             reason: reason.to_owned(),
             message,
+            todo: None,
             since_seconds: self.since_seconds,
         })
     }

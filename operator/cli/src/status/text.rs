@@ -42,7 +42,8 @@ pub fn stuck_text(report: &Report, paint: Paint) -> String {
     for stuck in &report.stuck {
         let since = stuck.since_seconds.map(|seconds| format!(", for {}", age(seconds))).unwrap_or_default();
         let reason = paint.state(&stuck.reason, State::Bad);
-        parts.push(format!("{}: {reason}{since}\n  {}\n", stuck.object, stuck.message));
+        let todo = stuck.todo.as_ref().map(|todo| format!("  to change: {todo}\n")).unwrap_or_default();
+        parts.push(format!("{}: {reason}{since}\n  {}\n{todo}", stuck.object, stuck.message));
     }
     if report.stuck.is_empty() && report.operator.is_some() && report.hidden.is_empty() {
         parts.push("nothing needs a person\n".to_owned());

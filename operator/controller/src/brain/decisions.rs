@@ -86,8 +86,8 @@ pub(super) fn decision(
         message =
             format!("{message}, but Decision/{stricter} is stricter, and holds wherever it is in scope");
     }
-    let missing = (reason == "DecisionMissing").then(|| ("DecisionMissing", message.clone()));
-    let ready = match missing.or_else(|| in_vain(world, &fact)) {
+    let needs = ["DecisionMissing", "ByOneAlone"].contains(&reason).then(|| (reason, message.clone()));
+    let ready = match needs.or_else(|| in_vain(world, &fact)) {
         Some((reason, message)) => Claim::ready(false, reason, message),
         None => Claim::ready(true, "Used", message.clone()),
     };

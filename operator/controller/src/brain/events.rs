@@ -1,14 +1,16 @@
 //! Events: what is told once, to whoever looks at an object.
 
-use domicile_crds::{ADOPTED, TenantWorkloadStatus, condition_of, keys::condition};
+use domicile_crds::{ADOPTED, SeatStatus, TenantWorkloadStatus, condition_of, keys::condition};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use super::Hands;
 
-/// What a new status says that the last didn't, as events: where copies are, and whether a person must act.
+/// What a new status says that the last didn't, as events: where copies are, by which cause one has moved, and whether a person
+/// must act.
 pub(super) fn news(
     old: Option<&TenantWorkloadStatus>,
     next: &TenantWorkloadStatus,
+    cause: impl Fn(&SeatStatus) -> Option<String>,
 ) -> Vec<(EventType, String, String)> {
     let mut events = Vec::new();
     for seat in &next.seats {
@@ -24,7 +26,9 @@ pub(super) fn news(
             ),
             None => ("Placed", format!("copy {} is placed on {there}", seat.ordinal)),
             Some(before) if before.place.cluster != place.cluster => {
-                ("Moved", format!("copy {} has moved from {} to {there}", seat.ordinal, before.place.cluster))
+                let cause = cause(seat).map(|cause| format!(": {cause}")).unwrap_or_default();
+                let from = &before.place.cluster;
+                ("Moved", format!("copy {} has moved from {from} to {there}{cause}", seat.ordinal))
             }
             Some(_) => continue,
         };
@@ -104,7 +108,23 @@ mod tests {
     }
 
     fn reasons(old: &[(&str, &str, &str)], next: &[(&str, &str, &str)]) -> Vec<String> {
-        news(Some(&status(old)), &status(next)).into_iter().map(|(_, reason, _)| reason).collect()
+        news(Some(&status(old)), &status(next), |_| None).into_iter().map(|(_, reason, _)| reason).collect()
+    }
+
+    #[test]
+    fn a_move_is_told_with_its_cause() {
+        let at = |cluster: &str| {
+            let seat =
+                serde_json::json!({"ordinal": 0, "place": {"cluster": cluster}, "epoch": 2, "ready": true});
+            serde_json::from_value(serde_json::json!({"seats": [seat]})).unwrap()
+        };
+        let told = |cause: Option<&str>| {
+            let mut events = news(Some(&at("nl-ams-1")), &at("de-fra-1"), |_| cause.map(str::to_owned));
+            events.pop().map(|(_, reason, message)| (reason, message)).unwrap()
+        };
+        let message = "copy 0 has moved from nl-ams-1 to de-fra-1 (, ): alpha is revoked";
+        assert_eq!(told(Some("alpha is revoked")), ("Moved".to_owned(), message.to_owned()));
+        assert!(told(None).1.ends_with("(, )"), "a move that nothing is on record of");
     }
 
     #[test]

@@ -9,15 +9,18 @@ use domicile_core::{
     text::shorten,
 };
 use domicile_crds::{
-    Migration, MigrationStatus, MigrationStep, Relocation, RelocationName, RelocationStatus, WorkloadKey,
-    condition_of, keys::condition,
+    Migration, MigrationSpec, MigrationStatus, MigrationStep, Relocation, RelocationName, RelocationStatus,
+    WorkloadKey, condition_of, keys::condition,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 
 use super::{Brain, Slot, claim::Claim, outcome::Outcome};
 use crate::hub::write::{apply_status, migration_status};
+
+/// How long a move goes on before it is said how far it is: that costs a write.
+const LONG: SignedDuration = SignedDuration::from_secs(30);
 
 impl Brain {
     /// Says in a Migration what it waits for, where somebody may look for that.
@@ -26,13 +29,15 @@ impl Brain {
         let place = (key.clone(), Slot::Status);
         for migration in moves.values().filter(|migration| !has_ended(migration)) {
             let waits = outlook.waits.iter().filter(|(ordinal, _)| *ordinal == migration.spec.seat);
-            let wait = waits.map(|(_, wait)| wait).find_map(|wait| self.delay(key, wait));
+            let waits: Vec<&Wait> = waits.map(|(_, wait)| wait).collect();
+            let wait = waits.iter().find_map(|wait| self.delay(key, wait));
+            let wait = wait.or_else(|| self.lasts((key, migration), waits.first().copied(), now));
             let old = migration.status.clone().unwrap_or_default();
             if wait.is_none() && !says_stalled(&old) {
                 continue;
             }
             if self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
-                return self.look_again(key, now + jiff::SignedDuration::from_secs(1));
+                return self.look_again(key, now + SignedDuration::from_secs(1));
             }
             let step = self.step_of(key, migration);
             let (stalled, message) = wait.unwrap_or_else(|| (None, "it goes on".to_owned()));
@@ -55,6 +60,27 @@ impl Brain {
             });
             return;
         }
+    }
+
+    /// How far a move is that takes long. One that doesn't costs no write before its end.
+    fn lasts(
+        &mut self,
+        (key, migration): (&WorkloadKey, &Migration),
+        wait: Option<&Wait>,
+        now: Timestamp,
+    ) -> Option<(Option<&'static str>, String)> {
+        let began = self.memory.started(key, migration.metadata.name.as_deref()?)?;
+        if began + LONG > now {
+            self.look_again(key, began + LONG);
+            return None;
+        }
+        let MigrationSpec { from, to, .. } = &migration.spec;
+        let message = match (wait, self.step_of(key, migration)) {
+            (Some(wait), _) => wait.to_string(),
+            (None, MigrationStep::Switched) => format!("{to} serves, and {from} is being cleaned up"),
+            (None, _) => format!("{to} is being brought up"),
+        };
+        Some((None, message))
     }
 
     /// What a move waits for, if somebody would want to know, and in one word if a person must act.

@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{
     decide::{Verdict, Wish},
-    moves::{Wait, move_of},
+    moves::{Wait, move_of, told_cause},
     orders::Outlook,
     report::Situation,
 };
-use domicile_crds::{ClusterName, Problem, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition};
+use domicile_crds::{
+    ClusterName, Problem, SeatStatus, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
+};
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 
@@ -26,7 +28,7 @@ use crate::{
 /// How long a state that isn't final may last before it is written: a copy that becomes ready within it costs one
 /// write instead of two.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
-/// The same while a move goes on: a campaign of a thousand moves would otherwise write each workload twice.
+/// The same while a move goes on from a lawful place: a campaign of a thousand moves would otherwise write each workload twice.
 const SETTLE_MOVING: SignedDuration = SignedDuration::from_secs(30);
 /// How often pods are looked at while a copy isn't ready.
 const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -105,7 +107,8 @@ impl Brain {
         let settled =
             !asking && (final_for_now || !next.problems.is_empty() || is_newly_suspended(verdict, old));
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
-        let until = since + if moving { SETTLE_MOVING } else { SETTLE };
+        let may_wait = moving && !is_newly_unlawful(&next, old);
+        let until = since + if may_wait { SETTLE_MOVING } else { SETTLE };
         if !settled && until > now {
             return self.look_again(key, until);
         }
@@ -123,7 +126,8 @@ impl Brain {
         }
         self.unsettled.remove(key);
         self.busy.insert(place);
-        let (events, object) = (news(workload.status.as_ref(), &next), workload.object_ref(&()));
+        let cause = |seat: &SeatStatus| self.cause_of_arrival(key, seat, now);
+        let (events, object) = (news(workload.status.as_ref(), &next, cause), workload.object_ref(&()));
         let (hands, at) = (self.hands.clone(), key.clone());
         self.hands.spawn(key, Slot::Status, async move {
             let written = workload_status(&hands.client, &at, &next).await.map(|()| Box::new(next));
@@ -137,6 +141,14 @@ impl Brain {
             }
             Outcome::Status(written)
         });
+    }
+
+    /// Why a copy went where it is, if its last move is on record.
+    fn cause_of_arrival(&self, key: &WorkloadKey, seat: &SeatStatus, now: Timestamp) -> Option<String> {
+        let world = self.engine.world();
+        let mut moves = world.migrations.get(key)?.values();
+        let last = moves.find(|it| it.spec.seat == seat.ordinal && it.spec.epoch == seat.epoch)?;
+        Some(told_cause(world, self.engine.classes(), (key, &last.spec), now))
     }
 
     pub(super) fn status_written(
@@ -270,8 +282,38 @@ fn is_newly_suspended(verdict: &Verdict, old: Option<&TenantWorkloadStatus>) -> 
         && (says(condition::COMPLIANT) || says(condition::READY))
 }
 
+/// Whether the last status doesn't say yet that a copy is where it may not be: that isn't to be read for half a minute.
+fn is_newly_unlawful(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>) -> bool {
+    let is_unlawful = |status: &TenantWorkloadStatus| {
+        condition_of(&status.conditions, condition::COMPLIANT).is_some_and(|c| c.status == "False")
+    };
+    is_unlawful(next) && !old.is_some_and(is_unlawful)
+}
+
 /// Whether the last status says that something is yet to be put on record.
 fn was_adopting(old: Option<&TenantWorkloadStatus>) -> bool {
     let placed = old.and_then(|old| condition_of(&old.conditions, condition::PLACED));
     placed.is_some_and(|placed| placed.reason == "Adopting")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_unlawful_is_news_once() {
+        let compliant = |status: &str| -> TenantWorkloadStatus {
+            let condition = serde_json::json!({
+                "type": "Compliant", "status": status, "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            });
+            serde_json::from_value(serde_json::json!({"conditions": [condition]})).unwrap()
+        };
+        let (yes, no, unknown) = (compliant("True"), compliant("False"), compliant("Unknown"));
+        for old in [None, Some(&yes), Some(&unknown)] {
+            assert!(is_newly_unlawful(&no, old), "{old:?}");
+        }
+        assert!(!is_newly_unlawful(&no, Some(&no)));
+        assert!(!is_newly_unlawful(&yes, Some(&no)));
+        assert!(!is_newly_unlawful(&unknown, Some(&yes)), "nobody knows, and it may come to nothing");
+    }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Object, Scene, Suits, judge_workload};
 use crate::{
     Horizon, Rule, Tri, World, class::PolicyClass, countries::any_contains, decide::Overlay,
-    decisions::DecisionFact, providers::examine, world::ClusterId,
+    decisions::DecisionFact, providers::examine, text::SECOND, world::ClusterId,
 };
 
 /// One rule that doesn't pass, with the object that a person would have to look at.
@@ -191,9 +191,17 @@ impl Scene<'_> {
         let is_withheld = |it: &Evidence| it.disclosure == Disclosure::Withheld;
         let withheld = !spec.evidence.is_empty() && spec.evidence.iter().all(is_withheld);
         let withheld = if withheld { " (its evidence is withheld)" } else { "" };
+        let lifter = decisions.lifter(decision, &self.view, &mut Horizon::new(now));
+        let lifter = lifter.map(|it| {
+            let (name, user) = (&it.name, &it.spec.decided_by);
+            format!("; Decision/{name} lifts it by {user} alone: {SECOND}")
+        });
         Some(format!(
-            "Decision/{} of {}: {}{contested}{withheld}",
-            decision.name, spec.authority, spec.reason
+            "Decision/{} of {}: {}{contested}{withheld}{}",
+            decision.name,
+            spec.authority,
+            spec.reason,
+            lifter.unwrap_or_default()
         ))
     }
 }

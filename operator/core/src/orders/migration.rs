@@ -14,7 +14,7 @@ use crate::{
     Horizon, Rule, RuleSet,
     decide::{SeatVerdict, Wish},
     facts::MigrationFact,
-    moves::{Proposal, Wait, may_begin, plan_digest},
+    moves::{Proposal, Wait, may_begin, plan_digest, told_cause},
     render::Mode,
 };
 
@@ -299,7 +299,7 @@ pub(super) fn finish_orders(
     let left: Vec<&ClusterName> =
         [&spec.from, &spec.to].into_iter().filter(|end| *end != here && !is_gone(desk, copy, end)).collect();
     let Some(from) = left.first().copied() else {
-        let (step, mut message) = ending(copy, migration);
+        let (step, mut message) = ending(desk, copy, migration);
         for end in [&spec.from, &spec.to].into_iter().filter(|end| is_abandoned(desk, copy.key, end)) {
             let annotation = keys::ABANDON_ANNOTATION;
             message = format!("{message}; what may be left on {end} was let go of, as {annotation} says");
@@ -386,11 +386,12 @@ fn is_gone(desk: &Desk<'_>, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
 }
 
 /// How a move that is over ends: the copy went on to its target, or back from there.
-fn ending(copy: &Copy<'_>, migration: &MigrationFact) -> (MigrationStep, String) {
-    let MigrationSpec { from, to, cause, .. } = migration.spec.as_ref();
+fn ending(desk: &Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact) -> (MigrationStep, String) {
+    let MigrationSpec { from, to, .. } = migration.spec.as_ref();
     if copy.seat.cluster == *from {
         return (MigrationStep::RolledBack, format!("{to} had to be left again; the copy is on {from}"));
     }
+    let cause = told_cause(desk.world, desk.classes, (copy.key, &migration.spec), desk.now);
     (MigrationStep::Completed, format!("moved from {from} to {to}: {cause}"))
 }
 

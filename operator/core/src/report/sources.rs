@@ -8,7 +8,7 @@ use crate::{
     class::ClassRow,
     decide::{Obstacle, SeatVerdict, Wish},
     eligibility::{is_suspended, judge_workload},
-    moves::{Wait, moves_over},
+    moves::{Wait, left_behind},
     observed::SeatView,
     orders::{originals, strays},
 };
@@ -19,13 +19,7 @@ impl Situation<'_> {
         if self.world.is_succeeding(self.key()) {
             return Vec::new();
         }
-        let seats = self.world.active_seats(self.key()).into_iter();
-        let mut left = Vec::new();
-        for seat in seats {
-            let ends = moves_over(self.world, self.key(), seat).flat_map(|m| [&m.spec.from, &m.spec.to]);
-            left.extend(ends.filter(|end| **end != seat.cluster));
-        }
-        left.extend(self.leaving().map(|seat| &seat.cluster));
+        let mut left = left_behind(self.world, self.key());
         left.extend(strays(self.world, self.observed, self.key()));
         left
     }

@@ -286,6 +286,10 @@ fn without_a_site_the_providers_are_not_looked_at_and_the_others_are() {
 
 /// A fleet in which approving and lifting takes two users; both providers are approved by two.
 fn by_two(decisions: &[(&str, &str, &str, Value)]) -> String {
+    fleet_of_two(decisions).bars("ams-1")
+}
+
+fn fleet_of_two(decisions: &[(&str, &str, &str, Value)]) -> Fleet {
     let mut fleet = Fleet::lawful();
     let spec = serde_json::from_value(json!({"twoPersonRule": true})).unwrap();
     fleet.apply(Change::Installation(Some(spec)));
@@ -299,7 +303,32 @@ fn by_two(decisions: &[(&str, &str, &str, Value)]) -> String {
         patch["decidedBy"] = json!(by);
         fleet.decide(decision, "runs", verdict, patch);
     }
-    fleet.bars("ams-1")
+    fleet
+}
+
+#[test]
+fn who_alone_has_lifted_something_is_named() {
+    let told = |decisions: &[(&str, &str, &str, Value)]| fleet_of_two(decisions).explained("ams-1");
+    let frozen = ("f", "ann", "Frozen", json!({}));
+    let over = |more: Value| {
+        let mut patch = json!({"supersedes": ["f"]});
+        patch.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        patch
+    };
+    let alone = told(std::slice::from_ref(&frozen));
+    assert!(!alone.concat().contains("lifts"), "{alone:?}");
+    let said = told(&[frozen.clone(), ("l", "eve", "Approved", over(json!({})))]);
+    let second =
+        "; Decision/l lifts it by eve alone: another user must decide the same (Installation, twoPersonRule)";
+    assert!(matches!(said.as_slice(), [one] if one.ends_with(second)), "{said:?}");
+    for over in [
+        over(json!({"scope": {"countries": ["BE"]}})),
+        over(json!({"validFrom": "2027-01-01T00:00:00Z"})),
+        over(json!({"validUntil": "2026-01-01T00:00:00Z"})),
+    ] {
+        let said = told(&[frozen.clone(), ("l", "eve", "Approved", over.clone())]);
+        assert!(!said.is_empty() && !said.concat().contains("lifts"), "{over}: {said:?}");
+    }
 }
 
 #[test]

@@ -247,6 +247,16 @@ impl Fleet {
         told(cell.failing.union(own).union(stale), cell.unknown)
     }
 
+    /// What bars the workload from a cluster, in sentences.
+    pub(crate) fn explained(&mut self, cluster: &str) -> Vec<String> {
+        self.engine.advance(self.now);
+        let (world, key) = (self.engine.world(), key("shop/web"));
+        let row = self.engine.classes().of(&key).expect("shop/web is somebody's");
+        let id = world.find_cluster(&name(cluster)).expect("the cluster was heard of");
+        let found = domicile_core::eligibility::explain(world, (&row.class, &key), id, self.now);
+        found.into_iter().map(|finding| finding.to_string()).collect()
+    }
+
     pub(crate) fn verdict(&mut self) -> Verdict {
         self.verdict_of("shop/web")
     }
