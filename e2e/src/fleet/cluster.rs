@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,10 @@ pub struct Cluster {
     pub(crate) binaries: Arc<Binaries>,
     pub(crate) pki: Pki,
     pub(crate) endpoint: String,
+    pub(crate) etcd: Spec,
     pub(crate) apiserver: Spec,
+    /// What runs once the API server is ready.
+    pub(crate) others: Vec<(Program, Spec)>,
     pub(crate) processes: Mutex<BTreeMap<Program, Process>>,
     pub(crate) _ports: Vec<Port>,
 }
@@ -180,6 +184,43 @@ impl Cluster {
         self.wait_ready(start::DEADLINE).await
     }
 
+    /// Keeps a copy of all its data for [`Cluster::restore`]. Its API server is away meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the data can't be copied, or it doesn't start again.
+    pub async fn back_up(&self) -> anyhow::Result<()> {
+        self.stop();
+        self.copy_data("etcd", "backup")?;
+        self.start_again().await
+    }
+
+    /// Has it as it was when it was [backed up](Cluster::back_up), with the uids and resource versions of then.
+    ///
+    /// # Errors
+    ///
+    /// When there is no backup, or it doesn't start again.
+    pub async fn restore(&self) -> anyhow::Result<()> {
+        self.stop();
+        self.copy_data("backup", "etcd")?;
+        self.start_again().await
+    }
+
+    fn copy_data(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        let (from, to) = (self.dir().join(from), self.dir().join(to));
+        if to.exists() {
+            fs::remove_dir_all(&to).with_context(|| format!("cannot remove {}", to.display()))?;
+        }
+        copy_folder(&from, &to).with_context(|| format!("cannot copy {}", from.display()))
+    }
+
+    async fn start_again(&self) -> anyhow::Result<()> {
+        self.launch(Program::Etcd, &self.etcd)?;
+        self.launch(Program::Apiserver, &self.apiserver)?;
+        self.wait_ready(start::DEADLINE).await?;
+        self.others.iter().try_for_each(|(program, spec)| self.launch(*program, spec))
+    }
+
     /// Waits until the API server says that it is ready.
     ///
     /// # Errors
@@ -246,6 +287,20 @@ impl Cluster {
     fn running(&self) -> MutexGuard<'_, BTreeMap<Program, Process>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
 }
 
 impl Deref for Cluster {

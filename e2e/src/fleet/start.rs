@@ -101,16 +101,18 @@ async fn start_once(
         binaries: Arc::clone(binaries),
         pki,
         endpoint,
+        etcd,
         apiserver,
+        others,
         processes: Mutex::default(),
         _ports: ports.into(),
     };
-    cluster.launch(Program::Etcd, &etcd)?;
+    cluster.launch(Program::Etcd, &cluster.etcd)?;
     cluster.launch(Program::Apiserver, &cluster.apiserver)?;
     cluster.wait_ready(DEADLINE).await?;
     tracing::debug!(cluster = name, after = ?begin.elapsed(), "API server ready");
-    for (program, spec) in others {
-        cluster.launch(program, &spec)?;
+    for (program, spec) in &cluster.others {
+        cluster.launch(*program, spec)?;
     }
     cluster.while_running(populate(&cluster.client(), name, options)).await?;
     tracing::debug!(cluster = name, after = ?begin.elapsed(), "cluster ready");

@@ -17,6 +17,7 @@ mod lease;
 mod moves;
 mod outage;
 mod preferences;
+mod restored;
 mod secrets;
 mod serving;
 mod set;
