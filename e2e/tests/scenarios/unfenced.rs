@@ -27,9 +27,10 @@ async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::R
             app("free", json!({})),
             app("lost", json!({})),
             app("solo", json!({"overlap": "Forbid"})),
+            app("burned", json!({"overlap": "Forbid"})),
         ]))
         .await?;
-    for name in ["free", "lost", "solo"] {
+    for name in ["free", "lost", "solo", "burned"] {
         stage.wait_on(("acme", name), &[NL]).await?;
     }
     nl.kill_apiserver();
@@ -45,16 +46,26 @@ async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::R
         // It can't be said that it is where it may be as long as it may still run where it may not.
         stage.says(&format!("tenantworkloads/acme/{name}"), "Compliant", "False", "ApprovalRevoked").await?;
     }
-    stage.says("tenantworkloads/acme/solo", "Stalled", "True", "MemberUnreachable").await?;
+    for name in ["solo", "burned"] {
+        let message = stage
+            .says(&format!("tenantworkloads/acme/{name}"), "Stalled", "True", "MemberUnreachable")
+            .await?;
+        let command =
+            format!("kubectl -n acme annotate assignments.domicile.dev {name} domicile.dev/abandon={NL}");
+        ensure!(message.contains(&command), "{message}");
+    }
     // It stands by there, and doesn't run.
     stage
         .sees(DE, "acme/Deployment/solo", "no pods asked for", |found| found["spec"]["replicas"] == 0)
         .await?;
 
-    // A person lets go of one of them, and the operator is restarted: the others are remembered.
-    let annotate =
-        ["-n", "acme", "annotate", "assignments.domicile.dev", "lost", "domicile.dev/abandon=nl-ams-1"];
-    hub.kubectl(annotate).text().await?;
+    // A person lets go of two of them, and the operator is restarted: the others are remembered.
+    for name in ["lost", "burned"] {
+        let annotate =
+            ["-n", "acme", "annotate", "assignments.domicile.dev", name, "domicile.dev/abandon=nl-ams-1"];
+        hub.kubectl(annotate).text().await?;
+    }
+    stage.wait_on(("acme", "burned"), &[DE]).await?;
     let wait = [
         "-n",
         "acme",
@@ -78,7 +89,9 @@ async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::R
     }
     witness.never_on_two("solo")?;
     // What somebody let go of is cleaned up, too, although no record names it any more.
-    stage.leaves(NL, "acme/Deployment/lost").await?;
+    for name in ["lost", "burned"] {
+        stage.leaves(NL, &format!("acme/Deployment/{name}")).await?;
+    }
     let left = managed(nl).await?;
     ensure!(left.is_empty(), "there is {left:?}");
     let record = look(hub, &domicile("assignments/acme/lost")).await?.unwrap_or_default();

@@ -248,9 +248,12 @@ fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFac
     }
 }
 
-/// Stops what must never run twice before it starts elsewhere. Answers whether it has stopped.
+/// Stops what must never run twice before it starts elsewhere. Answers whether it has stopped, or somebody answers for that.
 fn stop(desk: &Desk<'_>, copy: &Copy<'_>, to: &ClusterName, out: &mut Outlook) -> bool {
     let seat = copy.seat;
+    if is_abandoned(desk, copy.key, &seat.cluster) {
+        return true;
+    }
     if !desk.observed.is_current(&seat.cluster) {
         out.waits.push((seat.ordinal, Wait::Unreachable(seat.cluster.clone())));
         return false;

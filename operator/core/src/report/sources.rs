@@ -1,6 +1,6 @@
 //! What has moved away and isn't gone yet: the Assignment doesn't name it any more, and it may run all the same.
 
-use domicile_crds::{ClusterName, Seat, SeatPhase};
+use domicile_crds::{ClusterName, Seat, SeatPhase, WorkloadKey, keys::ABANDON_ANNOTATION};
 
 use super::Situation;
 use crate::{
@@ -51,9 +51,23 @@ impl Situation<'_> {
                 Wait::Closed(_) => Some((Obstacle::NoLawfulPlace.name(), wait)),
                 _ => None,
             })?;
-            let message = format!("must leave {} because {cause}, but {wait}", seat.at.as_ref()?);
-            Some((reason, message))
+            let at = seat.at.as_ref()?;
+            let is_lost = matches!(wait, Wait::Unreachable(lost) if lost == at) && self.breaks_before_make();
+            let way_out = if is_lost { self.way_out(at) } else { String::new() };
+            Some((reason, format!("must leave {at} because {cause}, but {wait}{way_out}")))
         })
+    }
+
+    fn breaks_before_make(&self) -> bool {
+        self.world.workloads.get(self.key()).is_some_and(|workload| workload.breaks_before_make())
+    }
+
+    /// How what must never run twice gets away from a member that is lost.
+    fn way_out(&self, at: &ClusterName) -> String {
+        let WorkloadKey { namespace, name } = self.key();
+        format!(
+            "; once nothing of it runs there for certain: kubectl -n {namespace} annotate assignments.domicile.dev {name} {ABANDON_ANNOTATION}={at}"
+        )
     }
 
     /// A workload that is being deleted, and that a finalizer of somebody else keeps from being cleaned up.

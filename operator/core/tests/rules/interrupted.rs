@@ -105,10 +105,32 @@ fn what_must_leave_and_cannot_be_stopped_calls_for_help() {
     yard.revoke("nl-ams").calm();
     let stalled = yard.told("Stalled");
     assert!(stalled.starts_with("MemberUnreachable: must leave ams-1 because "), "{stalled}");
-    assert!(stalled.ends_with(", but MemberCluster/ams-1 can't be reached"), "{stalled}");
+    let last = ", but MemberCluster/ams-1 can't be reached; once nothing of it runs there for certain: kubectl -n shop annotate \
+                assignments.domicile.dev web domicile.dev/abandon=ams-1";
+    assert!(stalled.ends_with(last), "{stalled}");
     yard.find("ams-1").calm();
     assert_eq!(yard.told("Stalled"), "");
     assert_ne!(yard.place("web"), "ams-1");
+}
+
+#[test]
+fn what_must_never_run_twice_leaves_a_member_that_is_lost_only_if_somebody_lets_go_of_it() {
+    let abandon = |meta: &mut k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        let annotations = meta.annotations.get_or_insert_default();
+        annotations.insert(domicile_crds::keys::ABANDON_ANNOTATION.to_owned(), "ams-1".to_owned());
+    };
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    yard.revoke("nl-ams").lose("ams-1").later(300).calm();
+    assert_eq!(yard.place("web"), "ams-1", "it may run there");
+    yard.mark("web", abandon).calm();
+    assert_ne!(yard.place("web"), "ams-1", "{}", yard.waits("web"));
+    assert!(yard.said("web").contains("was let go of, as domicile.dev/abandon says"), "{}", yard.said("web"));
+
+    // A member that answers is asked, whatever somebody says.
+    let mut yard = exclusive(wanderer("Automatic", json!({"preferences": []})));
+    yard.busy.insert("ams-1");
+    yard.revoke("nl-ams").mark("web", abandon).rest();
+    assert_eq!(yard.place("web"), "ams-1", "its pods haven't ended");
 }
 
 /// A cluster is left with less than one pod.
