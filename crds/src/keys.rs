@@ -15,6 +15,13 @@ pub const EPOCH_LABEL: &str = "domicile.dev/epoch";
 pub const RETAINED_LABEL: &str = "domicile.dev/retained";
 /// Label on Migrations: the Relocation that they belong to.
 pub const RELOCATION_LABEL: &str = "domicile.dev/relocation";
+/// Label on Services and EndpointSlices that are kept on the hub for what a TenantWorkload exposes: its name. It isn't
+/// [`WORKLOAD_LABEL`], so that on a hub that is a member, too, they are never taken for a copy's objects.
+pub const EXPOSED_LABEL: &str = "domicile.dev/exposed-by";
+/// Label on EndpointSlices on the hub: the MemberCluster to which their addresses lead.
+pub const CLUSTER_LABEL: &str = "domicile.dev/cluster";
+/// Annotation on Services on the hub: the host names under which clients look for them, with commas between.
+pub const HOSTNAME_ANNOTATION: &str = "domicile.dev/hostname";
 /// Annotation on member objects: digest of what was applied.
 pub const APPLIED_ANNOTATION: &str = "domicile.dev/applied";
 /// Annotation by which a person lets go of objects on a member that is gone for good: its value is the member's name.
@@ -49,6 +56,8 @@ pub mod condition {
     pub const COMPLIANT: &str = "Compliant";
     /// A move is planned or under way.
     pub const MOVE_PENDING: &str = "MovePending";
+    /// What is exposed has its addresses on the hub.
+    pub const EXPOSED: &str = "Exposed";
     /// A person must act.
     pub const STALLED: &str = "Stalled";
     /// A provider has an approval in force.

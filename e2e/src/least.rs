@@ -67,6 +67,8 @@ fn excesses_of_rule(kind: &str, name: &str, rule: &Value) -> Vec<String> {
                     (_, "escalate") => false,
                     (_, verb) if verb.starts_with("impersonate") => false,
                     ("clusterroles", "bind") | ("rolebindings", _) => are_ours,
+                    // By not having it, the operator is known to the policies domicile-exposed-*.
+                    ("services" | "endpointslices", "update") => false,
                     // A Role is of one namespace.
                     ("secrets", "get") => kind == "Role" || name == SECRET_READER,
                     (_, "bind") | ("secrets" | "clusterroles", _) => false,
@@ -118,6 +120,8 @@ mod tests {
             ("rbac.authorization.k8s.io", "clusterroles", "update"),
             ("rbac.authorization.k8s.io", "rolebindings", "create"),
             ("rbac.authorization.k8s.io", "clusterrolebindings", "create"),
+            ("", "services", "update"),
+            ("discovery.k8s.io", "endpointslices", "update"),
         ] {
             let excess = of("ClusterRole", &rule(group, resource, verb));
             assert_eq!(excess, [format!("ClusterRole domicile:operator: {verb} {group}/{resource}")]);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     asking::{API, Ask},
-    brakes, operator,
+    brakes, exposed, operator,
 };
 
 /// Who the operator is in a cluster: what it may do here is what its policies need to know it by.
@@ -84,6 +84,7 @@ impl Ground {
             (&self.anna, Ask::create("/api/v1/namespaces/bakery/secrets?dryRun=All", &token())),
             (&self.operator, operator::binds("hospital", "domicile:secret-reader", "domicile:secret-reader")),
             (&self.operator, operator::makes(&json!({"domicile.dev/tenant": "bakery"}))),
+            (&self.operator, exposed::service("hospital", "web", json!({}))),
             (&self.admin, brakes::delete("?dryRun=All")),
         ];
         for (client, probe) in probes {
@@ -155,7 +156,7 @@ fn older() -> anyhow::Result<Vec<Value>> {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "patients", "namespace": "hospital"},
         "stringData": {"a": "b"},
     });
-    Ok(vec![
+    let mut all = vec![
         provider("polder"),
         decided_by("polder-approved", "admin"),
         tenant("bakery"),
@@ -168,7 +169,9 @@ fn older() -> anyhow::Result<Vec<Value>> {
         migration("old-1")?,
         secret,
         brakes::with_brake("paused"),
-    ])
+    ];
+    all.extend(exposed::older());
+    Ok(all)
 }
 
 /// What the operator would bind anna by, what gives the others their roles, and what the operator itself could do with more

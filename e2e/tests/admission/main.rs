@@ -10,6 +10,7 @@ mod asking;
 mod attempts;
 mod brakes;
 mod decisions;
+mod exposed;
 mod ground;
 mod kept;
 mod large;
@@ -32,6 +33,7 @@ async fn the_hub_holds_its_users_to_the_rules_by_itself() -> anyhow::Result<()> 
     failures.extend(large::all(&ground).await.context("what is large")?);
     failures.extend(allowed::all(&ground).await.context("what everybody must be able to do")?);
     failures.extend(operator::all(&ground).await);
+    failures.extend(exposed::all(&ground).await);
     failures.extend(decisions::all(&ground).await.context("decisions")?);
     failures.extend(policies::unchecked(&ground).await.context("the policies' own health")?);
     failures.extend(kept::all(&ground).await);

@@ -129,6 +129,10 @@ fn beyond() -> Vec<(Ask, &'static str)> {
         (Ask::get("/api/v1/namespaces/domicile-system/secrets"), "cannot list resource \"secrets\""),
         (Ask::get("/api/v1/namespaces/hospital/secrets/patients"), "cannot get resource \"secrets\""),
         (create("/api/v1/namespaces/domicile-system/secrets"), "cannot create resource \"secrets\""),
+        (
+            Ask::new(Method::PUT, "/api/v1/namespaces/bakery/services/own").body(&named),
+            "cannot update resource \"services\"",
+        ),
         // What people write.
         (create(&format!("{API}/decisions")), "cannot create resource \"decisions\""),
         (create(&format!("{API}/sites")), "cannot create resource \"sites\""),

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{asking::Ask, ground::Ground};
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "domicile-bindings",
     "domicile-decisions",
+    "domicile-exposed-endpointslices",
+    "domicile-exposed-services",
     "domicile-installations",
     "domicile-manifests",
     "domicile-migrations",

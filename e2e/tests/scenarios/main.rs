@@ -10,6 +10,7 @@ mod deciding;
 mod end;
 mod evasion;
 mod exclusive;
+mod exposing;
 mod guards;
 mod hostile;
 mod input;

@@ -2,6 +2,7 @@
 
 mod acts;
 mod changes;
+mod exposed;
 mod jobs;
 mod planned;
 mod truths;
@@ -24,6 +25,7 @@ use domicile_crds::{
     WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::world;
 
@@ -57,6 +59,9 @@ pub(crate) struct Sim {
     assignments: BTreeMap<WorkloadKey, Arc<Assignment>>,
     migrations: BTreeMap<(WorkloadKey, String), Migration>,
     decisions: BTreeMap<String, Decision>,
+    /// Services and EndpointSlices that are kept on the hub, by workload and name.
+    hub_services: BTreeMap<(WorkloadKey, String), Value>,
+    hub_slices: BTreeMap<(WorkloadKey, String), Value>,
     members: BTreeMap<ClusterName, Member>,
     unreachable: BTreeSet<ClusterName>,
     sites: BTreeMap<&'static str, &'static str>,
@@ -90,6 +95,8 @@ impl Sim {
             assignments: BTreeMap::new(),
             migrations: BTreeMap::new(),
             decisions: BTreeMap::new(),
+            hub_services: BTreeMap::new(),
+            hub_slices: BTreeMap::new(),
             members: world::MEMBERS.iter().map(|(name, ..)| (cluster(name), Member::new())).collect(),
             unreachable: BTreeSet::new(),
             sites: world::MEMBERS.iter().map(|(_, site, ..)| (*site, "Online")).collect(),
@@ -183,6 +190,7 @@ impl Sim {
         for ((key, name), migration) in self.migrations.clone() {
             self.engine.apply(Change::Migration(key, name, Some(Box::new(migration))), now);
         }
+        self.list_exposed();
         self.beat();
     }
 
@@ -255,6 +263,7 @@ impl Sim {
                 if self.chance(70) {
                     let there = self.members.get_mut(&name).unwrap().get_mut(&place).unwrap();
                     there.view.ready = true;
+                    there.view.serving = there.runs;
                     there.view.idle = !there.runs;
                     let view = there.view;
                     let (key, ordinal, object) = place;
@@ -268,6 +277,7 @@ impl Sim {
 
     /// One round of the brain. Answers how many orders there were.
     fn round(&mut self) -> usize {
+        self.locate();
         self.engine.advance(self.now);
         let mut keys = self.engine.take_dirty();
         // Timers are not simulated one by one: whoever has a move or a record is looked at.

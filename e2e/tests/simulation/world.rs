@@ -105,15 +105,24 @@ pub(crate) fn workload(namespace: &str, name: &str, shape: usize, generation: i6
             },
         },
     ]);
-    let manifests = match shape {
+    let mut manifests = match shape {
         3 => with_data(name, generation),
         4 => jobs(name, generation),
         _ => manifests,
     };
+    // Owners expose things, and change their mind.
+    let exposed = shape < 3 && generation % 5 != 0;
+    if let Some(manifests) = manifests.as_array_mut().filter(|_| exposed) {
+        manifests.push(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"selector": {"app": name}, "ports": [{"port": 80}]},
+        }));
+    }
+    let expose = if exposed { json!([{"service": name, "port": 80}]) } else { json!([]) };
     object(json!({
         "apiVersion": "domicile.dev/v1alpha1", "kind": "TenantWorkload",
         "metadata": {"name": name, "namespace": namespace, "uid": format!("uid-{namespace}-{name}"), "generation": generation},
-        "spec": {"manifests": manifests, "clusters": {"count": count}, "drainSeconds": 5},
+        "spec": {"manifests": manifests, "clusters": {"count": count}, "drainSeconds": 5, "expose": expose},
     }))
 }
 

@@ -66,6 +66,11 @@ pub enum What<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// Send clients to the cluster: an EndpointSlice on the hub is about to lead there.
+    Publish {
+        /// Which copy is said to be there.
+        ordinal: i32,
+    },
     /// Scale to zero, suspend Jobs and CronJobs; removing autoscalers before is part of it.
     ScaleToZero {
         /// What is to be scaled to zero or suspended.

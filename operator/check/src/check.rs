@@ -57,6 +57,7 @@ pub fn check(facts: &Facts, act: &Act<'_>, now: Timestamp) -> Result<(), Vec<Vio
         What::BeginMove { migration } => moves::begin(&candidate, act, migration),
         What::Apply { objects, from } => apply(&candidate, act, objects, from),
         What::CopySecret { name } => copy_secret(&candidate, act, name),
+        What::Publish { ordinal } => publish(&candidate, act, ordinal),
         What::ScaleToZero { objects, because } => scale_to_zero(&candidate, act, objects, because),
         What::Remove { objects, keeps_claims, because } => {
             removal::remove(&candidate, act, (objects, keeps_claims), because)
@@ -174,6 +175,20 @@ fn copy_secret(candidate: &Candidate<'_>, act: &Act<'_>, name: &str) -> Vec<Forb
         found.push(Forbidden::SecretNotNamed { object, secret: name.to_owned() });
     }
     found.extend(hub_not_allowed(candidate));
+    found
+}
+
+/// Clients go nowhere but where the record says that the copy is. What runs where it may not any more is still served there,
+/// until it has moved.
+fn publish(candidate: &Candidate<'_>, act: &Act<'_>, ordinal: i32) -> Vec<Forbidden> {
+    let mut found = workload_mismatch(candidate, act);
+    let is_there = |seat: &domicile_crds::Seat| {
+        seat.ordinal == ordinal && seat.cluster == *act.cluster && seat.phase == SeatPhase::Active
+    };
+    if !act.assignment.is_some_and(|assignment| assignment.spec.seats.iter().any(is_there)) {
+        let expected = "this copy's active seat on this cluster,";
+        found.push(Forbidden::NotRecorded { object: assignment_object(act), expected });
+    }
     found
 }
 

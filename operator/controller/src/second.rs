@@ -54,6 +54,10 @@ pub fn second_opinion(
         Order::Apply(apply) => case.apply(apply),
         Order::Remove(remove) => case.remove(remove),
         Order::Halt(halt) => case.halt(halt),
+        Order::Publish(publish) => publish
+            .slices
+            .iter()
+            .try_for_each(|(slice, _)| case.ask(&slice.cluster, What::Publish { ordinal: slice.ordinal })),
         // It is part of what it comes before, as far as that is lawful without these.
         Order::KeepClaims(keep) => second_opinion(known, key, &without(&keep.before, &keep.sets), now),
         Order::ReleaseAssignment

@@ -12,7 +12,7 @@ use domicile_crds::{
 };
 use jiff::Timestamp;
 
-use crate::{World, class::Classes, quantity::Resources, world::ClusterId};
+use crate::{World, class::Classes, expose::ExposureChange, quantity::Resources, world::ClusterId};
 
 mod apply;
 mod dirty;
@@ -55,6 +55,8 @@ pub enum Change {
     Assignment(WorkloadKey, Option<Box<Assignment>>),
     /// A move.
     Migration(WorkloadKey, String, Option<Box<Migration>>),
+    /// What is kept on the hub for what workloads expose.
+    Exposure(ExposureChange),
     /// A campaign.
     Relocation(RelocationName, Option<Box<Relocation>>),
     /// The brakes.

@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::{
     Tri,
+    expose::ExposeFact,
     manifests::{ManifestError, Manifests},
     quantity::Limit,
 };
@@ -168,6 +169,8 @@ pub struct WorkloadFact {
     pub on_delete: OnDelete,
     /// How long the source keeps running after the switch, in seconds.
     pub drain_seconds: i32,
+    /// What it exposes.
+    pub expose: Arc<[ExposeFact]>,
     /// How long a copy may take to become ready at the target, in seconds.
     pub progress_deadline_seconds: i32,
     /// Its manifests, or what is wrong with them.
@@ -200,6 +203,7 @@ impl From<&TenantWorkload> for WorkloadFact {
             // What its manifests have no more may still be there, with data.
             on_delete: spec.on_delete.unwrap_or(OnDelete::Retain),
             drain_seconds: spec.drain_seconds,
+            expose: ExposeFact::read(spec),
             progress_deadline_seconds: spec.health.progress_deadline_seconds,
             manifests: Manifests::read(object),
         }

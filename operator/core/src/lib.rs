@@ -10,6 +10,7 @@ pub mod decide;
 pub mod decisions;
 pub mod eligibility;
 mod engine;
+pub mod expose;
 pub mod facts;
 mod horizon;
 pub mod manifests;

@@ -1,6 +1,9 @@
 //! What was seen on members: which objects of which copy, and how they are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+};
 
 use domicile_crds::{ADOPTED, ClusterName, NamespaceName, WorkloadKey};
 use jiff::Timestamp;
@@ -24,6 +27,8 @@ pub struct ObjectView {
     pub epoch: i64,
     /// It was applied by us, whatever its labels say now.
     pub applied: bool,
+    /// At least one of its pods takes requests, whatever else is wrong with it. Never of kinds without pods.
+    pub serving: bool,
     /// It does what it should. Kinds without pods are ready as soon as they are there.
     pub ready: bool,
     /// It has no pods.
@@ -66,11 +71,44 @@ pub struct MemberView {
     /// Namespaces in which the other kinds have been listed too.
     pub verified: HashSet<NamespaceName>,
     seats: HashMap<WorkloadKey, BTreeMap<i32, SeatView>>,
+    /// Addresses of nodes that are ready, once they were asked for.
+    nodes: Option<Vec<String>>,
+    /// How what copies expose is reached, once that was asked for.
+    reached: HashMap<WorkloadKey, BTreeMap<i32, Vec<Reach>>>,
 }
 
 /// What was seen of all members.
 #[derive(Clone, Debug, Default)]
 pub struct Observed(HashMap<ClusterName, MemberView>);
+
+/// How an exposed Service is reached from outside its member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The Service.
+    pub service: String,
+    /// By what.
+    pub by: By,
+    /// Its exposed ports, each with the one that it has there.
+    pub ports: Vec<(i32, i32)>,
+}
+
+/// By what an exposed Service is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By a load balancer's addresses.
+    Balancer(Vec<Host>),
+    /// By a port of every node.
+    Nodes,
+}
+
+/// An address, or a name with its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// As it is told.
+    pub name: String,
+    /// The addresses; none if a name couldn't be looked up.
+    pub addresses: Vec<IpAddr>,
+}
 
 static NOTHING: SeatView = SeatView::new();
 
@@ -122,6 +160,19 @@ impl Observed {
         self.member(cluster).is_some_and(|member| member.reachable && member.broken_since.is_none())
     }
 
+    /// How what a copy exposes is reached on a member, with the hosts. `None` if that isn't known.
+    #[must_use]
+    pub fn reached(
+        &self,
+        cluster: &ClusterName,
+        key: &WorkloadKey,
+        ordinal: i32,
+    ) -> Option<Vec<(&Reach, Vec<Host>)>> {
+        let member = self.member(cluster)?;
+        let all = member.reached.get(key)?.get(&ordinal)?;
+        all.iter().map(|reach| Some((reach, member.hosts(reach)?))).collect()
+    }
+
     /// Members on which something of a workload was seen.
     pub fn members_with<'a>(&'a self, key: &'a WorkloadKey) -> impl Iterator<Item = &'a ClusterName> {
         let has = move |member: &MemberView| member.seats.contains_key(key);
@@ -162,6 +213,44 @@ impl MemberView {
         self.seats
             .iter()
             .flat_map(|(key, copies)| copies.iter().map(move |(ordinal, seat)| (key, *ordinal, seat)))
+    }
+
+    /// The addresses of the nodes that are ready. Answers whether that is news.
+    pub fn set_nodes(&mut self, nodes: Vec<String>) -> bool {
+        let nodes = Some(nodes);
+        let is_news = self.nodes != nodes;
+        self.nodes = nodes;
+        is_news
+    }
+
+    /// How what a copy exposes is reached; `None` forgets it. Answers whether that is news.
+    pub fn set_reached(&mut self, key: &WorkloadKey, ordinal: i32, reached: Option<Vec<Reach>>) -> bool {
+        if let Some(reached) = reached {
+            let copies = self.reached.entry(key.clone()).or_default();
+            return copies.get(&ordinal) != Some(&reached) && {
+                copies.insert(ordinal, reached);
+                true
+            };
+        }
+        let Some(copies) = self.reached.get_mut(key) else { return false };
+        let was_known = copies.remove(&ordinal).is_some();
+        if copies.is_empty() {
+            self.reached.remove(key);
+        }
+        was_known
+    }
+
+    fn hosts(&self, reach: &Reach) -> Option<Vec<Host>> {
+        match &reach.by {
+            By::Balancer(hosts) => Some(hosts.clone()),
+            By::Nodes => {
+                let host = |name: &String| Host {
+                    name: name.clone(),
+                    addresses: name.parse().ok().into_iter().collect(),
+                };
+                Some(self.nodes.as_ref()?.iter().map(host).collect())
+            }
+        }
     }
 
     /// Removes what is there of some kinds in a namespace (`None`: everywhere) and isn't in `present`: it was

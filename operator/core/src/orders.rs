@@ -10,6 +10,7 @@ mod departure;
 mod halt;
 mod migration;
 mod order;
+mod publish;
 mod rollback;
 mod stray;
 
@@ -36,6 +37,7 @@ use create::create;
 use departure::leaving_orders;
 use halt::suspend;
 use migration::{finish_orders, migration_orders, propose};
+use publish::publish;
 use stray::{is_original, newer, remove_strays};
 
 pub use stray::{is_owners, newest_known, news_of_originals};
@@ -44,6 +46,7 @@ pub(crate) use stray::{originals, strays};
 pub use copy::is_ready;
 pub use departure::{departure, kept_at, releases};
 pub use order::{Apply, Because, Halt, HaltCause, KeepClaims, Order, Removal, Remove};
+pub use publish::{Publish, service_object, slice_object};
 
 /// What to do next, and what is waited for.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +144,7 @@ fn derive(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
         }
     }
     leaving_orders(desk, key, &mut record, &mut out);
+    publish(desk, (key, &workload), &mut out);
     if let Some(spec) = record.changed() {
         // What is recorded comes first: nothing is applied that isn't recorded yet.
         out.orders.retain(|order| !matches!(order, Order::Apply(Apply { because: Because::Placed, .. })));

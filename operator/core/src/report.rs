@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domicile_crds::{
-    Candidates, ClusterName, Endpoint, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
+    Candidates, ClusterName, MigrationMode, PROBLEMS_MAX, Place, Problem, SeatStatus, TenantName,
     TenantWorkloadStatus, WorkloadKey, condition_of,
     keys::{self, condition},
 };
@@ -23,6 +23,7 @@ use crate::{
     world::ClusterId,
 };
 
+mod exposed;
 mod lawful;
 mod sources;
 
@@ -44,8 +45,6 @@ pub struct Situation<'a> {
     pub outlook: &'a Outlook,
     /// What is wrong on members.
     pub problems: &'a [Problem],
-    /// Addresses of what its copies expose where they are.
-    pub endpoints: &'a BTreeMap<(i32, ClusterName), Vec<Endpoint>>,
     /// The instant.
     pub now: Timestamp,
 }
@@ -73,14 +72,15 @@ impl Situation<'_> {
     #[must_use]
     pub fn status(&self, old: Option<&TenantWorkloadStatus>) -> TenantWorkloadStatus {
         let generation = self.world.workloads.get(self.key()).map(|w| w.generation);
-        let seats = self.seats();
+        let seats = self.seats(old.map_or(&[], |old| &old.seats));
         let row = self.classes.of(self.key());
         let placed = self.placed(row);
         let compliant = self.compliant(row);
         let stalled = self.stalled(&placed);
         let pending = self.move_pending();
         let ready = self.ready(&seats, &placed, stalled.as_ref());
-        let claims = [Some(ready), Some(placed), Some(compliant), pending, stalled];
+        let exposed = self.exposed(old.map_or(&[], |old| &old.conditions));
+        let claims = [Some(ready), Some(placed), Some(compliant), exposed, pending, stalled];
         let homeless = |seat: &SeatVerdict| {
             matches!(seat.wish, Wish::Wait | Wish::Stuck { obstacle: Obstacle::NoLawfulPlace, .. })
         };
@@ -103,7 +103,7 @@ impl Situation<'_> {
         }
     }
 
-    fn seats(&self) -> Vec<SeatStatus> {
+    fn seats(&self, old: &[SeatStatus]) -> Vec<SeatStatus> {
         if self.world.is_succeeding(self.key()) {
             return Vec::new();
         }
@@ -114,11 +114,7 @@ impl Situation<'_> {
                 place: place(self.world, &seat.cluster),
                 epoch: seat.epoch,
                 ready: is_ready(self.world, self.observed, self.key(), seat),
-                endpoints: self
-                    .endpoints
-                    .get(&(seat.ordinal, seat.cluster.clone()))
-                    .cloned()
-                    .unwrap_or_default(),
+                endpoints: self.endpoints(seat, old),
             })
             .collect()
     }
@@ -355,7 +351,7 @@ impl Situation<'_> {
         let unreachable = || self.not_stopped_yet().filter(|(reason, _)| *reason == "MemberUnreachable");
         let left = self.cut_off().or_else(|| self.cannot_leave());
         let left = left.or_else(|| self.is_full());
-        if let Some((reason, message)) = left.or_else(unreachable) {
+        if let Some((reason, message)) = left.or_else(unreachable).or_else(|| self.cannot_expose()) {
             return Some(claim(reason, &message));
         }
         let fatal = [

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     countries::CountrySets,
     decisions::Decisions,
+    expose::Exposure,
     facts::{
         AssignmentFact, Brakes, ClusterFact, MigrationFact, RelocationFact, SiteFact, TenantFact,
         WorkloadFact,
@@ -81,6 +82,8 @@ pub struct World {
     pub workloads: HashMap<WorkloadKey, Arc<WorkloadFact>>,
     /// Where their copies are.
     pub assignments: HashMap<WorkloadKey, AssignmentFact>,
+    /// What is kept on the hub for what they expose.
+    pub exposure: Exposure,
     /// Their moves, by the Migration's name.
     pub migrations: HashMap<WorkloadKey, BTreeMap<String, MigrationFact>>,
     /// Campaigns.

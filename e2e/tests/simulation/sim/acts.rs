@@ -89,6 +89,7 @@ impl Sim {
             Order::Remove(remove) => self.remove(key, &remove),
             Order::Halt(halt) => self.halt(key, &halt),
             Order::KeepClaims(keep) => self.keep_claims(key, &keep),
+            Order::Publish(publish) => self.publish(key, &publish),
         }
     }
 
@@ -161,6 +162,11 @@ impl Sim {
                 digest: target.digest(spec),
                 epoch: apply.epoch,
                 ready: !pods,
+                // Its pods don't stop to serve by being updated.
+                serving: runs
+                    && before
+                        .get(&(key.clone(), apply.ordinal, spec.object.clone()))
+                        .is_some_and(|it| it.view.serving),
                 idle: !pods,
                 completed: false,
                 terminating: false,
@@ -201,7 +207,14 @@ impl Sim {
                 self.fail(&format!("{key}: {object:?} isn't there and is to stop"))
             };
             there.runs = false;
-            there.view = ObjectView { ready: false, idle: false, stopped: true, halted: true, ..there.view };
+            there.view = ObjectView {
+                ready: false,
+                serving: false,
+                idle: false,
+                stopped: true,
+                halted: true,
+                ..there.view
+            };
             let view = there.view;
             self.observed.member_mut(&halt.cluster).note(key, halt.ordinal, object.clone(), Some(view));
         }
@@ -218,6 +231,7 @@ impl Sim {
     }
 
     pub(super) fn remove(&mut self, key: &WorkloadKey, remove: &Remove) {
+        self.has_no_clients(key, remove);
         if let Removal::Moved { to } | Removal::Strayed { to } = &remove.because {
             let there = self.members[to]
                 .iter()

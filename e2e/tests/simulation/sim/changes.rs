@@ -170,6 +170,7 @@ impl Sim {
         self.note(format!("{key} is deleted"));
         self.workloads.remove(&key);
         self.engine.apply(Change::Workload(key.clone(), None), self.now);
+        self.collect_exposed(&key);
         if let Some(assignment) = self.assignments.get_mut(&key) {
             let mut deleted = (**assignment).clone();
             deleted.metadata.deletion_timestamp = Some(Time(self.now));

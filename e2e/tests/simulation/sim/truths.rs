@@ -29,6 +29,7 @@ impl Sim {
         for key in self.shapes.keys() {
             self.never_twice(key);
         }
+        self.clients_are_on_record();
         for (key, assignment) in &self.assignments {
             let mut used = BTreeSet::new();
             for seat in &assignment.spec.seats {
@@ -201,6 +202,7 @@ impl Sim {
             }
         }
         self.all_have_run();
+        self.clients_find_every_copy();
         let left = self.assignments.keys().find(|key| !self.workloads.contains_key(*key));
         if let Some(key) = left {
             self.fail(&format!("the record of {key} was left behind"));

@@ -72,6 +72,7 @@ impl Brain {
             Order::Remove(remove) => self.remove(key, remove, slot),
             Order::Halt(halt) => self.halt(key, &halt, slot),
             Order::KeepClaims(keep) => self.keep_claims(key, &keep, slot),
+            Order::Publish(publish) => self.publish(key, *publish),
             Order::FinishMigration { name, step, message, given_up } => {
                 let status = self.last_status(key, &name, (step, &message), now);
                 tracing::info!(workload = %key, migration = %name, ?step, %message, "a move has ended");

@@ -74,6 +74,7 @@ impl Brain {
         for order in std::mem::take(&mut outlook.orders) {
             self.hand_out(key, order, now);
         }
+        self.locate_if_needed(key, &outlook, now);
         self.report(verdict, &outlook, now);
     }
 
@@ -244,8 +245,8 @@ impl Brain {
     pub(super) fn enter(&mut self, key: &WorkloadKey, slot: &Slot) -> bool {
         match slot {
             Slot::Member(cluster) => self.queues.entry(cluster.clone()).or_default().enter(key, CALLS_MAX),
-            Slot::Record | Slot::Status => self.hub_queue.enter(key, HUB_CALLS_MAX),
-            Slot::Halt(_) | Slot::Inspect => true,
+            Slot::Record | Slot::Status | Slot::Publish => self.hub_queue.enter(key, HUB_CALLS_MAX),
+            Slot::Halt(_) | Slot::Inspect | Slot::Locate => true,
         }
     }
 
@@ -253,8 +254,8 @@ impl Brain {
     pub(super) fn leave(&mut self, slot: &Slot) {
         match slot {
             Slot::Member(cluster) => self.queues.get_mut(cluster).into_iter().for_each(Queue::leave),
-            Slot::Record | Slot::Status => self.hub_queue.leave(),
-            Slot::Halt(_) | Slot::Inspect => {}
+            Slot::Record | Slot::Status | Slot::Publish => self.hub_queue.leave(),
+            Slot::Halt(_) | Slot::Inspect | Slot::Locate => {}
         }
     }
 
@@ -299,6 +300,7 @@ fn slot_of(order: &Order) -> Slot {
         | Order::RetargetMigration(..)
         | Order::FinishMigration { .. }
         | Order::ReleaseMigration(_) => Slot::Record,
+        Order::Publish(_) => Slot::Publish,
         Order::Verify(cluster) => Slot::Member(cluster.clone()),
         Order::Apply(apply) => Slot::Member(apply.cluster.clone()),
         Order::Remove(remove) => Slot::Member(remove.cluster.clone()),

@@ -240,6 +240,7 @@ impl Brain {
                     self.touch_member(cluster);
                 }
                 let Some(state) = self.members.get_mut(cluster) else { return };
+                let nodes = probe.inventory.as_ref().map(|inventory| inventory.node_addresses.clone());
                 if probe.inventory.is_none() {
                     probe.inventory = state.latest.take().and_then(|latest| latest.inventory);
                 }
@@ -248,6 +249,10 @@ impl Brain {
                 state.ready = Some(("True", "Ready", message));
                 self.engine.apply(Change::Seen(cluster.clone(), now), now);
                 self.facts.member_seen(cluster, now);
+                // A node that comes or goes is where clients are sent, or not any more.
+                if nodes.is_some_and(|nodes| self.observed.member_mut(cluster).set_nodes(nodes)) {
+                    self.touch_member(cluster);
+                }
             }
             Err(Fault { certain, reason, message }) => {
                 state.misses += 1;

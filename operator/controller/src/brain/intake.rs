@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domicile_core::{Change, facts::key_of};
+use domicile_core::{Change, expose::ExposureChange, facts::key_of};
 use domicile_crds::{
     Assignment, ClusterName, CountrySetName, DecisionName, Migration, NamespaceName, ProviderName,
     RelocationName, SiteName, TenantName, TenantWorkload, WorkloadKey, keys,
@@ -28,7 +28,10 @@ impl Brain {
                 self.not_there(kind, namespace.as_deref(), &name, now);
             }
             Input::Hub(HubEvent::Listed(kind)) => {
-                if self.listed.insert(kind) && self.is_synced() {
+                let is_new = self.listed.insert(kind);
+                if !kind.is_decisive() {
+                    self.exposed_listed(now);
+                } else if is_new && self.is_synced() {
                     self.engine.apply(Change::HubSeen(now), now);
                     self.facts.hub_seen(now);
                     tracing::info!(workloads = self.workloads.len(), "all objects of the hub are known");
@@ -101,6 +104,12 @@ impl Brain {
             }
             HubObject::Cluster(object) => return self.cluster_there(object, now),
             HubObject::Workload(object) => self.workload_there(object, now),
+            HubObject::Service(object) => exposed(&object.metadata, |namespace, name| {
+                ExposureChange::Service(namespace, name, Some(Box::new((*object).clone())))
+            }),
+            HubObject::Slice(object) => exposed(&object.metadata, |namespace, name| {
+                ExposureChange::Slice(namespace, name, Some(Box::new((*object).clone())))
+            }),
             HubObject::Assignment(object) => return self.assignment_there((*object).clone(), now),
             HubObject::Migration(object) => return self.migration_there((*object).clone(), now),
         };
@@ -212,6 +221,16 @@ impl Brain {
                 Change::Assignment(key, None)
             }),
             HubKind::Migration => self.migration_gone(namespace, name),
+            HubKind::Service | HubKind::Slice => {
+                let namespace = namespace.and_then(|namespace| NamespaceName::new(namespace).ok());
+                namespace.map(|namespace| {
+                    let name = name.to_owned();
+                    Change::Exposure(match kind {
+                        HubKind::Service => ExposureChange::Service(namespace, name, None),
+                        _ => ExposureChange::Slice(namespace, name, None),
+                    })
+                })
+            }
         };
         if let Some(change) = change {
             self.engine.apply(change, now);
@@ -221,7 +240,7 @@ impl Brain {
     fn forget_workload(&mut self, key: &WorkloadKey) {
         self.workloads.remove(key);
         self.problems.remove(key);
-        self.endpoints.remove(key);
+        self.forget_located(key);
         self.inspected.remove(key);
         self.unsettled.remove(key);
         self.stalled.remove(key);
@@ -257,6 +276,14 @@ impl Brain {
 
 fn name<T, E>(meta: &ObjectMeta, new: impl Fn(&str) -> Result<T, E>) -> Option<T> {
     new(meta.name.as_deref()?).ok()
+}
+
+fn exposed(
+    meta: &ObjectMeta,
+    change: impl FnOnce(NamespaceName, String) -> ExposureChange,
+) -> Option<Change> {
+    let namespace = NamespaceName::new(meta.namespace.as_deref()?).ok()?;
+    Some(Change::Exposure(change(namespace, meta.name.clone()?)))
 }
 
 fn namespace(meta: &ObjectMeta) -> Option<Change> {

@@ -7,6 +7,7 @@ mod claim;
 mod consider;
 mod decisions;
 mod events;
+mod expose;
 mod facts;
 mod fleet;
 mod identity;
@@ -34,7 +35,7 @@ use std::{
 use domicile_check::Facts;
 use domicile_core::{Change, Engine, moves::Memory, observed::Observed};
 use domicile_crds::{
-    Assignment, ClusterName, Endpoint, Migration, NamespaceName, Problem, Relocation, RelocationName, Tenant,
+    Assignment, ClusterName, Migration, NamespaceName, Problem, Relocation, RelocationName, Tenant,
     TenantName, TenantWorkload, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -98,8 +99,12 @@ pub(crate) enum Slot {
     Member(ClusterName),
     /// Stop something on a member: whatever else fails there doesn't hold that up.
     Halt(ClusterName),
-    /// Look at its pods and addresses.
+    /// Look at its pods.
     Inspect,
+    /// Look where what it exposes can be reached.
+    Locate,
+    /// Have clients follow, on the hub.
+    Publish,
 }
 
 /// What carries orders out.
@@ -118,9 +123,6 @@ pub(crate) struct Hands {
     /// Who we are on the hub, once it was asked.
     pub(crate) me: Arc<OnceCell<Subject>>,
 }
-
-/// By ordinal and cluster.
-type Endpoints = BTreeMap<(i32, ClusterName), Vec<Endpoint>>;
 
 /// The state.
 pub(crate) struct Brain {
@@ -172,8 +174,8 @@ pub(crate) struct Brain {
     repeats: repeats::Repeats,
     failures: HashMap<(WorkloadKey, Slot), (Failures, Timestamp)>,
     problems: HashMap<WorkloadKey, BTreeMap<(ClusterName, &'static str), Vec<Problem>>>,
-    /// Where what a copy exposes on a cluster can be reached.
-    endpoints: HashMap<WorkloadKey, Endpoints>,
+    /// When it was asked last where what a copy exposes on a cluster can be reached.
+    located: HashMap<WorkloadKey, expose::Asked>,
     inspected: HashMap<WorkloadKey, Timestamp>,
     unsettled: HashMap<WorkloadKey, Timestamp>,
     stalled: HashSet<WorkloadKey>,
@@ -227,7 +229,7 @@ impl Brain {
             repeats: repeats::Repeats::default(),
             failures: HashMap::new(),
             problems: HashMap::new(),
-            endpoints: HashMap::new(),
+            located: HashMap::new(),
             inspected: HashMap::new(),
             unsettled: HashMap::new(),
             stalled: HashSet::new(),
@@ -290,7 +292,8 @@ impl Brain {
     /// known isn't known to be absent.
     fn is_synced(&self) -> bool {
         let unknown = self.unreadable.unknown();
-        let synced = self.listed.len() == HubKind::COUNT && unknown.is_none();
+        let decisive = self.listed.iter().filter(|kind| kind.is_decisive()).count();
+        let synced = decisive == HubKind::COUNT && unknown.is_none();
         if self.health.synced.swap(synced, Ordering::Relaxed) != synced || !synced {
             self.health.say(unknown);
         }

@@ -251,6 +251,8 @@ fn must_act(wait: &Wait) -> Option<&'static str> {
         | Wait::Window(_)
         | Wait::Budget(_)
         | Wait::NotReady(_)
+        | Wait::NoAddress(_)
+        | Wait::Followed(_)
         | Wait::NotIdle(_)
         | Wait::Draining(_)
         | Wait::Retry(_) => None,

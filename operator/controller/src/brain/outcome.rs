@@ -7,9 +7,9 @@ use domicile_crds::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Brain, CALLED_PER_END, Slot, status::Inspection};
+use super::{Brain, CALLED_PER_END, Slot, expose::Located, status::Inspection};
 use crate::{
-    hub::{HubKind, bindings::Failure, write::WriteError},
+    hub::{HubKind, bindings::Failure, publish::Published, write::WriteError},
     member::{
         Connection,
         act::Applied,
@@ -54,6 +54,8 @@ pub(crate) enum Outcome {
     Kept(Result<(), MemberError>),
     Verified { namespace: NamespaceName, found: Result<Inventory, MemberError> },
     Inspected(Inspection),
+    Located(Vec<Located>),
+    Published(Published),
 }
 
 /// Whether this was the last version of an object: it is being deleted, and nothing holds it.
@@ -102,7 +104,7 @@ impl Brain {
         }
     }
 
-    fn is_connected_by(&self, cluster: &ClusterName, connection: Connection) -> bool {
+    pub(super) fn is_connected_by(&self, cluster: &ClusterName, connection: Connection) -> bool {
         let member = self.members.get(cluster).and_then(|state| state.member.as_ref());
         member.is_some_and(|member| member.connection == connection)
     }
@@ -186,10 +188,15 @@ impl Brain {
                 self.inspected(key, inspection);
                 None
             }
+            Outcome::Located(located) => {
+                self.located(key, located);
+                None
+            }
+            Outcome::Published(published) => self.published(key, published, now),
         }
     }
 
-    fn count(&self, order: &'static str, done: bool) -> Option<Retry> {
+    pub(super) fn count(&self, order: &'static str, done: bool) -> Option<Retry> {
         let outcome = if done { "done" } else { "failed" };
         self.hands.metrics.orders.get_or_create(&OrderLabel { order, outcome }).inc();
         None
@@ -218,7 +225,7 @@ impl Brain {
         for (name, version) in applied.copied {
             self.secret_seen(key.namespace.clone(), name, Some(version), Timestamp::now());
         }
-        for (object, view, generation) in applied.done {
+        for (object, mut view, generation) in applied.done {
             let place = (cluster.clone(), key.clone(), ordinal, object.clone());
             // What makes pods is watched. The watch may have been faster than the rest of the job: what it showed is
             // newer than our answer.
@@ -230,6 +237,8 @@ impl Brain {
                     continue;
                 }
                 self.generations.insert(place, generation);
+                // Its pods don't stop to serve by being updated: its watch tells how many do.
+                view.serving = seen.is_some_and(|seen| seen.serving);
             }
             self.observed.member_mut(cluster).note(key, ordinal, object, Some(view));
         }

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 
 use super::{
-    Brain, Endpoints, Slot, VERIFY_EVERY,
+    Brain, Slot,
     events::{news, publish},
     moves::waits_for_somebody,
     outcome::Outcome,
@@ -33,11 +33,10 @@ const SETTLE_MOVING: SignedDuration = SignedDuration::from_secs(30);
 /// How often pods are looked at while a copy isn't ready.
 const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
-/// What was found wrong, and where exposed Services are.
+/// What was found wrong.
 #[derive(Debug)]
 pub(crate) struct Inspection {
     problems: BTreeMap<ClusterName, Vec<Problem>>,
-    endpoints: Endpoints,
 }
 
 /// A place where a copy is, or is about to be.
@@ -45,21 +44,18 @@ struct CopyAt {
     ordinal: i32,
     epoch: i64,
     cluster: ClusterName,
-    is_seat: bool,
 }
 
 impl Brain {
     /// Writes the status of a workload if it says something new and has settled.
     pub(super) fn report(&mut self, verdict: &Verdict, outlook: &Outlook, now: Timestamp) {
         let key = &verdict.key;
-        self.forget_endpoints_elsewhere(key);
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let mut problems: Vec<Problem> =
             self.problems.get(key).into_iter().flatten().flat_map(|(_, p)| p.clone()).collect();
         problems.extend(self.unreadable_secrets(key));
         problems.sort();
         problems.dedup();
-        let nothing = BTreeMap::new();
         let situation = Situation {
             world: self.engine.world(),
             classes: self.engine.classes(),
@@ -67,7 +63,6 @@ impl Brain {
             verdict,
             outlook,
             problems: &problems,
-            endpoints: self.endpoints.get(key).unwrap_or(&nothing),
             now,
         };
         let old = workload.status.as_ref();
@@ -103,7 +98,11 @@ impl Brain {
         let waits = outlook.waits.iter().any(|(_, wait)| waits_for_somebody(wait));
         // What is held stays so until somebody decides.
         let adopts = outlook.adopting.is_some() || was_adopting(old);
-        let final_for_now = (ready && !moving) || stalled || waits || adopts || outlook.update_held;
+        // An address takes a moment more than a copy: both are told at once.
+        let exposed = condition_of(&next.conditions, condition::EXPOSED);
+        let hidden = exposed.is_some_and(|it| it.status != "True");
+        let final_for_now =
+            (ready && !moving && !hidden) || stalled || waits || adopts || outlook.update_held;
         let settled =
             !asking && (final_for_now || !next.problems.is_empty() || is_newly_suspended(verdict, old));
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
@@ -171,17 +170,16 @@ impl Brain {
         }
     }
 
-    /// Looks at pods when a copy isn't ready, or the target of its move isn't, and at addresses when it is.
+    /// Looks at pods when a copy isn't ready, or the target of its move isn't.
     fn inspect_if_needed(&mut self, key: &WorkloadKey, outlook: &Outlook, ready: bool, now: Timestamp) {
         let awaits_target = outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::NotReady(_)));
         let ready = ready && !awaits_target;
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
-        let exposed = !workload.spec.expose.is_empty() && self.endpoints_are_due(key, now);
         let unready =
             !ready && self.unsettled.get(key).is_some_and(|since| now.duration_since(*since) >= SETTLE);
         let long_unready = !ready && !self.unsettled.contains_key(key) && workload.status.is_some();
-        if !(unready || long_unready || has_problems || (ready && exposed)) {
+        if !(unready || long_unready || has_problems) {
             return;
         }
         if let Some(last) = self.inspected.get(key)
@@ -190,7 +188,6 @@ impl Brain {
             let next = *last + INSPECT_EVERY;
             return self.look_again(key, next);
         }
-        let Some(tenant) = self.owner(key) else { return };
         let places = self.places(key).into_iter().filter(|place| self.observed.is_reachable(&place.cluster));
         let places: Vec<_> = places.filter_map(|place| Some((self.usable(&place.cluster)?, place))).collect();
         if places.is_empty() || !self.busy.insert((key.clone(), Slot::Inspect)) {
@@ -199,13 +196,9 @@ impl Brain {
         self.inspected.insert(key.clone(), now);
         let at = key.clone();
         self.hands.spawn(key, Slot::Inspect, async move {
-            let mut inspection = Inspection { problems: BTreeMap::new(), endpoints: BTreeMap::new() };
-            for (member, CopyAt { ordinal, epoch, cluster, is_seat }) in places {
+            let mut inspection = Inspection { problems: BTreeMap::new() };
+            for (member, CopyAt { ordinal, epoch, cluster }) in places {
                 // What can't be asked leaves what was known.
-                if is_seat && let Ok(endpoints) = member.endpoints(&tenant, &at, &workload.spec.expose).await
-                {
-                    inspection.endpoints.insert((ordinal, cluster.clone()), endpoints);
-                }
                 if let Ok(problems) = member.problems(&at, (ordinal, epoch)).await {
                     inspection.problems.insert(cluster, problems);
                 }
@@ -220,10 +213,10 @@ impl Brain {
         let mut places = Vec::new();
         for seat in world.active_seats(key) {
             let (ordinal, cluster) = (seat.ordinal, seat.cluster.clone());
-            places.push(CopyAt { ordinal, epoch: seat.epoch, cluster, is_seat: true });
+            places.push(CopyAt { ordinal, epoch: seat.epoch, cluster });
             if let Some(migration) = move_of(world, key, ordinal) {
                 let (epoch, cluster) = (migration.spec.epoch, migration.spec.to.clone());
-                places.push(CopyAt { ordinal, epoch, cluster, is_seat: false });
+                places.push(CopyAt { ordinal, epoch, cluster });
             }
         }
         places
@@ -242,35 +235,6 @@ impl Brain {
         if let Some(known) = self.problems.get_mut(key) {
             known.retain(|(at, kind), _| *kind != "pods" || places.iter().any(|place| place.cluster == *at));
         }
-        let known = self.endpoints.entry(key.clone()).or_default();
-        known.extend(inspection.endpoints);
-        known.retain(|_, endpoints| !endpoints.is_empty());
-        if known.is_empty() {
-            self.endpoints.remove(key);
-        }
-    }
-
-    /// What a copy exposed where it was before says nothing of where it is.
-    fn forget_endpoints_elsewhere(&mut self, key: &WorkloadKey) {
-        let Some(known) = self.endpoints.get_mut(key) else { return };
-        let seats = self.engine.world().active_seats(key);
-        known.retain(|(ordinal, cluster), _| {
-            seats.iter().any(|seat| seat.ordinal == *ordinal && seat.cluster == *cluster)
-        });
-    }
-
-    /// Whether a copy's addresses aren't known, or were looked at long ago: those of load balancers change.
-    fn endpoints_are_due(&mut self, key: &WorkloadKey, now: Timestamp) -> bool {
-        if let Some(last) = self.inspected.get(key).copied() {
-            self.look_again(key, last + VERIFY_EVERY);
-            if now.duration_since(last) >= VERIFY_EVERY {
-                return true;
-            }
-        }
-        let known = self.endpoints.get(key);
-        let has = |place: (i32, ClusterName)| known.is_some_and(|known| known.contains_key(&place));
-        let seats = self.engine.world().active_seats(key);
-        seats.into_iter().any(|seat| !has((seat.ordinal, seat.cluster.clone())))
     }
 }
 

@@ -124,6 +124,8 @@ impl Brain {
                 .iter()
                 .any(|(key, moves)| Some(key.namespace.as_str()) == namespace && moves.contains_key(name)),
             HubKind::Relocation => self.relocations.contains_key(name),
+            // They are never read into anything that could be wrong.
+            HubKind::Service | HubKind::Slice => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The hub: what is observed there, and what is written.
 
 pub(crate) mod bindings;
+pub(crate) mod publish;
 pub(crate) mod secrets;
 pub(crate) mod watch;
 pub(crate) mod write;
@@ -11,7 +12,13 @@ use domicile_crds::{
     Assignment, CountrySet, Decision, HostingProvider, Installation, MemberCluster, Migration, Relocation,
     Site, Tenant, TenantWorkload, Unreadable,
 };
-use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    api::{
+        core::v1::{ObjectReference, Service},
+        discovery::v1::EndpointSlice,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 /// An object of the hub.
 #[derive(Clone, Debug)]
@@ -28,12 +35,14 @@ pub(crate) enum HubObject {
     Assignment(Arc<Assignment>),
     Migration(Arc<Migration>),
     Relocation(Arc<Relocation>),
+    Service(Arc<Service>),
+    Slice(Arc<EndpointSlice>),
 }
 
 impl HubObject {
     /// Whether it is one of those that there are many of, and that say nothing about facts.
     pub(crate) fn is_of_workloads(&self) -> bool {
-        matches!(self, Self::Workload(_) | Self::Assignment(_) | Self::Migration(_) | Self::Relocation(_))
+        self.identity().0.is_of_workloads()
     }
 
     /// Its kind and metadata.
@@ -51,6 +60,8 @@ impl HubObject {
             Self::Assignment(object) => (HubKind::Assignment, &object.metadata),
             Self::Migration(object) => (HubKind::Migration, &object.metadata),
             Self::Relocation(object) => (HubKind::Relocation, &object.metadata),
+            Self::Service(object) => (HubKind::Service, &object.metadata),
+            Self::Slice(object) => (HubKind::Slice, &object.metadata),
         }
     }
 }
@@ -70,11 +81,25 @@ pub(crate) enum HubKind {
     Assignment,
     Migration,
     Relocation,
+    /// Services that are kept for what workloads expose.
+    Service,
+    /// EndpointSlices that are kept for what workloads expose.
+    Slice,
 }
 
 impl HubKind {
-    /// How many kinds there are.
+    /// How many kinds decisions rest on.
     pub(crate) const COUNT: usize = 12;
+
+    /// Whether decisions rest on it. What is exposed follows from them: whoever can't see it decides all the same.
+    pub(crate) fn is_decisive(self) -> bool {
+        !matches!(self, Self::Service | Self::Slice)
+    }
+
+    fn is_of_workloads(self) -> bool {
+        matches!(self, Self::Workload | Self::Assignment | Self::Migration | Self::Relocation)
+            || !self.is_decisive()
+    }
 }
 
 /// Something was observed on the hub.

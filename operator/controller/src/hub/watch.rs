@@ -9,9 +9,12 @@ use std::{
     },
 };
 
-use domicile_crds::{Guarded, Unreadable};
+use domicile_crds::{Guarded, Unreadable, keys};
 use futures::FutureExt as _;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{
+    core::v1::{Namespace, Service},
+    discovery::v1::EndpointSlice,
+};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     core::PartialObjectMeta,
@@ -58,6 +61,7 @@ pub(crate) fn start(client: &Client, inputs: &mpsc::Sender<Input>, metrics: &Arc
     tokio::spawn(feed.follow(api, HubKind::Namespace, |object: PartialObjectMeta<Namespace>| {
         Ok(HubObject::Namespace(Arc::new(object.metadata)))
     }));
+    feed.apart().start_exposed(client);
     broken
 }
 
@@ -82,6 +86,22 @@ impl Feed {
             Err(unreadable) => Err(unreadable),
         };
         tokio::spawn(self.follow(api, kind, read));
+    }
+
+    /// What is kept for what workloads expose. Nothing is decided from it: if it can't be watched, nothing else stops.
+    fn start_exposed(&self, client: &Client) {
+        let ours = || Config::default().labels(keys::EXPOSED_LABEL);
+        let watch: Watch<Service> = Watch::new(Api::all(client.clone()), ours(), HubKind::Service as u64);
+        let read = |object| Ok(HubObject::Service(Arc::new(object)));
+        tokio::spawn(self.clone().forward(watch, HubKind::Service, Box::new(read)));
+        let watch: Watch<EndpointSlice> = Watch::new(Api::all(client.clone()), ours(), HubKind::Slice as u64);
+        let read = |object| Ok(HubObject::Slice(Arc::new(object)));
+        tokio::spawn(self.clone().forward(watch, HubKind::Slice, Box::new(read)));
+    }
+
+    /// The same, with watches that may break without anything else noticing.
+    fn apart(&self) -> Self {
+        Self { broken: Broken::default(), ..self.clone() }
     }
 
     fn follow<K>(

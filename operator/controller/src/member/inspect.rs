@@ -1,15 +1,15 @@
-//! Why a copy isn't ready, as its pods tell, and where what it exposes can be reached.
+//! Why a copy isn't ready, as its pods tell.
 
 use std::{collections::BTreeSet, fmt::Debug};
 
 use domicile_core::text::shorten;
-use domicile_crds::{ADOPTED, Endpoint, Expose, PROBLEMS_MAX, Problem, TenantName, WorkloadKey, keys};
+use domicile_crds::{ADOPTED, PROBLEMS_MAX, Problem, WorkloadKey, keys};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
         batch::v1::Job,
-        core::v1::{ContainerStatus, Node, Pod, Service},
+        core::v1::{ContainerStatus, Pod},
     },
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::Selector};
@@ -91,60 +91,11 @@ impl Member {
         let reason = failure.reason.as_deref().unwrap_or("FailedCreate");
         Some(self.problem(object, reason, failure.message.as_deref().unwrap_or_default()))
     }
-
-    /// Addresses by which exposed Services are reached from outside the member.
-    pub(crate) async fn endpoints(
-        &self,
-        tenant: &TenantName,
-        key: &WorkloadKey,
-        expose: &[Expose],
-    ) -> Result<Vec<Endpoint>, MemberError> {
-        let _call = self.calls.acquire().await;
-        let services: Api<Service> = Api::namespaced(self.as_tenant(tenant), key.namespace.as_str());
-        let mut endpoints = Vec::new();
-        for exposed in expose {
-            let Some(service) = timely(self.name.as_str(), services.get_opt(&exposed.service)).await? else {
-                continue;
-            };
-            let balanced = load_balancer(&service, exposed);
-            if balanced.is_empty() {
-                endpoints.extend(self.node_port(&service, exposed).await?);
-            }
-            endpoints.extend(balanced);
-        }
-        endpoints.truncate(64);
-        Ok(endpoints)
-    }
-
-    async fn node_port(&self, service: &Service, exposed: &Expose) -> Result<Vec<Endpoint>, MemberError> {
-        let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-        let Some(port) = ports.iter().find(|p| p.port == exposed.port).and_then(|p| p.node_port) else {
-            return Ok(Vec::new());
-        };
-        let nodes: Api<Node> = Api::all(self.client.clone());
-        let nodes = timely(self.name.as_str(), nodes.list(&ListParams::default().limit(8))).await?;
-        let address = |node: &Node| {
-            let addresses = node.status.as_ref()?.addresses.clone()?;
-            let of = |kind: &str| addresses.iter().find(|a| a.type_ == kind).map(|a| a.address.clone());
-            of("ExternalIP").or_else(|| of("InternalIP"))
-        };
-        let endpoint = |address| Endpoint { service: exposed.service.clone(), address, port };
-        Ok(nodes.items.iter().filter_map(address).map(endpoint).collect())
-    }
 }
 
 /// Enough to find what is wrong.
 fn page(params: ListParams) -> ListParams {
     params.limit(50)
-}
-
-fn load_balancer(service: &Service, exposed: &Expose) -> Vec<Endpoint> {
-    let status = service.status.as_ref().and_then(|s| s.load_balancer.as_ref());
-    let ingress = status.and_then(|lb| lb.ingress.as_deref()).unwrap_or_default();
-    let address = ingress.iter().filter_map(|i| i.ip.clone().or_else(|| i.hostname.clone()));
-    address
-        .map(|address| Endpoint { service: exposed.service.clone(), address, port: exposed.port })
-        .collect()
 }
 
 /// Why a container waits or has ended, if that is trouble.

@@ -13,6 +13,7 @@ mod kubeconfig;
 mod limit;
 pub(crate) mod namespace;
 mod probe;
+mod reach;
 mod refusal;
 pub(crate) mod verify;
 mod watch;

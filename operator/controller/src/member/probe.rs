@@ -34,6 +34,8 @@ pub(crate) struct Inventory {
     pub(crate) allocatable: Option<Amounts>,
     /// Regions on the nodes' labels.
     pub(crate) regions: Vec<String>,
+    /// Addresses of some of the nodes that are ready.
+    pub(crate) node_addresses: Vec<String>,
     /// Kinds of tenants that it doesn't serve.
     pub(crate) kinds_not_served: Vec<String>,
 }
@@ -74,9 +76,13 @@ async fn inventory(client: &Client) -> Result<Inventory, kube::Error> {
     let mut total = Resources::default();
     let mut regions = BTreeSet::new();
     let mut any = false;
+    let mut node_addresses = Vec::new();
     let mut page = ListParams::default().limit(100);
     loop {
         let nodes = Api::<Node>::all(client.clone()).list(&page).await?;
+        if node_addresses.is_empty() {
+            node_addresses = super::reach::node_addresses(&nodes.items);
+        }
         for node in &nodes.items {
             any = true;
             total += allocatable(node);
@@ -95,7 +101,7 @@ async fn inventory(client: &Client) -> Result<Inventory, kube::Error> {
         pods: Some(total.pods),
     });
     let kinds_not_served = kinds_not_served(client).await?;
-    Ok(Inventory { allocatable, regions: regions.into_iter().collect(), kinds_not_served })
+    Ok(Inventory { allocatable, regions: regions.into_iter().collect(), node_addresses, kinds_not_served })
 }
 
 /// What a node can give; nothing if it isn't ready or takes no pods.

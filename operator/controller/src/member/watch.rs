@@ -125,6 +125,7 @@ async fn there<K: Resource<DynamicType = ()>>(
     let (key, ordinal, mut view) = read_labels(meta)?;
     let health = health(object);
     view.ready = health.ready;
+    view.serving = health.serving;
     view.idle = health.idle == Idle::Certain;
     view.completed = health.completed;
     view.stopped = health.stopped;
@@ -194,6 +195,7 @@ pub(crate) fn read_labels(meta: &ObjectMeta) -> Option<(WorkloadKey, i32, Object
         applied: applied.is_some(),
         epoch: label(keys::EPOCH_LABEL).and_then(|text| text.parse().ok()).unwrap_or(NO_EPOCH),
         ready: true,
+        serving: false,
         idle: true,
         completed: false,
         terminating: meta.deletion_timestamp.is_some(),
@@ -223,6 +225,8 @@ pub(super) fn maker(meta: &ObjectMeta) -> Option<&OwnerReference> {
 #[derive(Clone, Debug, Default)]
 struct Health {
     ready: bool,
+    /// At least one of its pods takes requests.
+    serving: bool,
     idle: Idle,
     completed: bool,
     stopped: bool,
@@ -263,6 +267,7 @@ fn deployment(object: &Deployment) -> Health {
             && count(status.updated_replicas) >= wanted
             && count(status.available_replicas) >= wanted
             && count(status.replicas) <= count(status.updated_replicas),
+        serving: count(status.ready_replicas) > 0,
         idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
         stopped: wanted == 0,
         ..Health::default()
@@ -282,6 +287,7 @@ fn stateful_set(object: &StatefulSet) -> Health {
     let none = current && wanted == 0 && status.replicas == 0;
     Health {
         ready: current && updated && status.ready_replicas.unwrap_or(0) >= wanted,
+        serving: status.ready_replicas.unwrap_or(0) > 0,
         idle: Idle::unless_pods(none, object.spec.as_ref().map(|spec| spec.selector.clone())),
         completed: false,
         stopped: wanted == 0,
@@ -305,6 +311,7 @@ fn job(object: &Job) -> Health {
     let begun = object.status.is_some() && (status.start_time.is_some() || has("Suspended"));
     Health {
         ready: !has("Failed"),
+        serving: status.ready.unwrap_or(0) > 0,
         idle: Idle::when(
             active == 0 && (has("Complete") || has("Failed") || (suspended && (begun || has("Suspended")))),
         ),

@@ -78,6 +78,11 @@ impl Engine {
                 self.touched.clusters.insert(id);
             }
             Change::Originals(key, cluster, there) => self.apply_originals(key, cluster, there),
+            Change::Exposure(change) => {
+                for key in self.world.exposure.apply(change) {
+                    self.touch(key);
+                }
+            }
             Change::Workload(..) | Change::Assignment(..) | Change::Migration(..) => {
                 self.apply_workload(change);
             }
@@ -157,6 +162,9 @@ impl Engine {
             Change::Workload(key, object) => {
                 let fact = object.as_deref().map(|object| Arc::new(WorkloadFact::from(object)));
                 self.list_in_namespace(&key, fact.is_some());
+                if fact.is_none() {
+                    self.world.exposure.forget(&key);
+                }
                 set(&mut self.world.workloads, key.clone(), fact);
                 self.classes.classify(&self.world, &key);
                 key

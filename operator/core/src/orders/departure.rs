@@ -6,11 +6,17 @@ use domicile_crds::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first, suspend};
+use super::{
+    Desk, Order, Outlook, Record, Removal, Remove, keep_claims_first,
+    migration::{after, look_again},
+    publish::leads_to,
+    suspend,
+};
 use crate::{
     Horizon, Rule, World,
     decisions::{Circumstances, Standing},
     eligibility::unsuitable,
+    facts::WorkloadFact,
     moves::Wait,
     rule::is_frozen,
 };
@@ -19,12 +25,18 @@ use crate::{
 pub(super) const OUT_OF_REACH: SignedDuration = SignedDuration::from_secs(30);
 
 /// Copies whose removal is recorded.
-pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Record<'_>, out: &mut Outlook) {
+pub(super) fn leaving_orders(
+    desk: &mut Desk<'_>,
+    key: &WorkloadKey,
+    record: &mut Record<'_>,
+    out: &mut Outlook,
+) {
     let leaving: Vec<Seat> =
         record.recorded.seats.iter().filter(|seat| seat.phase == SeatPhase::Leaving).cloned().collect();
     for seat in leaving {
         let place = (key.clone(), seat.ordinal, seat.cluster.clone());
         if desk.gone.contains(&place) {
+            desk.memory.forget_left(key, seat.ordinal, &seat.cluster);
             record.wanted.seats.retain(|other| other.ordinal != seat.ordinal);
             continue;
         }
@@ -36,11 +48,34 @@ pub(super) fn leaving_orders(desk: &Desk<'_>, key: &WorkloadKey, record: &mut Re
             continue;
         }
         let tenant = record.recorded.tenant.as_ref();
-        match obstacle(desk, key, tenant, &seat.cluster) {
+        let drains = drains(desk, (key, record.workload), &seat, out);
+        match drains.or_else(|| obstacle(desk, key, tenant, &seat.cluster)) {
             Some(wait) => out.waits.push((seat.ordinal, wait)),
             None => out.orders.push(removal(desk, key, &seat, (true, Removal::SeatDropped))),
         }
     }
+}
+
+/// Whether a copy that isn't asked for any more still has clients: where nothing is exposed, nobody knows.
+fn drains(
+    desk: &mut Desk<'_>,
+    (key, workload): (&WorkloadKey, &WorkloadFact),
+    seat: &Seat,
+    out: &mut Outlook,
+) -> Option<Wait> {
+    if workload.expose.is_empty() {
+        return None;
+    }
+    let followed = leads_to(desk, (key, workload), seat.ordinal, &seat.cluster);
+    let since = desk.memory.left((key, seat.ordinal, &seat.cluster), followed, desk.now);
+    if followed {
+        return Some(Wait::Followed(seat.cluster.clone()));
+    }
+    let drained = after(since, workload.drain_seconds);
+    (drained > desk.now).then(|| {
+        look_again(out, desk.now, drained);
+        Wait::Draining(seat.cluster.clone())
+    })
 }
 
 /// What is left to do for a workload that was deleted. `None` if it wasn't.

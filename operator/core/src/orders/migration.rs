@@ -57,7 +57,7 @@ fn aborted<'a>(desk: &'a Desk<'_>, copy: &Copy<'_>, spec: &MigrationSpec) -> Opt
     (!spec.compulsory).then_some(aborted.name.as_str())
 }
 
-fn look_again(out: &mut Outlook, now: Timestamp, at: Timestamp) {
+pub(super) fn look_again(out: &mut Outlook, now: Timestamp, at: Timestamp) {
     let mut horizon = Horizon::new(now);
     horizon.note(at);
     out.next.into_iter().for_each(|next| horizon.note(next));
@@ -215,6 +215,11 @@ fn advance(
         out.waits.push((ordinal, Wait::NotReady(spec.to.clone())));
         return check_deadline(desk, copy, migration, out);
     }
+    // Whoever is sent there must be answered from the first moment.
+    if desk.lacks_address(copy, &spec.to) {
+        out.waits.push((ordinal, Wait::NoAddress(spec.to.clone())));
+        return check_deadline(desk, copy, migration, out);
+    }
     desk.memory.target_ready(copy.key, &migration.name, desk.now);
     // A source that is being stopped is down: from there, the way out is forward.
     if desk.world.brakes.paused && !is_down {
@@ -299,6 +304,7 @@ pub(super) fn finish_orders(
 ) {
     let (spec, here) = (&migration.spec, &copy.seat.cluster);
     let switched = desk.memory.switched(copy.key, &migration.name, desk.now);
+    desk.memory.forget_left(copy.key, spec.seat, here);
     let left: Vec<&ClusterName> =
         [&spec.from, &spec.to].into_iter().filter(|end| *end != here && !is_gone(desk, copy, end)).collect();
     let Some(from) = left.first().copied() else {
@@ -311,6 +317,8 @@ pub(super) fn finish_orders(
         return out.orders.push(Order::FinishMigration { name, step, message, given_up: false });
     };
     source_remains(copy, from, (switched, desk.now), out);
+    let followed = desk.sends_to(copy, from);
+    let since = desk.memory.left((copy.key, spec.seat, from), followed, desk.now);
     if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
         return out.waits.push((spec.seat, Wait::Frozen(here.clone())));
     }
@@ -329,10 +337,11 @@ pub(super) fn finish_orders(
     if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, from), desk.now) {
         return out.waits.push((spec.seat, wait));
     }
-    let drain = jiff::SignedDuration::from_secs(i64::from(copy.workload.drain_seconds));
-    if let Ok(drained) = switched.checked_add(drain)
-        && drained > desk.now
-    {
+    if followed {
+        return out.waits.push((spec.seat, Wait::Followed(from.clone())));
+    }
+    let drained = after(since, copy.workload.drain_seconds);
+    if drained > desk.now {
         look_again(out, desk.now, drained);
         return out.waits.push((spec.seat, Wait::Draining(from.clone())));
     }
@@ -414,6 +423,6 @@ fn source_remains(
     out.sources.push(Source { ordinal, cluster, moved: true, unfenced, overdue });
 }
 
-fn after(at: Timestamp, seconds: i32) -> Timestamp {
+pub(super) fn after(at: Timestamp, seconds: i32) -> Timestamp {
     at.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).unwrap_or(Timestamp::MAX)
 }

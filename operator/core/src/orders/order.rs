@@ -2,6 +2,7 @@
 
 use domicile_crds::{AssignmentSpec, ClusterName, CompletedJob, InventoryItem, MigrationSpec, MigrationStep};
 
+use super::Publish;
 use crate::{manifests::ObjectRef, render::Mode};
 
 /// Something to do. Each is safe to carry out twice.
@@ -38,6 +39,8 @@ pub enum Order {
     Remove(Remove),
     /// Scale to zero or suspend what is there.
     Halt(Halt),
+    /// Have clients follow, on the hub.
+    Publish(Box<Publish>),
     /// Have StatefulSets keep their claims, before they are scaled down or removed.
     KeepClaims(KeepClaims),
 }

@@ -1,6 +1,6 @@
 //! A small fleet in which everything is lawful, to be changed one fact at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use domicile_core::{
     Change, Engine, Rule, RuleSet,
@@ -316,9 +316,8 @@ impl Fleet {
         let (world, classes, gone) = (self.engine.world(), self.engine.classes(), HashSet::new());
         let mut desk = Desk { world, classes, observed, memory, gone: &gone, now: self.now };
         let outlook = orders(&mut desk, &verdict);
-        let (endpoints, now) = (BTreeMap::new(), self.now);
-        let (verdict, outlook, endpoints) = (&verdict, &outlook, &endpoints);
-        Situation { world, classes, observed, verdict, outlook, problems: &[], endpoints, now }.status(None)
+        let (verdict, outlook, now) = (&verdict, &outlook, self.now);
+        Situation { world, classes, observed, verdict, outlook, problems: &[], now }.status(None)
     }
 
     /// Rules that fail where the first copy is, and those that can't be told.

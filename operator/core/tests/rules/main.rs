@@ -10,6 +10,8 @@ mod countries;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod exposed;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod forsaken;

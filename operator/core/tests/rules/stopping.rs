@@ -27,6 +27,7 @@ pub(crate) const RUNS: ObjectView = ObjectView {
     applied: true,
     digest: 1,
     epoch: 1,
+    serving: true,
     ready: true,
     idle: false,
     completed: false,

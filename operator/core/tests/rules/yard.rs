@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Fleet, key, name};
 
+mod hub;
 mod members;
 
 const CLUSTERS: [&str; 3] = ["ams-1", "bru-1", "fra-1"];
@@ -35,6 +36,12 @@ pub(crate) struct Yard {
     said: BTreeMap<WorkloadKey, String>,
     /// Members on which pods don't end.
     pub(crate) busy: BTreeSet<&'static str>,
+    /// Services on the hub that are somebody else's.
+    pub(crate) foreign: BTreeSet<&'static str>,
+    /// The hub takes nothing of what is exposed.
+    pub(crate) hub_refuses: bool,
+    /// How often something of what is exposed was written.
+    pub(crate) published: u32,
 }
 
 impl Yard {
@@ -51,6 +58,9 @@ impl Yard {
             away: BTreeSet::new(),
             said: BTreeMap::new(),
             busy: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+            hub_refuses: false,
+            published: 0,
         };
         yard.settle("web");
         yard
@@ -195,6 +205,9 @@ impl Yard {
                     self.fleet.apply(Change::Migration(key.clone(), name, None));
                 }
                 Order::Halt(halt) => self.halt(key, &halt),
+                Order::Publish(_) if self.hub_refuses => {}
+                Order::Publish(publish) => self.publish(key, &publish),
+                Order::Verify(cluster) if self.away.contains(cluster.as_str()) => {}
                 Order::Verify(_) | Order::KeepClaims(_) => panic!("there is no reason to {order:?}"),
                 Order::Apply(apply) => self.apply(key, &apply),
                 Order::Remove(remove) => self.remove(key, &remove),

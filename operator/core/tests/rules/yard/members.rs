@@ -94,7 +94,7 @@ impl Yard {
         self
     }
 
-    fn each_object(
+    pub(super) fn each_object(
         &mut self,
         workload: &str,
         cluster: &str,
@@ -147,6 +147,7 @@ impl Yard {
                 digest: target.digest(fact),
                 epoch: apply.epoch,
                 ready: true,
+                serving: runs,
                 idle: !(runs || busy),
                 stopped: !runs,
                 ..ObjectView::default()
@@ -176,7 +177,7 @@ impl Yard {
         let idle = !self.busy.contains(halt.cluster.as_str());
         for object in &halt.objects {
             let seen = self.observed.seat(&halt.cluster, key, halt.ordinal)[object];
-            let view = ObjectView { digest: 0, idle, stopped: true, halted: true, ..seen };
+            let view = ObjectView { digest: 0, idle, serving: false, stopped: true, halted: true, ..seen };
             self.observed.member_mut(&halt.cluster).note(key, halt.ordinal, object.clone(), Some(view));
         }
     }
