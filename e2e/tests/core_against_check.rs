@@ -109,6 +109,7 @@ impl Both {
             | Change::Assignment(..)
             | Change::Migration(..)
             | Change::Relocation(..)
+            | Change::Exposure(..)
             | Change::Secret(..)
             | Change::Installation(..) => {}
         }
