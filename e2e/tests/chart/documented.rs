@@ -114,3 +114,64 @@ fn the_table_says_every_right_and_no_other() -> anyhow::Result<()> {
 fn strings(list: &Value) -> impl Iterator<Item = String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
 }
+
+/// Texts in the code that are no reasons.
+const NO_REASONS: [&str; 8] = [
+    "HostingProvider",
+    "MemberCluster",
+    "TenantWorkload",
+    "MovePending",
+    "ConfigMap",
+    "CountrySet",
+    "StatefulSet",
+    "PersistentVolumeClaim",
+];
+
+/// What looks like a reason: a text of several words, written as one.
+fn reasons(code: &str) -> BTreeSet<String> {
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let texts = code.split('"').skip(1).step_by(2);
+    let is_reason = |text: &&str| {
+        let capitals = text.chars().filter(char::is_ascii_uppercase).count();
+        let letters = text.chars().all(|c| c.is_ascii_alphabetic());
+        letters
+            && capitals > 1
+            && capitals < text.len() / 2
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    texts.filter(is_reason).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_is_in_the_rules() -> anyhow::Result<()> {
+    let page = std::fs::read_to_string(root().join("docs/rules.md"))?;
+    let page = page.split("\n## Reasons\n").nth(1).context("no Reasons")?;
+    let files = [
+        "operator/core/src/report.rs",
+        "operator/core/src/report/exposed.rs",
+        "operator/core/src/report/lawful.rs",
+        "operator/core/src/report/sources.rs",
+        "operator/controller/src/brain/consider.rs",
+        "operator/controller/src/brain/decisions.rs",
+        "operator/controller/src/brain/events.rs",
+        "operator/controller/src/brain/facts.rs",
+        "operator/controller/src/brain/identity.rs",
+        "operator/controller/src/brain/moves.rs",
+        "operator/controller/src/brain/subjects.rs",
+        "operator/controller/src/brain/unreadable.rs",
+        "operator/controller/src/member/error.rs",
+    ];
+    let mut found = BTreeSet::new();
+    for file in files {
+        found.extend(reasons(&std::fs::read_to_string(root().join(file))?));
+    }
+    found.extend(domicile_core::Rule::ALL.iter().map(ToString::to_string));
+    found.retain(|reason| !NO_REASONS.contains(&reason.as_str()));
+    ensure!(found.contains("RecordOlder") && found.contains("ByOneAlone"), "only {found:?} were found");
+    let is_told = |reason: &&String| {
+        page.contains(&format!("`{reason}`")) || page.contains(&format!("\n### {reason}\n"))
+    };
+    let missing: Vec<_> = found.iter().filter(|reason| !is_told(reason)).collect();
+    ensure!(missing.is_empty(), "docs/rules.md says nothing of {missing:?}");
+    Ok(())
+}

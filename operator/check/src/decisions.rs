@@ -45,8 +45,12 @@ impl<'a> Outlook<'a> {
         if let Some(decision) = expired {
             return Standing::Expired(decision);
         }
-        let elsewhere = approvals.clone().find(|d| !self.ended(d) && !self.in_scope(d) && stands(d));
-        elsewhere.map_or(Standing::Nothing, Standing::OutOfScope)
+        let elsewhere: Vec<_> =
+            approvals.filter(|d| !self.ended(d) && !self.in_scope(d) && stands(d)).collect();
+        match elsewhere.first() {
+            Some(decision) if !self.wants_two() || !by_one(&elsewhere) => Standing::OutOfScope(decision),
+            _ => Standing::Nothing,
+        }
     }
 
     /// The approvals of a provider that count.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use domicile_crds::{Answer, Migration, NamespaceName};
+use domicile_crds::{Answer, Assignment, Migration, NamespaceName, Seat};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -24,6 +24,11 @@ pub enum AnswerError {
     /// The kubeconfig names a namespace that can't be one.
     #[error("name the workload's namespace with -n")]
     Namespace(#[from] domicile_crds::NameError),
+    /// The copy is where it was to go.
+    #[error(
+        "the move {0} has switched already: the copy is at its target, and what is left at its source is being removed; it can't be answered any more"
+    )]
+    Switched(String),
     /// It has ended.
     #[error("the move {name} has ended ({step}), so there is nothing left to answer")]
     Ended {
@@ -57,6 +62,9 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
     if let Some(step) = migration.status.as_ref().and_then(|status| status.step).filter(|s| s.is_final()) {
         return Err(AnswerError::Ended { name: name.to_owned(), step: format!("{step:?}") });
     }
+    if has_switched(&hub, &namespace, &migration).await? {
+        return Err(AnswerError::Switched(name.to_owned()));
+    }
     let answer = args.answer.into();
     status::warn(&hub, options).await;
     // The plan as it was read here: if it has changed since, the answer is to another one and doesn't count.
@@ -69,6 +77,20 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
         output::note("note: this move is compulsory and waits for no answer");
     }
     Ok(said(&namespace, &migration, answer))
+}
+
+/// Whether the copy has the move's epoch, or a later one, by the record of where it is.
+async fn has_switched(
+    hub: &Cluster,
+    namespace: &NamespaceName,
+    migration: &Migration,
+) -> Result<bool, ClusterError> {
+    let (api, spec) =
+        (Api::<Assignment>::namespaced(hub.client.clone(), namespace.as_str()), &migration.spec);
+    let found = api.get_opt(spec.workload.as_str()).await;
+    let found = found.map_err(hub.failed(format!("get Assignment {namespace}/{}", spec.workload)))?;
+    let is_over = |seat: &Seat| seat.ordinal == spec.seat && seat.epoch >= spec.epoch;
+    Ok(found.is_some_and(|record| record.spec.seats.iter().any(is_over)))
 }
 
 fn said(namespace: &NamespaceName, migration: &Migration, answer: Answer) -> String {

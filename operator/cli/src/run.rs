@@ -90,9 +90,10 @@ fn rights(command: &Command) -> Option<&'static str> {
         Command::Adopt(_) => Some(
             "whoever adopts needs the roles domicile:tenant in that namespace and domicile:auditor on the hub, and must administer the member: see docs/cli.md#adopt",
         ),
-        Command::Join(_)
-        | Command::Leave(_)
-        | Command::Cordon(_)
+        Command::Join(_) | Command::Leave(_) => Some(
+            "this takes the role domicile:platform-engineer and the right to write Secrets in the operator's namespace on the hub, and to administer the member: see docs/operations.md",
+        ),
+        Command::Cordon(_)
         | Command::Uncordon(_)
         | Command::Drain(_)
         | Command::Pause(_)

@@ -197,7 +197,7 @@ impl Decisions {
     pub fn standing_of(&self, all: &[DecisionFact], at: &Viewpoint<'_>, horizon: &mut Horizon) -> Standing {
         let mut strictest = None;
         let mut expired = false;
-        let mut elsewhere = false;
+        let mut elsewhere = Users::default();
         let mut approvers = Users::default();
         for decision in all {
             let spec = &decision.spec;
@@ -215,15 +215,17 @@ impl Decisions {
                     }
                 }
                 (true, true) => expired |= approved,
-                (false, false) => elsewhere |= approved,
-                (false, true) => {}
+                (false, false) if approved => elsewhere.add(&spec.decided_by),
+                (false, _) => {}
             }
         }
         match strictest {
             Some(Verdict::Approved) if self.two_persons && !approvers.are_two => Standing::Undecided,
             Some(verdict) => Standing::Decided(verdict),
             None if expired => Standing::Expired,
-            None if elsewhere => Standing::OutOfScope,
+            None if elsewhere.are_two || (elsewhere.first.is_some() && !self.two_persons) => {
+                Standing::OutOfScope
+            }
             None => Standing::Undecided,
         }
     }

@@ -53,7 +53,7 @@ pub enum Wait {
     #[error("MemberCluster/{0} can't be reached")]
     Unreachable(ClusterName),
     /// The target or the source is frozen.
-    #[error("MemberCluster/{0} is frozen for this workload")]
+    #[error("MemberCluster/{0} is frozen or suspended for this workload")]
     Frozen(ClusterName),
     /// What is at the source must be left as it is.
     #[error("the copy on MemberCluster/{0} must be left as it is there")]

@@ -38,6 +38,12 @@ impl fmt::Display for Finding {
         if !self.certain && object.starts_with("CountrySet/") {
             return write!(f, "{}: {object} doesn't exist", self.rule);
         }
+        if !self.certain && self.rule == Rule::ObservationStale {
+            return write!(
+                f,
+                "{object} wasn't seen yet since the operator started, or was last seen too long ago"
+            );
+        }
         if !self.certain {
             return write!(f, "{}: {object} doesn't say enough to tell", self.rule);
         }

@@ -217,13 +217,18 @@ fn command(finding: &Finding, (tenant, cluster): (&TenantName, &ClusterName)) ->
         _ => String::new(),
     };
     match finding.rule {
-        Rule::NotApproved | Rule::ApprovalExpired | Rule::ApprovalOutOfScope if kind == "HostingProvider" => {
+        Rule::NotApproved | Rule::ApprovalExpired if kind == "HostingProvider" => {
             Some(format!("kubectl domicile approve {subject} {who}"))
+        }
+        Rule::ApprovalOutOfScope => {
+            Some(format!("kubectl domicile approve {subject} --tenant {tenant} {who}"))
         }
         Rule::ApprovalRevoked | Rule::ApprovalSuspended | Rule::ApprovalFrozen if !subject.is_empty() => {
             Some(format!("kubectl domicile reinstate {subject} {who}"))
         }
-        Rule::TenantNotAdmitted => Some(format!("kubectl domicile admit {tenant} --member {cluster}")),
+        Rule::TenantNotAdmitted => {
+            Some(format!("kubectl domicile admit {tenant} --member {cluster} --member-kubeconfig FILE"))
+        }
         Rule::Cordoned => Some(format!("kubectl domicile uncordon {cluster}")),
         _ => None,
     }

@@ -62,7 +62,10 @@ impl Standing {
                 "not compliant: it may not be there; `kubectl domicile status --stuck` says why",
             ),
             (self.suspended, "suspended: a Decision keeps it scaled to zero, or is about to"),
-            (self.unknown, "not known: it can't be said whether it may be there"),
+            (
+                self.unknown,
+                "not known: it isn't known, or not said yet, whether it may be there, as while it moves",
+            ),
         ];
         parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect()
     }

@@ -113,6 +113,12 @@ fn held(workload: &Workload, now: Timestamp) -> Option<Stuck> {
 /// What says that a workload isn't where it may be, or that this isn't known for long.
 fn unlawful(observed: &Observed, now: Timestamp) -> Option<&Condition> {
     let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
+    // Nobody must act on what is leaving: what keeps a move from going on is Stalled.
+    let moves =
+        condition_of(&observed.conditions, condition::MOVE_PENDING).is_some_and(|c| c.status == "True");
+    if moves {
+        return None;
+    }
     let lasting = seconds_since(found.last_transition_time.0, now) >= UNKNOWN_SECONDS;
     (found.status == "False" || lasting).then_some(found)
 }

@@ -335,6 +335,16 @@ fn what_is_held_and_what_is_not_lawful_is_told() {
             vec![FINE[0], FINE[1], ("Compliant", "Unknown", "ObservationStale", "nl-ams-1 is silent")],
         ),
         ("starting", vec![ready("Progressing", "0 of 1 copies are ready"), FINE[1], FINE[2]]),
+        // That goes on by itself.
+        (
+            "leaving",
+            vec![
+                FINE[0],
+                FINE[1],
+                because("ApprovalRevoked"),
+                ("MovePending", "True", "ApprovalRevoked", "to de-fra-1"),
+            ],
+        ),
     ];
     let world = World {
         lease: Sight::Seen(Some(lease("2026-11-24T12:00:00.000000Z"))),

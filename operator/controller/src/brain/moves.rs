@@ -33,13 +33,15 @@ impl Brain {
             let wait = waits.iter().find_map(|wait| self.delay(key, wait));
             let wait = wait.or_else(|| self.lasts((key, migration), waits.first().copied(), now));
             let old = migration.status.clone().unwrap_or_default();
-            if wait.is_none() && !says_stalled(&old) {
+            let step = self.step_of(key, migration);
+            // A move that waited and goes on doesn't wait any more.
+            let has_waited = old.step == Some(MigrationStep::Waiting);
+            if wait.is_none() && !says_stalled(&old) && !(has_waited && step > MigrationStep::Waiting) {
                 continue;
             }
             if self.failures.get(&place).is_some_and(|(_, until)| *until > now) {
                 return self.look_again(key, now + SignedDuration::from_secs(1));
             }
-            let step = self.step_of(key, migration);
             let (stalled, message) = wait.unwrap_or_else(|| (None, "it goes on".to_owned()));
             let next = MigrationStatus {
                 observed_generation: migration.metadata.generation,

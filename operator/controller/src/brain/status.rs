@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domicile_core::{
-    decide::{Verdict, Wish},
+    decide::{SeatVerdict, Verdict, Wish},
     moves::{Wait, move_of, told_cause},
     orders::Outlook,
     report::Situation,
@@ -28,8 +28,9 @@ use crate::{
 /// How long a state that isn't final may last before it is written: a copy that becomes ready within it costs one
 /// write instead of two.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
-/// The same while a move goes on from a lawful place: a campaign of a thousand moves would otherwise write each workload twice.
-const SETTLE_MOVING: SignedDuration = SignedDuration::from_secs(30);
+/// The same while a move goes on from a lawful place, since a campaign of a thousand moves would otherwise write each workload twice;
+/// and after a start, while members are still being asked: what was said before is more likely than that nobody knows.
+const SETTLE_LONG: SignedDuration = SignedDuration::from_secs(30);
 /// How often pods are looked at while a copy isn't ready.
 const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
@@ -103,11 +104,15 @@ impl Brain {
         let hidden = exposed.is_some_and(|it| it.status != "True");
         let final_for_now =
             (ready && !moving && !hidden) || stalled || waits || adopts || outlook.update_held;
-        let settled =
-            !asking && (final_for_now || !next.problems.is_empty() || is_newly_suspended(verdict, old));
+        // What is seen to run already is Domicile's in a moment: until then, it is neither there nor to come.
+        let is_to_record = |seat: &SeatVerdict| matches!(seat.wish, Wish::Adopt(_));
+        let between = outlook.adopting.is_none() && verdict.seats.iter().any(is_to_record);
+        let told = final_for_now || !next.problems.is_empty();
+        let settled = is_newly_suspended(verdict, old) || (!asking && !between && told);
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
-        let may_wait = moving && !is_newly_unlawful(&next, old);
-        let until = since + if may_wait { SETTLE_MOVING } else { SETTLE };
+        let may_wait =
+            (moving || asking || between) && !is_newly_unlawful(&next, old) && !says_to_answer(old);
+        let until = since + if may_wait { SETTLE_LONG } else { SETTLE };
         if !settled && until > now {
             return self.look_again(key, until);
         }
@@ -254,6 +259,13 @@ fn is_newly_unlawful(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadSta
     is_unlawful(next) && !old.is_some_and(is_unlawful)
 }
 
+/// Whether the last status asks for an answer: once that is given, it asks for what would do nothing any more.
+fn says_to_answer(old: Option<&TenantWorkloadStatus>) -> bool {
+    let pending = old.and_then(|old| condition_of(&old.conditions, condition::MOVE_PENDING));
+    let asks = [Wait::Answer, Wait::OtherPlan].map(|wait| wait.to_string());
+    pending.is_some_and(|pending| asks.iter().any(|wait| pending.message.contains(wait)))
+}
+
 /// Whether the last status says that something is yet to be put on record.
 fn was_adopting(old: Option<&TenantWorkloadStatus>) -> bool {
     let placed = old.and_then(|old| condition_of(&old.conditions, condition::PLACED));
@@ -263,6 +275,21 @@ fn was_adopting(old: Option<&TenantWorkloadStatus>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_was_given_is_not_asked_for_any_longer() {
+        let pending = |message: &str| -> TenantWorkloadStatus {
+            let condition = serde_json::json!({
+                "type": "MovePending", "status": "True", "reason": "PreferredPlace", "message": message,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            });
+            serde_json::from_value(serde_json::json!({"conditions": [condition]})).unwrap()
+        };
+        let asked = pending(&format!("to b because c; {}: kubectl domicile answer", Wait::Answer));
+        assert!(says_to_answer(Some(&asked)));
+        assert!(says_to_answer(Some(&pending(&format!("to b; {}", Wait::OtherPlan)))));
+        assert!(!says_to_answer(Some(&pending("to b because c"))) && !says_to_answer(None));
+    }
 
     #[test]
     fn what_became_unlawful_is_news_once() {

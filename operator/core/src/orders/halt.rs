@@ -29,6 +29,11 @@ pub(super) fn suspend(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Outlook) {
         if !desk.observed.is_reachable(&cluster) {
             continue;
         }
+        // That all its pods have ended is known once all of it was listed.
+        let verify = Order::Verify(cluster.clone());
+        if !desk.observed.is_known(&cluster, &key.namespace) && !out.orders.contains(&verify) {
+            out.orders.push(verify);
+        }
         for (ordinal, view) in desk.observed.copies(&cluster, key) {
             let objects = running(view, |_, seen| !is_owners(world, key, &cluster, seen));
             if !objects.is_empty() {

@@ -307,6 +307,22 @@ fn fleet_of_two(decisions: &[(&str, &str, &str, Value)]) -> Fleet {
 }
 
 #[test]
+fn what_one_alone_has_approved_elsewhere_is_not_approved() {
+    let mut fleet = Fleet::lawful();
+    let spec = serde_json::from_value(json!({"twoPersonRule": true})).unwrap();
+    fleet.apply(Change::Installation(Some(spec)));
+    fleet.apply(Change::Decision(name("runs-1"), None));
+    let elsewhere = |by: &str| json!({"scope": {"countries": ["BE"]}, "decidedBy": by});
+    fleet.decide("owns-2", "owns", "Approved", json!({"decidedBy": "bob"}));
+    fleet.decide("a", "runs", "Approved", elsewhere("ann"));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved");
+    fleet.decide("b", "runs", "Approved", elsewhere("ann"));
+    assert_eq!(fleet.bars("ams-1"), "NotApproved", "the same again");
+    fleet.decide("c", "runs", "Approved", elsewhere("bob"));
+    assert_eq!(fleet.bars("ams-1"), "ApprovalOutOfScope");
+}
+
+#[test]
 fn who_alone_has_lifted_something_is_named() {
     let told = |decisions: &[(&str, &str, &str, Value)]| fleet_of_two(decisions).explained("ams-1");
     let frozen = ("f", "ann", "Frozen", json!({}));
