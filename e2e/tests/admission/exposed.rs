@@ -78,7 +78,8 @@ pub(crate) async fn all(ground: &Ground) -> Vec<String> {
     let beyond = [
         (service("hospital", "web", nothing()), NOT_THERE),
         (service("default", "web", nothing()), NOT_THERE),
-        (service("default", "kubernetes", nothing()), NOT_THERE),
+        // More of it would be invalid before any policy is asked.
+        (service("default", "kubernetes", json!({"spec": null})), NOT_THERE),
         (slice("kube-system", "web-0-ipv4", nothing()), NOT_THERE),
         (slice("default", "kubernetes", nothing()), NOT_THERE),
         (service("bakery", "web", unowned()), NOT_ITS_OWN),
