@@ -118,6 +118,7 @@ pub struct Desk<'a> {
 pub fn orders(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
     let mut out = derive(desk, verdict);
     suspend(desk, &verdict.key, &mut out);
+    publish(desk, &verdict.key, &mut out);
     keep_claims_first(desk, &verdict.key, &mut out);
     out
 }
@@ -144,7 +145,6 @@ fn derive(desk: &mut Desk<'_>, verdict: &Verdict) -> Outlook {
         }
     }
     leaving_orders(desk, key, &mut record, &mut out);
-    publish(desk, (key, &workload), &mut out);
     if let Some(spec) = record.changed() {
         // What is recorded comes first: nothing is applied that isn't recorded yet.
         out.orders.retain(|order| !matches!(order, Order::Apply(Apply { because: Because::Placed, .. })));

@@ -11,6 +11,7 @@ mod moves;
 mod ownership;
 mod place;
 mod properties;
+mod publish;
 mod removal;
 mod speed;
 mod words;

@@ -8,7 +8,7 @@ use std::{
 
 use domicile_crds::{ClusterName, Seat, WorkloadKey};
 
-use super::{Copy, Desk, Order, Outlook, is_ready, migration::look_again};
+use super::{Copy, Desk, Halt, Order, Outlook, is_ready, migration::look_again};
 use crate::{
     expose::{ExposeFact, Family, HubService, HubSlice, Kept, Published, SlicePort},
     facts::WorkloadFact,
@@ -51,20 +51,26 @@ pub fn slice_object(name: &str) -> String {
 }
 
 /// Has the hub say where the copies are that serve. What is there already as it should be is left alone.
-pub(super) fn publish(desk: &Desk<'_>, (key, workload): (&WorkloadKey, &WorkloadFact), out: &mut Outlook) {
+pub(super) fn publish(desk: &Desk<'_>, key: &WorkloadKey, out: &mut Outlook) {
     let (exposure, there) = (&desk.world.exposure, desk.world.exposure.of(key));
+    let Some(workload) = desk.world.workloads.get(key) else { return };
     // What isn't known isn't known to be absent, or somebody else's.
     if !exposure.known || (workload.expose.is_empty() && *there == Published::default()) {
         return;
     }
-    if desk.world.tenant_of(&key.namespace).is_err() {
+    let is_its_own = desk.world.assignments.contains_key(key) && !desk.world.is_succeeding(key);
+    if !is_its_own || desk.world.tenant_of(&key.namespace).is_err() {
+        return;
+    }
+    // Clients follow what is recorded, which comes first.
+    if out.orders.iter().any(|order| matches!(order, Order::UpdateAssignment(_))) {
         return;
     }
     for (_, until) in exposure.taken(key).filter(|(_, until)| *until > desk.now) {
         look_again(out, desk.now, until);
     }
     let free = |object: &str| exposure.taken(key).all(|(name, until)| name != object || until <= desk.now);
-    let wanted = Wanted::of(desk, key, workload);
+    let wanted = Wanted::of(desk, (key, workload), &out.orders);
     let mut publish = Publish::default();
     for (name, service) in &wanted.services {
         let known = there.services.get(name);
@@ -103,7 +109,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(desk: &Desk<'_>, key: &WorkloadKey, workload: &WorkloadFact) -> Self {
+    fn of(desk: &Desk<'_>, (key, workload): (&WorkloadKey, &WorkloadFact), orders: &[Order]) -> Self {
         let mut wanted = Self::default();
         let (exposure, there) = (&desk.world.exposure, desk.world.exposure.of(key));
         for fact in workload.expose.iter().filter(|fact| fact.fault.is_none()) {
@@ -120,7 +126,7 @@ impl Wanted {
                 continue;
             }
             for seat in desk.world.active_seats(key) {
-                wanted.follow(desk, (key, workload), fact, seat);
+                wanted.follow(desk, (key, workload), (fact, seat), orders);
             }
         }
         wanted
@@ -135,16 +141,24 @@ impl Wanted {
         &mut self,
         desk: &Desk<'_>,
         (key, workload): (&WorkloadKey, &WorkloadFact),
-        fact: &ExposeFact,
-        seat: &Seat,
+        (fact, seat): (&ExposeFact, &Seat),
+        orders: &[Order],
     ) {
+        // What is about to be stopped answers no more.
+        let stops = |at: &ClusterName| {
+            let is_it = |halt: &Halt| halt.ordinal == seat.ordinal && halt.cluster == *at;
+            orders.iter().any(|order| matches!(order, Order::Halt(halt) if is_it(halt)))
+        };
         let there = desk.world.exposure.of(key);
         let leads_here = there.of(&fact.service, seat.ordinal).any(|slice| slice.cluster == seat.cluster);
         let serves_here = || serves(desk.observed, key, (fact, seat.ordinal), &seat.cluster);
         // A copy is let in when all of it is ready, and stays for as long as any of it serves: an update, or the loss of one pod of
         // several, keeps nobody from being answered.
         let serves_now = is_ready(desk.world, desk.observed, key, seat) || (leads_here && serves_here());
-        if serves_now && let Some(reached) = desk.observed.reached(&seat.cluster, key, seat.ordinal) {
+        if serves_now
+            && !stops(&seat.cluster)
+            && let Some(reached) = desk.observed.reached(&seat.cluster, key, seat.ordinal)
+        {
             let slices = slices(fact, seat, &workload.uid, &reached);
             if !slices.is_empty() || leads_here {
                 self.slices.extend(slices.into_iter().map(|slice| (slice.name(), slice)));
@@ -154,7 +168,7 @@ impl Wanted {
         // Until it can be reached where it is now, clients stay where they are answered. What isn't known there changes nothing.
         let answers = |at: &ClusterName| {
             !desk.observed.is_known(at, &key.namespace)
-                || serves(desk.observed, key, (fact, seat.ordinal), at)
+                || (!stops(at) && serves(desk.observed, key, (fact, seat.ordinal), at))
         };
         let stay = there.of(&fact.service, seat.ordinal).filter(|slice| answers(&slice.cluster));
         self.kept.extend(stay.map(HubSlice::name));
@@ -172,7 +186,8 @@ fn serves(
     // knows what is.
     let may_be_behind = |object: &ObjectRef| fact.backers.is_empty() || !fact.others.contains(object);
     let view = observed.seat(cluster, key, ordinal);
-    view.iter().any(|(object, seen)| seen.serving && !seen.terminating && may_be_behind(object))
+    view.iter()
+        .any(|(object, seen)| seen.serving && !(seen.terminating || seen.halted) && may_be_behind(object))
 }
 
 /// The slices of a copy: one for each family of addresses.
