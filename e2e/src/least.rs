@@ -67,11 +67,12 @@ fn excesses_of_rule(kind: &str, name: &str, rule: &Value) -> Vec<String> {
                     (_, "escalate") => false,
                     (_, verb) if verb.starts_with("impersonate") => false,
                     ("clusterroles", "bind") | ("rolebindings", _) => are_ours,
-                    // By not having it, the operator is known to the policies domicile-exposed-*.
-                    ("services" | "endpointslices", "update") => false,
                     // A Role is of one namespace.
                     ("secrets", "get") => kind == "Role" || name == SECRET_READER,
-                    (_, "bind") | ("secrets" | "clusterroles", _) => false,
+                    // By not having `update` of them, the operator is known to the policies domicile-exposed-*.
+                    (_, "bind")
+                    | ("secrets" | "clusterroles", _)
+                    | ("services" | "endpointslices", "update") => false,
                     (resource, _) => !NEVER.contains(&resource),
                 };
                 if !may_be_granted {

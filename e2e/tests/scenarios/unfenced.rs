@@ -4,7 +4,7 @@
 use anyhow::ensure;
 use domicile_e2e::{
     audit::nothing_is_forbidden,
-    fleet::process::Signal,
+    fleet::{Cluster, process::Signal},
     props::{decision, deployment, list, workload},
     sight::{domicile, look, managed},
     witness::Witness,
@@ -15,6 +15,13 @@ use crate::set::{DE, NL, two_members};
 
 fn app(name: &str, more: Value) -> Value {
     workload("acme", name, &[deployment(name, "1")], more)
+}
+
+/// A person says that nothing of a workload runs on the member that is lost.
+async fn let_go(hub: &Cluster, name: &str) -> anyhow::Result<()> {
+    let annotate =
+        ["-n", "acme", "annotate", "assignments.domicile.dev", name, "domicile.dev/abandon=nl-ams-1"];
+    hub.kubectl(annotate).text().await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,9 +68,7 @@ async fn a_source_that_doesnt_answer_is_left_and_cleaned_up_later() -> anyhow::R
 
     // A person lets go of two of them, and the operator is restarted: the others are remembered.
     for name in ["lost", "burned"] {
-        let annotate =
-            ["-n", "acme", "annotate", "assignments.domicile.dev", name, "domicile.dev/abandon=nl-ams-1"];
-        hub.kubectl(annotate).text().await?;
+        let_go(hub, name).await?;
     }
     stage.wait_on(("acme", "burned"), &[DE]).await?;
     let wait = [
