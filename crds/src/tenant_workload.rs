@@ -101,8 +101,7 @@ pub struct TenantWorkloadSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub preferences: Vec<PlaceRef>,
-    /// Services, of the type NodePort or LoadBalancer, that clients outside its clusters use. For each, a headless Service of the same name in
-    /// this namespace leads to the copies that serve, and follows them when they move.
+    /// Services (NodePort or LoadBalancer) for clients elsewhere: for each, a headless Service of that name here leads to the copies that serve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub expose: Vec<Expose>,
@@ -129,8 +128,8 @@ pub struct TenantWorkloadSpec {
     /// When a copy counts as failed.
     #[serde(default)]
     pub health: Health,
-    /// How long the source of a move keeps running after clients were sent to the target, in seconds, and so does a copy that is exposed
-    /// and isn't asked for any more. Default 10. Clients that ask DNS need as long as they may remember an answer.
+    /// How long the source of a move keeps running after clients were sent to the target, in seconds, and a copy that is exposed and isn't
+    /// asked for any more. Default 10. Clients that ask DNS need as long as they remember an answer.
     #[serde(default = "drain_seconds")]
     #[schemars(range(min = 0, max = 3600))]
     pub drain_seconds: i32,
@@ -219,8 +218,7 @@ pub struct Expose {
     /// The port's number in the Service.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// The host name under which clients look for it: in the annotation `domicile.dev/hostname` of the headless Service, for whatever makes
-    /// DNS records or routes.
+    /// The host name under which clients look for it: an annotation of the headless Service, for whatever makes DNS records or routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub hostname: Option<String>,
@@ -304,7 +302,7 @@ impl Default for Health {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantWorkloadStatus {
-    /// The generation of the object that this status speaks of.
+    /// The generation of the object that this status speaks of; -1 until the operator has looked at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready` sums up. `Placed`: it has its clusters. `Compliant`: each of them is lawful now.

@@ -1,4 +1,5 @@
-//! A client as users have it: asks all the time, wherever it was answered last, and elsewhere if nobody answers there.
+//! A client as users have it: asks all the time, wherever it was answered last, and elsewhere if nobody answers there; or where the hub sends it, and
+//! nowhere else.
 
 use std::{
     net::SocketAddr,
@@ -7,7 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use domicile_e2e::{fleet::wait::eventually, kind::Stage, world::PATIENCE};
+use domicile_e2e::{
+    fleet::{Access, wait::eventually},
+    kind::Stage,
+    sight::look,
+    world::PATIENCE,
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -51,6 +57,19 @@ impl Client {
         let mut task = JoinSet::new();
         task.spawn(ask_on(places.clone(), Arc::clone(&record)));
         Ok(Self { places, record, _task: task })
+    }
+
+    /// Of what a workload exposes: it asks at the first address that the hub's EndpointSlices name, and at no other.
+    pub(crate) async fn following(stage: &Stage, namespace: &str, service: &str) -> anyhow::Result<Self> {
+        let client = Self::of(stage, 0).await?;
+        let names: Vec<String> = client.places.iter().map(|(name, _)| name.clone()).collect();
+        let path = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io/service-name={service}"
+        );
+        let record = Arc::<Mutex<Record>>::default();
+        let mut task = JoinSet::new();
+        task.spawn(follow(Access::clone(stage.hub()), path, names, Arc::clone(&record)));
+        Ok(Self { places: client.places.clone(), record, _task: task })
     }
 
     /// Waits until a member answers.
@@ -117,6 +136,34 @@ async fn ask_on(mut places: Vec<Place>, record: Arc<Mutex<Record>>) {
         }
         record.rounds += 1;
     }
+}
+
+async fn follow(hub: Access, path: String, names: Vec<String>, record: Arc<Mutex<Record>>) {
+    let mut ticks = interval(OFTEN);
+    loop {
+        ticks.tick().await;
+        // Whoever can't ask the hub keeps to what it said last: this one only waits for its next answer.
+        let Ok(Some(slices)) = look(&hub, &path).await else { continue };
+        let node = match first(&slices) {
+            Some(address) => who(address).await.ok(),
+            None => None,
+        };
+        let by = node.and_then(|node| names.iter().find(|name| node.contains(name.as_str())));
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        match by {
+            Some(name) if record.answered.last() != Some(name) => record.answered.push(name.clone()),
+            None if !record.answered.is_empty() => record.unanswered += 1,
+            _ => {}
+        }
+        record.rounds += 1;
+    }
+}
+
+/// The first address of slices, with its port.
+fn first(slices: &Value) -> Option<SocketAddr> {
+    let slice = slices["items"].as_array()?.first()?;
+    let address = slice["endpoints"][0]["addresses"][0].as_str()?.parse().ok()?;
+    Some(SocketAddr::new(address, u16::try_from(slice["ports"][0]["port"].as_u64()?).ok()?))
 }
 
 /// The node of the pod that answers.

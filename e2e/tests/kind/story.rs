@@ -26,7 +26,8 @@ const SHOP: u16 = 30082;
 
 fn web(stage: &Stage) -> Value {
     let two = with(serving(stage, "web", "1"), json!({"spec": {"replicas": REPLICAS}}));
-    workload(ACME, "web", &[two, node_port("web", WEB)], patient())
+    let exposed = json!({"expose": [{"service": "web", "port": 80}]});
+    workload(ACME, "web", &[two, node_port("web", WEB)], with(patient(), exposed))
 }
 
 fn data(stage: &Stage) -> Value {
@@ -50,7 +51,9 @@ pub(crate) async fn acted_out(stage: &Stage) -> anyhow::Result<()> {
         stage.wait_on(workload, &[at]).await?;
     }
     let (client, keeper) = (Client::of(stage, WEB).await?, Client::of(stage, DATA).await?);
+    let follower = Client::following(stage, ACME, "web").await?;
     client.answered_by(NL).await?;
+    follower.answered_by(NL).await?;
     keeper.answered_by(NL).await?;
     keeper.put(NL, "/data/note", "kept").await?;
 
@@ -61,6 +64,7 @@ pub(crate) async fn acted_out(stage: &Stage) -> anyhow::Result<()> {
     stage.apply(&revoked.to_string()).await?;
     stage.wait_on((ACME, "web"), &[DE]).await?;
     client.answered_by(DE).await?;
+    follower.answered_by(DE).await?;
     for object in ["acme/Deployment/web", "acme/Service/web"] {
         stage.leaves(NL, object).await?;
     }
@@ -69,6 +73,8 @@ pub(crate) async fn acted_out(stage: &Stage) -> anyhow::Result<()> {
     ensure!(keeper.get(NL, "/data/note").await? == "kept", "the note is gone");
     ensure!(witness.fewest_ready("web", REPLICAS)? >= REPLICAS, "it was served by less: {witness:?}");
     client.was_always_answered(&[NL, DE])?;
+    // Whoever goes where the hub's EndpointSlices lead has not one request that isn't answered.
+    follower.was_always_answered(&[NL, DE])?;
     keeper.was_always_answered(&[NL])?;
 
     switzerland(stage).await?;

@@ -10,8 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Rule, World, class::Classes, eligibility::explain, facts::MigrationFact, manifests::fnv1a};
 
+mod left;
 mod windows;
 
+use left::Left;
 pub use windows::next_window;
 
 /// How long a move that was given up isn't tried again: this, then twice as long each time.
@@ -108,8 +110,7 @@ pub struct Memory {
     log: VecDeque<Timestamp>,
     /// When it began, and when it switched.
     switched: HashMap<(WorkloadKey, String), (Timestamp, Timestamp)>,
-    /// Since when no client is sent any more to where a copy was.
-    left: HashMap<(WorkloadKey, i32, ClusterName), Timestamp>,
+    pub(crate) left: Left,
     /// When a copy may be moved again, and how often that was given up in a row.
     retry: HashMap<(WorkloadKey, i32), (Timestamp, u32)>,
     freed: bool,
@@ -199,26 +200,6 @@ impl Memory {
         self.switched.entry((key.clone(), name.to_owned())).or_insert((began, now)).1
     }
 
-    /// Since when no client is sent any more to where a copy was, from now on if that wasn't known, or if any still is.
-    pub(crate) fn left(
-        &mut self,
-        place: (&WorkloadKey, i32, &ClusterName),
-        followed: bool,
-        now: Timestamp,
-    ) -> Timestamp {
-        let (key, ordinal, cluster) = place;
-        let since = self.left.entry((key.clone(), ordinal, cluster.clone())).or_insert(now);
-        if followed {
-            *since = now;
-        }
-        *since
-    }
-
-    /// A copy is there again, or nothing of it is there any more.
-    pub(crate) fn forget_left(&mut self, key: &WorkloadKey, ordinal: i32, cluster: &ClusterName) {
-        self.left.remove(&(key.clone(), ordinal, cluster.clone()));
-    }
-
     /// A move has ended. One that was given up isn't tried again at once.
     pub fn end(&mut self, key: &WorkloadKey, migration: (&str, i32), given_up: bool, now: Timestamp) {
         let (name, ordinal) = migration;
@@ -239,7 +220,7 @@ impl Memory {
     pub fn forget(&mut self, key: &WorkloadKey, name: &str) {
         self.free(key, name);
         self.switched.remove(&(key.clone(), name.to_owned()));
-        self.left.retain(|(other, ..), _| other != key);
+        self.left.forget_all(key);
     }
 
     fn free(&mut self, key: &WorkloadKey, name: &str) {

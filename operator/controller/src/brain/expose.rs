@@ -20,8 +20,10 @@ use crate::{
     retry::Retry,
 };
 
-/// How often it is asked for an address that isn't there yet.
+/// How often it is asked for an address when nobody has answered.
 const LOCATE_SOON: SignedDuration = SignedDuration::from_secs(5);
+/// How often it is asked for one that isn't there yet: a load balancer takes its time, and a Service may never have one.
+const LOCATE_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// How often a load balancer that has only a name is looked up again: about as long as such names say that they are good for.
 const LOOK_UP_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How often a name that is somebody else's is looked at again.
@@ -94,7 +96,7 @@ impl Brain {
         let exposed = self.engine.world().workloads.get(key).map_or(0, |workload| workload.expose.len());
         let hosts = || reached.iter().flat_map(|(_, hosts)| hosts);
         if reached.len() < exposed || hosts().any(|host| host.addresses.is_empty()) {
-            return LOCATE_SOON;
+            return LOCATE_AGAIN;
         }
         let is_name = |host: &Host| host.name.parse::<std::net::IpAddr>().is_err();
         if hosts().any(is_name) { LOOK_UP_EVERY } else { VERIFY_EVERY }

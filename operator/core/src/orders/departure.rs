@@ -36,7 +36,7 @@ pub(super) fn leaving_orders(
     for seat in leaving {
         let place = (key.clone(), seat.ordinal, seat.cluster.clone());
         if desk.gone.contains(&place) {
-            desk.memory.forget_left(key, seat.ordinal, &seat.cluster);
+            desk.memory.left.forget(key, seat.ordinal, &seat.cluster);
             record.wanted.seats.retain(|other| other.ordinal != seat.ordinal);
             continue;
         }
@@ -67,7 +67,7 @@ fn drains(
         return None;
     }
     let followed = leads_to(desk, (key, workload), seat.ordinal, &seat.cluster);
-    let since = desk.memory.left((key, seat.ordinal, &seat.cluster), followed, desk.now);
+    let since = desk.memory.left.since((key, seat.ordinal, &seat.cluster), followed, desk.now);
     if followed {
         return Some(Wait::Followed(seat.cluster.clone()));
     }

@@ -304,7 +304,7 @@ pub(super) fn finish_orders(
 ) {
     let (spec, here) = (&migration.spec, &copy.seat.cluster);
     let switched = desk.memory.switched(copy.key, &migration.name, desk.now);
-    desk.memory.forget_left(copy.key, spec.seat, here);
+    desk.memory.left.forget(copy.key, spec.seat, here);
     let left: Vec<&ClusterName> =
         [&spec.from, &spec.to].into_iter().filter(|end| *end != here && !is_gone(desk, copy, end)).collect();
     let Some(from) = left.first().copied() else {
@@ -318,7 +318,7 @@ pub(super) fn finish_orders(
     };
     source_remains(copy, from, (switched, desk.now), out);
     let followed = desk.sends_to(copy, from);
-    let since = desk.memory.left((copy.key, spec.seat, from), followed, desk.now);
+    let since = desk.memory.left.since((copy.key, spec.seat, from), followed, desk.now);
     if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
         return out.waits.push((spec.seat, Wait::Frozen(here.clone())));
     }
