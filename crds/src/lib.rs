@@ -62,6 +62,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     ];
     for definition in &mut all {
         schema::constrain_name(definition);
+        schema::begin_unobserved(definition);
     }
     all
 }

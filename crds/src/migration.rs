@@ -140,7 +140,7 @@ pub enum Answer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationStatus {
-    /// The generation of the object that this status speaks of.
+    /// The generation of the object that this status speaks of; -1 until the operator has looked at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// The step that it is at. Written when it ends, when it waits for somebody, and when it takes longer than half a minute.

@@ -46,7 +46,7 @@ pub struct RelocationSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RelocationStatus {
-    /// The generation of the object that this status speaks of.
+    /// The generation of the object that this status speaks of; -1 until the operator has looked at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Moves that haven't begun.

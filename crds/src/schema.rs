@@ -1,7 +1,7 @@
 //! Pieces of schema that several kinds share.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, ValidationRule,
+    CustomResourceDefinition, JSON, ValidationRule,
 };
 use serde_json::{Value, json};
 
@@ -49,6 +49,18 @@ pub(crate) fn constrain_name(definition: &mut CustomResourceDefinition) {
     for version in &mut definition.spec.versions {
         if let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
             root.x_kubernetes_validations.get_or_insert_default().push(rule.clone());
+        }
+    }
+}
+
+/// Gives a new object a status that speaks of no generation of it, until the operator says something.
+///
+/// kstatus, and with it whoever waits for what was applied, takes an object without a status for one that is ready.
+pub(crate) fn begin_unobserved(definition: &mut CustomResourceDefinition) {
+    for version in &mut definition.spec.versions {
+        let root = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut());
+        if let Some(status) = root.and_then(|root| root.properties.as_mut()?.get_mut("status")) {
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
         }
     }
 }

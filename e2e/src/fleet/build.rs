@@ -84,12 +84,64 @@ fn key(sources: &Path) -> anyhow::Result<String> {
     Ok(state::short_hex(&hash.finalize()))
 }
 
-/// A hash of all that goes into one program of a module.
-pub(super) fn key_of(folder: &Path, ldflags: &str, package: &str) -> anyhow::Result<String> {
-    let mut hash = Sha256::new();
-    hash_module(&mut hash, folder, ldflags, package)?;
-    hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?}"));
-    Ok(state::short_hex(&hash.finalize()))
+/// One program of a module.
+#[derive(Debug)]
+pub(super) struct Recipe<'a> {
+    /// Where its Go module is.
+    pub(super) folder: &'a Path,
+    /// The package, `.` for the module's own `main.go`.
+    pub(super) package: &'a str,
+    /// What the linker is told.
+    pub(super) ldflags: &'a str,
+    /// Build tags.
+    pub(super) tags: &'a str,
+}
+
+impl Recipe<'_> {
+    /// A hash of all that goes into it.
+    pub(super) fn key(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        hash_module(&mut hash, self.folder, self.ldflags, self.package)?;
+        hash.update(format!("{BUILD_FLAGS:?} {BUILD_ENV:?}"));
+        hash.update(self.tags);
+        if self.package == "." {
+            let path = self.folder.join("main.go");
+            hash.update(fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
+        }
+        Ok(state::short_hex(&hash.finalize()))
+    }
+
+    /// Builds it, with progress on stderr.
+    pub(super) fn build(&self, target: &Path, label: &str) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let mut command = process::guarded(Path::new("go"));
+        command
+            .args(BUILD_FLAGS)
+            .args(["-ldflags", self.ldflags, "-tags", self.tags, "-o"])
+            .args([target.as_os_str(), self.package.as_ref()])
+            .envs(BUILD_ENV)
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = process::spawn(command).with_context(|| format!("cannot build {label}"))?;
+        let errors = child.stderr.take().map(|mut pipe| {
+            // Read at once: a full pipe would stop the build.
+            thread::spawn(move || {
+                let mut text = Vec::new();
+                let _ = io::copy(&mut pipe, &mut text);
+                String::from_utf8_lossy(&text).into_owned()
+            })
+        });
+        let succeeded = watch(&mut child, label, start)?;
+        let errors = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
+        if !succeeded {
+            let (package, folder) = (self.package, self.folder.display());
+            bail!("cannot build {package} in {folder} (is Go on the path?):\n{errors}");
+        }
+        finish_line(&format!("{label}: {} s", start.elapsed().as_secs()));
+        Ok(())
+    }
 }
 
 fn hash_module(hash: &mut Sha256, folder: &Path, ldflags: &str, programs: &str) -> anyhow::Result<()> {
@@ -115,47 +167,12 @@ fn build_all(sources: &Path, bin: &Path) -> anyhow::Result<()> {
     for (index, (module, (program, package))) in steps.iter().enumerate() {
         let label = format!("[{}/{}] {}", index + 1, steps.len(), program.file_name());
         let target = bin.join(program.file_name());
-        build_one(&sources.join(module.folder), module.ldflags, package, &target, &label)?;
+        let folder = sources.join(module.folder);
+        Recipe { folder: &folder, package, ldflags: module.ldflags, tags: "" }.build(&target, &label)?;
     }
     write_stages(&sources.join("kwok"), &bin.join(STAGES))?;
     let missing = binaries::missing(bin);
     ensure!(missing.is_empty(), "the build left out {}", missing.join(", "));
-    Ok(())
-}
-
-pub(super) fn build_one(
-    folder: &Path,
-    ldflags: &str,
-    package: &str,
-    target: &Path,
-    label: &str,
-) -> anyhow::Result<()> {
-    let start = Instant::now();
-    let mut command = process::guarded(Path::new("go"));
-    command
-        .args(BUILD_FLAGS)
-        .args(["-ldflags", ldflags, "-o"])
-        .args([target.as_os_str(), package.as_ref()])
-        .envs(BUILD_ENV)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = process::spawn(command).with_context(|| format!("cannot build {label}"))?;
-    let errors = child.stderr.take().map(|mut pipe| {
-        // Read at once: a full pipe would stop the build.
-        thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = io::copy(&mut pipe, &mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        })
-    });
-    let succeeded = watch(&mut child, label, start)?;
-    let errors = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
-    if !succeeded {
-        bail!("cannot build {package} in {} (is Go on the path?):\n{errors}", folder.display());
-    }
-    finish_line(&format!("{label}: {} s", start.elapsed().as_secs()));
     Ok(())
 }
 

@@ -65,6 +65,13 @@ async fn the_page_s_commands_install_it() -> anyhow::Result<()> {
             ensure!(has(cluster, what).await?, "{what} on {}", cluster.name());
         }
     }
+    // Helm waits by kstatus, also for country sets, until the operator has looked at them. Here, its pods are played.
+    for set in ["eu", "eea", "gdpr-adequate"] {
+        let seen = r#"{"status": {"observedGeneration": 1}}"#;
+        let patch =
+            ["patch", "countrysets.domicile.dev", set, "--subresource=status", "--type=merge", "-p", seen];
+        other.kubectl(patch).text().await?;
+    }
     // What was applied by hand becomes the release's.
     let first = commands(&page, "With Helm")?.lines().next().context("no command")?.to_owned();
     ensure!(page.contains("add `--take-ownership --force-conflicts` to the first command"));

@@ -28,7 +28,7 @@ fn named(expression: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("domicile_")).map(str::to_owned).collect()
 }
 
-fn alerts() -> anyhow::Result<Vec<Value>> {
+pub(crate) fn alerts() -> anyhow::Result<Vec<Value>> {
     let rule: Value = yaml::from_str(&read(&format!("{CHART}/monitoring/alerts.yaml"))?)?;
     Ok(rule["spec"]["groups"][0]["rules"].as_array().context("no rules")?.clone())
 }
@@ -61,14 +61,27 @@ fn boards() -> anyhow::Result<Vec<Value>> {
     Ok(all)
 }
 
+/// What the panels of dashboards show.
+fn panels() -> anyhow::Result<BTreeSet<String>> {
+    let boards = boards()?;
+    let panels = boards.iter().flat_map(|board| board["panels"].as_array().into_iter().flatten());
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    Ok(targets.map(|target| text(target, "/expr").to_owned()).collect())
+}
+
+/// Every expression of an alert or a panel.
+pub(crate) fn expressions() -> anyhow::Result<BTreeSet<String>> {
+    let mut all = panels()?;
+    all.extend(alerts()?.iter().map(|alert| text(alert, "/expr").to_owned()));
+    Ok(all)
+}
+
 #[test]
 fn the_dashboards_show_every_metric_and_no_other() -> anyhow::Result<()> {
     let boards = boards()?;
     let uids: BTreeSet<&str> = boards.iter().map(|board| text(board, "/uid")).collect();
     assert_eq!(uids, ["domicile-fleet", "domicile-operator"].into());
-    let panels = boards.iter().flat_map(|board| board["panels"].as_array().into_iter().flatten());
-    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    let shown: BTreeSet<String> = targets.flat_map(|target| named(text(target, "/expr"))).collect();
+    let shown: BTreeSet<String> = panels()?.iter().flat_map(|expression| named(expression)).collect();
     assert_eq!(shown, documented()?);
     Ok(())
 }

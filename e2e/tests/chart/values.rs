@@ -1,13 +1,13 @@
 //! What can be set: each value is described, has a default, does something, and nothing else is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use domicile_crds::yaml;
 use domicile_e2e::stage::root;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use domicile_e2e::helm::{CHART, Helm, NAMESPACE};
+use domicile_e2e::helm::{CHART, Helm, NAMESPACE, id, text};
 
 fn schema() -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(root().join(CHART).join("values.schema.json"))?;
@@ -81,41 +81,38 @@ async fn what_is_misspelt_or_out_of_bounds_is_refused() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Another value than the default.
-fn another(path: &str, value: &Value) -> Value {
-    match path {
-        "image.digest" => return json!(format!("sha256:{}", "0".repeat(64))),
-        "image.pullSecrets" => return json!([{"name": "registry"}]),
-        "networkPolicy.apiServerPorts" => return json!([8443]),
-        "monitoring.serviceMonitor.interval" => return json!("1m"),
-        _ => {}
-    }
-    if let Some(other) = value["enum"].as_array().and_then(|all| all.iter().find(|v| **v != value["default"]))
-    {
-        return other.clone();
-    }
-    match &value["default"] {
-        Value::Bool(is) => json!(!is),
-        Value::Number(number) => json!(number.as_i64().unwrap_or_default() + 1),
-        Value::Array(_) => json!([{"key": "other"}]),
-        Value::Object(_) => json!({"other": "1"}),
-        _ => json!("other"),
-    }
-}
-
 #[tokio::test]
-async fn every_value_makes_a_difference() -> anyhow::Result<()> {
+async fn every_value_has_its_effect() -> anyhow::Result<()> {
     let helm = Helm::alone()?;
+    let effects = include_str!("effects.yaml").replace("VERSION", env!("CARGO_PKG_VERSION"));
+    let effects: Vec<Value> = yaml::from_str(&effects)?;
+    let told: BTreeSet<&str> = effects.iter().map(|effect| text(effect, "/value")).collect();
+    let values = all()?;
+    let leaves = values.iter().filter(|(_, value)| !is_group(value)).map(|(path, _)| path.as_str());
+    assert_eq!(told, leaves.collect());
     let monitored = ["serviceMonitor", "prometheusRule", "dashboards"]
         .map(|part| format!("--set=monitoring.{part}.enabled=true"));
     let monitored: Vec<&str> = monitored.iter().map(String::as_str).collect();
     let (plain, watched) = (helm.render(&[]).await?, helm.render(&monitored).await?);
-    for (path, value) in all()?.into_iter().filter(|(_, value)| !is_group(value)) {
-        let set = format!("--set-json={path}={}", another(&path, &value));
+    for effect in &effects {
+        let path = text(effect, "/value");
+        let set = format!("--set-json={path}={}", effect["set"]);
         let needs_it = path.starts_with("monitoring.") && !path.ends_with(".enabled");
         let (given, before) = if needs_it { (&monitored[..], &watched) } else { (&[][..], &plain) };
-        let rendered = helm.render(&[given, &[&set]].concat()).await.with_context(|| path.clone())?;
-        assert_ne!(rendered, *before, "{path} does nothing");
+        let after = helm.render(&[given, &[&set]].concat()).await.with_context(|| path.to_owned())?;
+        let of = |all: &[Value]| all.iter().find(|object| id(object) == text(effect, "/in")).cloned();
+        let (before, after) = (of(before), of(&after));
+        let Some(at) = effect["at"].as_str() else {
+            assert_eq!(
+                (before.is_some(), after.is_some()),
+                (effect["set"] == false, effect["set"] == true),
+                "{path}"
+            );
+            continue;
+        };
+        let at = |object: Option<Value>| object.and_then(|it| it.pointer(at).cloned()).unwrap_or_default();
+        assert_eq!(at(after), effect["is"], "{path}");
+        assert_ne!(at(before), effect["is"], "{path}, by default");
     }
     Ok(())
 }

@@ -88,7 +88,9 @@ async fn campaigns_are_told(scene: &Scene) -> anyhow::Result<()> {
     let campaigns: Api<Relocation> = Api::all(scene.stage.fleet.hub()?.client());
     eventually(Duration::from_secs(PATIENCE), "wanted: campaigns say that all moves are done", || async {
         let found = campaigns.list(&ListParams::default()).await?;
-        let left = |it: &Relocation| it.status.as_ref().is_none_or(|it| it.pending + it.moving > 0);
+        let left = |it: &Relocation| {
+            it.status.as_ref().is_none_or(|it| it.conditions.is_empty() || it.pending + it.moving > 0)
+        };
         match found.items.into_iter().find(left) {
             Some(it) => bail!("{} says {:?}", it.name_any(), it.status),
             None => Ok(Some(())),

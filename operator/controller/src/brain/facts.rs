@@ -14,6 +14,7 @@ use domicile_crds::{
     keys::condition,
 };
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -54,14 +55,7 @@ impl Brain {
             writer.report(object, object.status.as_ref(), &site(world, object, now));
         }
         for (name, object) in &facts.installations {
-            let error = self.unreadable.error(HubKind::Installation, name);
-            let claim = match error {
-                None => Claim::ready(true, "Used", "this hub goes by it"),
-                Some(error) => {
-                    let message = format!("it can't be read, so that moves are paused: {error}");
-                    Claim::ready(false, "Unreadable", message)
-                }
-            };
+            let claim = installation(self.unreadable.error(HubKind::Installation, name));
             writer.report(object, object.status.as_ref(), &[claim]);
         }
         let mut strictest = Strictest::default();
@@ -98,8 +92,7 @@ impl Writer<'_> {
     {
         let generation = object.meta().generation;
         let before = old.map_or(&[][..], |old| old.conditions.as_slice());
-        let conditions = claims.iter().map(|claim| claim.merge(before, generation, self.now)).collect();
-        let next = FactStatus { observed_generation: generation, conditions };
+        let next = status(claims, before, generation, self.now);
         let (kind, name) = (K::kind(&()).into_owned(), object.name_any());
         if old == Some(&next) || !self.writing.insert((kind.clone(), name.clone())) {
             return;
@@ -135,7 +128,28 @@ impl ClusterScoped for k8s_openapi::ClusterResourceScope {
     }
 }
 
-fn country_set(world: &World, object: &CountrySet, now: Timestamp) -> Vec<Claim> {
+/// What is said of a fact, with times kept where it said the same before.
+pub(super) fn status(
+    claims: &[Claim],
+    before: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> FactStatus {
+    let conditions = claims.iter().map(|claim| claim.merge(before, generation, now)).collect();
+    FactStatus { observed_generation: generation, conditions }
+}
+
+pub(super) fn installation(error: Option<&str>) -> Claim {
+    match error {
+        None => Claim::ready(true, "Used", "this hub goes by it"),
+        Some(error) => {
+            let message = format!("it can't be read, so that moves are paused: {error}");
+            Claim::ready(false, "Unreadable", message)
+        }
+    }
+}
+
+pub(super) fn country_set(world: &World, object: &CountrySet, now: Timestamp) -> Vec<Claim> {
     let Ok(name) = CountrySetName::new(&object.name_any()) else { return Vec::new() };
     let mut horizon = Horizon::new(now);
     let codes = COUNTRY_CODES.iter().filter_map(|code| CountryCode::new(code).ok());
@@ -145,7 +159,7 @@ fn country_set(world: &World, object: &CountrySet, now: Timestamp) -> Vec<Claim>
     vec![Claim::ready(true, "Used", format!("{count} countries are in it at present without a scope"))]
 }
 
-fn provider(world: &World, object: &HostingProvider, now: Timestamp) -> Vec<Claim> {
+pub(super) fn provider(world: &World, object: &HostingProvider, now: Timestamp) -> Vec<Claim> {
     let subject = Subject { kind: SubjectKind::HostingProvider, name: object.name_any() };
     let counting = counting(world, &subject, now);
     let strictest = counting.iter().max_by_key(|decision| decision.spec.decision);
@@ -177,7 +191,7 @@ fn provider(world: &World, object: &HostingProvider, now: Timestamp) -> Vec<Clai
     claims
 }
 
-fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
+pub(super) fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
     let spec = &object.spec;
     for provider in [&spec.operated_by, &spec.owned_by] {
         if !world.providers.contains(provider) {
@@ -198,7 +212,7 @@ fn site(world: &World, object: &Site, now: Timestamp) -> Vec<Claim> {
     vec![claim]
 }
 
-fn tenant(world: &World, object: &Tenant, not_bound: Option<&str>) -> Vec<Claim> {
+pub(super) fn tenant(world: &World, object: &Tenant, not_bound: Option<&str>) -> Vec<Claim> {
     let Ok(name) = TenantName::new(&object.name_any()) else { return Vec::new() };
     for namespace in &object.spec.namespaces {
         match world.tenant_of(namespace) {

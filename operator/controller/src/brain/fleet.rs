@@ -350,7 +350,7 @@ impl Brain {
 }
 
 /// The status of a member, with `old` kept where nothing changed.
-fn member_status(
+pub(super) fn member_status(
     old: &MemberClusterStatus,
     probe: Option<&Probe>,
     (status, reason, message): (&str, &str, &str),

@@ -10,6 +10,8 @@ mod events;
 mod expose;
 mod facts;
 mod fleet;
+#[cfg(test)]
+mod health;
 mod identity;
 mod intake;
 mod moves;

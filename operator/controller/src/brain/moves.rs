@@ -182,7 +182,7 @@ impl Brain {
     }
 }
 
-fn campaign(status: &RelocationStatus) -> Claim {
+pub(super) fn campaign(status: &RelocationStatus) -> Claim {
     let left = status.pending + status.moving;
     if status.held > 0 {
         let message = format!(
@@ -209,7 +209,7 @@ fn says_stalled(status: &MigrationStatus) -> bool {
     condition_of(&status.conditions, condition::STALLED).is_some_and(|c| c.status == "True")
 }
 
-fn conditions(
+pub(super) fn conditions(
     migration: &Migration,
     step: MigrationStep,
     stalled: Option<&'static str>,
@@ -234,7 +234,7 @@ fn conditions(
 }
 
 /// Why a person must act, if so. Nothing is wrong where a tenant hasn't answered: the copy may be where it is.
-fn must_act(wait: &Wait) -> Option<&'static str> {
+pub(super) fn must_act(wait: &Wait) -> Option<&'static str> {
     match wait {
         Wait::Paused(_) => Some("Paused"),
         Wait::Unreachable(_) => Some("MemberUnreachable"),

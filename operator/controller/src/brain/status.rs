@@ -183,7 +183,8 @@ impl Brain {
         let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
         let unready =
             !ready && self.unsettled.get(key).is_some_and(|since| now.duration_since(*since) >= SETTLE);
-        let long_unready = !ready && !self.unsettled.contains_key(key) && workload.status.is_some();
+        let was_told = workload.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
+        let long_unready = !ready && !self.unsettled.contains_key(key) && was_told;
         if !(unready || long_unready || has_problems) {
             return;
         }

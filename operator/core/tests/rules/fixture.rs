@@ -11,7 +11,7 @@ use domicile_core::{
     orders::{Desk, orders},
     report::Situation,
 };
-use domicile_crds::{TenantWorkloadStatus, WorkloadKey};
+use domicile_crds::{Problem, TenantWorkloadStatus, WorkloadKey};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -312,12 +312,23 @@ impl Fleet {
         observed: &Observed,
         memory: &mut Memory,
     ) -> TenantWorkloadStatus {
+        self.status_with(workload, observed, memory, &[])
+    }
+
+    /// The same where something is wrong on members.
+    pub(crate) fn status_with(
+        &mut self,
+        workload: &str,
+        observed: &Observed,
+        memory: &mut Memory,
+        problems: &[Problem],
+    ) -> TenantWorkloadStatus {
         let verdict = self.verdict_of(&format!("shop/{workload}"));
         let (world, classes, gone) = (self.engine.world(), self.engine.classes(), HashSet::new());
         let mut desk = Desk { world, classes, observed, memory, gone: &gone, now: self.now };
         let outlook = orders(&mut desk, &verdict);
         let (verdict, outlook, now) = (&verdict, &outlook, self.now);
-        Situation { world, classes, observed, verdict, outlook, problems: &[], now }.status(None)
+        Situation { world, classes, observed, verdict, outlook, problems, now }.status(None)
     }
 
     /// Rules that fail where the first copy is, and those that can't be told.

@@ -16,11 +16,15 @@ mod fixture;
 #[cfg(test)]
 mod forsaken;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod held;
 #[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod kept;
 #[cfg(test)]
 mod labelled;
 #[cfg(test)]

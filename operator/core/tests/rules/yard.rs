@@ -10,7 +10,7 @@ use domicile_core::{
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
-    MigrationStatus, MigrationStep, WorkloadKey, condition_of,
+    MigrationStatus, MigrationStep, Problem, TenantWorkloadStatus, WorkloadKey, condition_of,
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -344,6 +344,11 @@ impl Yard {
         let status = self.fleet.status_of(workload, &self.observed, &mut self.memory);
         let told = condition_of(&status.conditions, kind).filter(|told| told.status == "True");
         told.map(|told| format!("{}: {}", told.reason, told.message)).unwrap_or_default()
+    }
+
+    /// All that is told of `shop/web` where this is wrong on members.
+    pub(crate) fn status(&mut self, problems: &[Problem]) -> TenantWorkloadStatus {
+        self.fleet.status_with("web", &self.observed, &mut self.memory, problems)
     }
 
     pub(crate) fn waits(&self, workload: &str) -> String {

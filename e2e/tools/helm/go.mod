@@ -1,5 +1,5 @@
 // Pins Helm, with which the chart is tested as its users install it.
-module domicile.dev/e2e/tools
+module domicile.dev/e2e/tools/helm
 
 go 1.26.0
 
