@@ -128,8 +128,7 @@ pub struct TenantWorkloadSpec {
     /// When a copy counts as failed.
     #[serde(default)]
     pub health: Health,
-    /// How long the source of a move keeps running after clients were sent to the target, in seconds, and a copy that is exposed and isn't
-    /// asked for any more. Default 10. Clients that ask DNS need as long as they remember an answer.
+    /// How long the source of a move, or an exposed copy that isn't wanted any more, runs after clients were sent elsewhere, in seconds. Default 10.
     #[serde(default = "drain_seconds")]
     #[schemars(range(min = 0, max = 3600))]
     pub drain_seconds: i32,
