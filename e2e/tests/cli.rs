@@ -420,7 +420,7 @@ async fn nobody_keeps_watch(stage: &Stage) -> anyhow::Result<()> {
     assert_eq!(listed[0]["reason"], "OperatorSilent");
     says(listed[0]["message"].as_str().unwrap_or_default(), &["see that the operator runs"])?;
     // Where things are was written down before they went there.
-    says(&done(stage, "map")?, &["      nl-ams-1: acme 2 (2 not known)\n", "\nnot known: it can't"])?;
+    says(&done(stage, "map")?, &["      nl-ams-1: acme 2 (2 not known)\n", "\nnot known: it isn't"])?;
 
     stage.start_operator()?;
     eventually(PATIENCE, "the next operator to keep watch", async || {

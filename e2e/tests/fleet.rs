@@ -161,7 +161,7 @@ async fn a_paused_api_server_hangs_until_it_is_resumed() -> anyhow::Result<()> {
     let fleet = Fleet::builder().hub().start().await?;
     let hub = fleet.hub()?;
     let configs = Api::<ConfigMap>::namespaced(hub.client(), "default");
-    hub.pause()?;
+    hub.pause().await?;
     let answer = tokio::time::timeout(Duration::from_secs(1), configs.get_opt("any")).await;
     assert!(answer.is_err(), "a paused API server answered: {answer:?}");
     hub.resume()?;

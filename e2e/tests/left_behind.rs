@@ -130,7 +130,7 @@ async fn after_a_test_that_panics() -> anyhow::Result<()> {
         let fleet = Fleet::builder().member("nl-ams-1", ClusterOptions::member()).dir(&path).start().await;
         assert!(!processes_in(&path).unwrap().is_empty());
         // A stopped process must go as well as a running one.
-        fleet.unwrap().member("nl-ams-1").unwrap().pause().unwrap();
+        fleet.unwrap().member("nl-ams-1").unwrap().pause().await.unwrap();
         panic!("as a failed assertion does");
     })
     .await;

@@ -141,8 +141,12 @@ impl Cluster {
     /// # Errors
     ///
     /// When it isn't running.
-    pub fn pause(&self) -> anyhow::Result<()> {
-        self.signal(Program::Apiserver, Signal::STOP)
+    pub async fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Program::Apiserver, Signal::STOP)?;
+        let pid = self.apiserver_pid().context("it isn't running")?;
+        // Each thread stops when it is next looked at, and may answer before.
+        eventually(start::DEADLINE, "all threads to stop", || async { Ok(all_stopped(pid)?.then_some(())) })
+            .await
     }
 
     /// Ends [`Cluster::pause`].
@@ -287,6 +291,17 @@ impl Cluster {
     fn running(&self) -> MutexGuard<'_, BTreeMap<Program, Process>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether every thread of a process is stopped (proc_pid_stat(5): the state follows the name, which is in parentheses).
+fn all_stopped(pid: u32) -> anyhow::Result<bool> {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("stat"))?;
+        if !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -96,7 +96,7 @@ async fn beside_the_status(ground: &Ground) -> anyhow::Result<Option<String>> {
         });
         Ask::apply(&path, &object).to(&ground.anna).await.map_err(anyhow::Error::msg)?;
         let now = Ask::get(&path).to(&ground.admin).await.map_err(anyhow::Error::msg)?;
-        if !now["status"].is_null() {
+        if now["status"] != json!({"observedGeneration": -1}) {
             return Ok(Some(format!("anna has written a status: {now}")));
         }
     }

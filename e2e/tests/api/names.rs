@@ -99,7 +99,7 @@ async fn one_workload(hub: &Cluster) -> anyhow::Result<Vec<String>> {
     let (Some(namespace), Some(name)) = (words.next(), words.next()) else {
         bail!("the examples have no workload")
     };
-    let status = json!({"status": {"conditions": [{
+    let status = json!({"status": {"observedGeneration": 1, "conditions": [{
         "type": "Ready", "status": "True", "reason": "Ready", "message": "1 of 1 copies are ready",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }]}});

@@ -85,7 +85,7 @@ async fn a_dead_member_delays_nobody_and_loses_nothing() -> anyhow::Result<()> {
 /// Connections are accepted, and nobody answers.
 async fn hangs(stage: &Stage, member: &Cluster) -> anyhow::Result<()> {
     let before = stage.comes_to_rest().await?;
-    member.pause()?;
+    member.pause().await?;
     served_soon(stage, "hangs").await?;
     stage.wait_on(("acme", "here"), &[NL]).await?;
     member.resume()?;
