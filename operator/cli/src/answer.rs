@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use domicile_crds::{Answer, Assignment, Migration, NamespaceName, Seat};
+use domicile_core::moves::is_over;
+use domicile_crds::{Answer, Assignment, Migration, MigrationSpec, NamespaceName};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -62,7 +63,13 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
     if let Some(step) = migration.status.as_ref().and_then(|status| status.step).filter(|s| s.is_final()) {
         return Err(AnswerError::Ended { name: name.to_owned(), step: format!("{step:?}") });
     }
-    if has_switched(&hub, &namespace, &migration).await? {
+    let (records, workload) =
+        (Api::namespaced(hub.client.clone(), namespace.as_str()), &migration.spec.workload);
+    let record: Option<Assignment> = records
+        .get_opt(workload.as_str())
+        .await
+        .map_err(hub.failed(format!("get Assignment {namespace}/{workload}")))?;
+    if record.is_some_and(|record| has_switched(&record, &migration.spec)) {
         return Err(AnswerError::Switched(name.to_owned()));
     }
     let answer = args.answer.into();
@@ -79,18 +86,9 @@ pub async fn run(args: &AnswerArgs, options: &HubArgs) -> Result<String, AnswerE
     Ok(said(&namespace, &migration, answer))
 }
 
-/// Whether the copy has the move's epoch, or a later one, by the record of where it is.
-async fn has_switched(
-    hub: &Cluster,
-    namespace: &NamespaceName,
-    migration: &Migration,
-) -> Result<bool, ClusterError> {
-    let (api, spec) =
-        (Api::<Assignment>::namespaced(hub.client.clone(), namespace.as_str()), &migration.spec);
-    let found = api.get_opt(spec.workload.as_str()).await;
-    let found = found.map_err(hub.failed(format!("get Assignment {namespace}/{}", spec.workload)))?;
-    let is_over = |seat: &Seat| seat.ordinal == spec.seat && seat.epoch >= spec.epoch;
-    Ok(found.is_some_and(|record| record.spec.seats.iter().any(is_over)))
+/// Whether the copy is where a move takes it, or has gone on from there, by the record of where it is.
+fn has_switched(record: &Assignment, spec: &MigrationSpec) -> bool {
+    record.spec.seats.iter().any(|seat| seat.ordinal == spec.seat && is_over(spec, seat))
 }
 
 fn said(namespace: &NamespaceName, migration: &Migration, answer: Answer) -> String {
@@ -107,4 +105,29 @@ fn said(namespace: &NamespaceName, migration: &Migration, answer: Answer) -> Str
         spec.to,
         spec.cause
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_switched_is_not_answered_any_more() {
+        let spec = |epoch: i64| -> MigrationSpec {
+            serde_json::from_value(json!({
+                "workload": "web", "tenant": "shop", "seat": 0, "from": "a", "to": "b", "epoch": epoch, "generation": 1,
+                "cause": {"kind": "PreferredPlace", "subject": "Site/b"}, "compulsory": false, "digest": "0123456789abcdef",
+            }))
+            .unwrap()
+        };
+        let seat = |ordinal: i32| json!({"ordinal": ordinal, "cluster": "b", "epoch": 2, "generation": 1, "phase": "Active"});
+        let record = |ordinal: i32| {
+            let spec = serde_json::from_value(json!({"tenant": "shop", "seats": [seat(ordinal)]})).unwrap();
+            Assignment::new("web", spec)
+        };
+        assert!(has_switched(&record(0), &spec(2)));
+        assert!(has_switched(&record(0), &spec(1)), "it has gone on");
+        assert!(!has_switched(&record(0), &spec(3)), "it is yet to go");
+        assert!(!has_switched(&record(1), &spec(2)), "that is another copy");
+    }
 }

@@ -172,3 +172,14 @@ fn nothing_goes_on_to_a_target_that_has_become_too_small() {
         "NoLawfulPlace: must leave ams-1 because Site/nl-ams was revoked, but MemberCluster/bru-1 takes nothing new at present"
     );
 }
+
+#[test]
+fn a_move_is_told_with_the_decision_that_compelled_it() {
+    let mut yard = wanderer("Automatic", json!({"preferences": []}));
+    yard.revoke("nl-ams").calm();
+    let said = yard.said("web");
+    assert!(
+        said.starts_with("moved from ams-1 to ") && said.contains(": Site/nl-ams is revoked by Decision/"),
+        "{said}"
+    );
+}

@@ -289,3 +289,12 @@ fn what_nobody_cleans_up_is_told_of() {
         );
     }
 }
+
+#[test]
+fn that_a_suspended_copy_has_no_pods_is_looked_for_at_once() {
+    let mut fleet = Fleet::placed();
+    fleet.decide("s", "Tenant/shop", "Suspended", json!({}));
+    let mut scene = Scene::of(fleet);
+    scene.observed.member_mut(&name("ams-1")).verified = HashSet::new();
+    assert_eq!(scene.orders(), "Verify");
+}
