@@ -220,7 +220,7 @@ fn command(finding: &Finding, (tenant, cluster): (&TenantName, &ClusterName)) ->
         Rule::NotApproved | Rule::ApprovalExpired if kind == "HostingProvider" => {
             Some(format!("kubectl domicile approve {subject} {who}"))
         }
-        Rule::ApprovalOutOfScope => {
+        Rule::ApprovalOutOfScope if kind == "HostingProvider" => {
             Some(format!("kubectl domicile approve {subject} --tenant {tenant} {who}"))
         }
         Rule::ApprovalRevoked | Rule::ApprovalSuspended | Rule::ApprovalFrozen if !subject.is_empty() => {

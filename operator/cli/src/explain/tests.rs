@@ -185,3 +185,27 @@ fn what_changes_it_is_a_command_to_copy() {
         "{text}"
     );
 }
+
+#[test]
+fn each_command_that_is_told_is_one() {
+    use clap::Parser as _;
+    let (tenant, cluster) = (TenantName::new("shop").unwrap(), ClusterName::new("ams-1").unwrap());
+    let mut told = 0;
+    for rule in Rule::ALL {
+        for object in [
+            "HostingProvider/good",
+            "Site/nl-ams",
+            "Tenant/shop",
+            "TenantWorkload/shop/web",
+            "MemberCluster/ams-1",
+        ] {
+            let finding = Finding { rule, certain: true, object: object.to_owned(), because: None };
+            let Some(command) = command(&finding, (&tenant, &cluster)) else { continue };
+            let words = command.strip_prefix("kubectl domicile ").unwrap().split_whitespace();
+            let parsed = crate::args::Cli::try_parse_from(["kubectl-domicile"].into_iter().chain(words));
+            assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
+            told += 1;
+        }
+    }
+    assert!(told > 10, "{told}");
+}

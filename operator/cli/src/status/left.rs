@@ -113,7 +113,7 @@ impl Left {
             object: format!("Assignment {namespace}/{name}"),
             reason: reason.to_owned(),
             message,
-            todo: None,
+            remedy: None,
             since_seconds: self.since_seconds,
         })
     }

@@ -27,7 +27,7 @@ pub struct Stuck {
     pub message: String,
     /// What to do, where the sentence doesn't say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub todo: Option<String>,
+    pub remedy: Option<String>,
     /// Seconds since.
     pub since_seconds: Option<i64>,
 }
@@ -45,7 +45,7 @@ pub(super) fn nobody_watches(object: String, operator: &Operator) -> Stuck {
         _ => "nobody holds the lease: see that the operator runs, and in this namespace".to_owned(),
     };
     let since_seconds = operator.age_seconds.filter(|age| *age >= 0);
-    Stuck { object, reason: "OperatorSilent".to_owned(), message, todo: None, since_seconds }
+    Stuck { object, reason: "OperatorSilent".to_owned(), message, remedy: None, since_seconds }
 }
 
 pub(super) fn stuck<'a>(world: &World, left: impl Iterator<Item = &'a Left>, now: Timestamp) -> Vec<Stuck> {
@@ -55,12 +55,12 @@ pub(super) fn stuck<'a>(world: &World, left: impl Iterator<Item = &'a Left>, now
         all.extend(stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now)));
     }
     let held = world.workloads.iter().filter_map(|workload| Some((workload, held(workload, now)?)));
-    all.extend(held.map(|(workload, stuck)| Stuck { todo: todo(workload, &stuck.reason), ..stuck }));
+    all.extend(held.map(|(workload, stuck)| Stuck { remedy: remedy_of(workload, &stuck.reason), ..stuck }));
     all
 }
 
 /// What has a rule pass that holds a workload up, and where each cluster's rules are told.
-fn todo(workload: &Workload, reason: &str) -> Option<String> {
+fn remedy_of(workload: &Workload, reason: &str) -> Option<String> {
     let (name, namespace) = (&workload.observed.name, workload.observed.namespace.as_deref()?);
     let rule = Rule::ALL.into_iter().find(|rule| rule.name() == reason);
     let is_place = rule.is_some() || ["NoCluster", Obstacle::NoLawfulPlace.name()].contains(&reason);
@@ -135,7 +135,7 @@ fn unready(fact: &Observed, now: Timestamp) -> Option<Stuck> {
             object: fact.shown(),
             reason: "NotObserved".to_owned(),
             message: "the operator has said nothing of it yet: see that it runs, and what it logs".to_owned(),
-            todo: None,
+            remedy: None,
             since_seconds: Some(age),
         });
     };
@@ -154,7 +154,7 @@ fn entry(observed: &Observed, condition: &Condition, now: Timestamp) -> Stuck {
         object: observed.shown(),
         reason: condition.reason.clone(),
         message: condition.message.clone(),
-        todo: None,
+        remedy: None,
         since_seconds: Some(seconds_since(condition.last_transition_time.0, now)),
     }
 }

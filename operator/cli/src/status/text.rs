@@ -42,8 +42,9 @@ pub fn stuck_text(report: &Report, paint: Paint) -> String {
     for stuck in &report.stuck {
         let since = stuck.since_seconds.map(|seconds| format!(", for {}", age(seconds))).unwrap_or_default();
         let reason = paint.state(&stuck.reason, State::Bad);
-        let todo = stuck.todo.as_ref().map(|todo| format!("  to change: {todo}\n")).unwrap_or_default();
-        parts.push(format!("{}: {reason}{since}\n  {}\n{todo}", stuck.object, stuck.message));
+        let remedy =
+            stuck.remedy.as_ref().map(|remedy| format!("  to change: {remedy}\n")).unwrap_or_default();
+        parts.push(format!("{}: {reason}{since}\n  {}\n{remedy}", stuck.object, stuck.message));
     }
     if report.stuck.is_empty() && report.operator.is_some() && report.hidden.is_empty() {
         parts.push("nothing needs a person\n".to_owned());
