@@ -30,6 +30,11 @@ use crate::{CountryCode, DecisionName, Evidence, FactStatus, SiteName, TenantNam
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"InForce\")].status"
     ),
+    printcolumn(
+        name = "Why",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"InForce\")].reason"
+    ),
     printcolumn(name = "Review on", type_ = "string", json_path = ".spec.reviewOn", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

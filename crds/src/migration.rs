@@ -96,10 +96,6 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, subject } = self;
         match kind {
-            CauseKind::ApprovalRevoked if subject.starts_with("HostingProvider/") => {
-                write!(f, "the approval of {subject} was revoked")
-            }
-            // Only providers need one.
             CauseKind::ApprovalRevoked => write!(f, "{subject} was revoked"),
             CauseKind::ApprovalExpired => write!(f, "the approval of {subject} has expired"),
             CauseKind::SiteClosing => write!(f, "{subject} is closing"),

@@ -9,8 +9,8 @@ use std::{
 };
 
 use domicile_crds::{
-    Cause, Decision, MemberCluster, Migration, MigrationStep, Site, SiteState, SubjectKind, TenantWorkload,
-    TenantWorkloadStatus, Verdict, WorkloadKey, condition_of, keys,
+    Cause, Decision, DecisionSpec, MemberCluster, Migration, MigrationStep, Site, SiteState, SubjectKind,
+    TenantWorkload, TenantWorkloadStatus, WorkloadKey, condition_of, keys,
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -148,7 +148,7 @@ impl Picture {
 
     /// The strictest decision about a subject that no other names in `supersedes`: as much of docs/rules.md as
     /// this story needs.
-    pub(super) fn standing(&self, kind: SubjectKind, name: &str) -> Option<Verdict> {
+    pub(super) fn standing(&self, kind: SubjectKind, name: &str) -> Option<&DecisionSpec> {
         let about =
             |decision: &&Decision| decision.spec.subject.kind == kind && decision.spec.subject.name == name;
         let superseded: BTreeSet<&str> = self
@@ -159,13 +159,8 @@ impl Picture {
         self.decisions
             .iter()
             .filter(|(name, decision)| about(decision) && !superseded.contains(name.as_str()))
-            .map(|(_, decision)| decision.spec.decision)
-            .max_by_key(|verdict| match verdict {
-                Verdict::Approved => 0,
-                Verdict::Frozen => 1,
-                Verdict::Suspended => 2,
-                Verdict::Revoked => 3,
-            })
+            .map(|(_, decision)| &decision.spec)
+            .max_by_key(|spec| spec.decision)
     }
 
     /// The members that have something of a workload.

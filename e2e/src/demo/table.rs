@@ -32,7 +32,7 @@ fn header(picture: &Picture) -> Vec<Line> {
         countries.push(cell(Tone::Plain, site(cluster).map_or("", |site| site.country.as_str())));
         providers.push(cell(Tone::Plain, site(cluster).map_or("", |site| site.operated_by.as_str())));
         let (tone, standing) = standing(picture, cluster);
-        standings.push(cell(tone, standing));
+        standings.push(cell(tone, &standing));
     }
     standings.push((Tone::Faint, format!("{:<LAWFUL_WIDTH$}WAITS FOR", "LAWFUL")));
     vec![Line::new(), clusters, countries, providers, standings]
@@ -46,18 +46,20 @@ fn cell(tone: Tone, text: &str) -> Span {
     (tone, format!("{text:<CLUSTER_WIDTH$}"))
 }
 
-/// What is decided about the provider of a cluster.
-fn standing(picture: &Picture, cluster: &str) -> (Tone, &'static str) {
-    let Some(site) = picture.site_of(cluster) else { return (Tone::Faint, "") };
-    let provider = site.spec.operated_by.as_str();
-    match picture.standing(SubjectKind::HostingProvider, provider) {
+/// What is decided about the provider of a cluster; `in part` if not for everybody everywhere.
+fn standing(picture: &Picture, cluster: &str) -> (Tone, String) {
+    let Some(site) = picture.site_of(cluster) else { return (Tone::Faint, String::new()) };
+    let decision = picture.standing(SubjectKind::HostingProvider, site.spec.operated_by.as_str());
+    let (tone, word) = match decision.map(|it| it.decision) {
         Some(Verdict::Revoked) => (Tone::Bad, "revoked"),
         Some(Verdict::Suspended) => (Tone::Bad, "suspended"),
         Some(Verdict::Frozen) => (Tone::Waiting, "frozen"),
         Some(Verdict::Approved) if picture.is_online(cluster) => (Tone::Good, "approved"),
         Some(Verdict::Approved) => (Tone::Waiting, "not online"),
         None => (Tone::Faint, "not approved"),
-    }
+    };
+    let in_part = decision.is_some_and(|it| it.decision != Verdict::Approved && !it.scope.is_empty());
+    (tone, if in_part { format!("{word} in part") } else { word.to_owned() })
 }
 
 fn row(picture: &Picture, key: &WorkloadKey) -> Line {
@@ -113,7 +115,8 @@ fn waits_for(picture: &Picture, key: &WorkloadKey) -> Span {
     if workload.condition(keys::condition::READY).is_some_and(|(_, reason, _)| reason == "UpdateHeld") {
         return (Tone::Waiting, "a decision: its update is held".to_owned());
     }
-    if picture.standing(SubjectKind::Tenant, key.namespace.as_str()) == Some(Verdict::Frozen) {
+    let decided = picture.standing(SubjectKind::Tenant, key.namespace.as_str());
+    if decided.is_some_and(|it| it.decision == Verdict::Frozen) {
         return (Tone::Waiting, "a decision: its tenant is frozen".to_owned());
     }
     match workload.condition(keys::condition::STALLED) {

@@ -84,21 +84,21 @@ fn rights(command: &Command) -> Option<&'static str> {
         | Command::Freeze(_)
         | Command::Suspend(_)
         | Command::Revoke(_)
-        | Command::Reinstate(_) => Some(
-            "whoever decides needs the role domicile:compliance-officer on the hub: see docs/operations.md",
-        ),
+        | Command::Reinstate(_) => {
+            Some("whoever decides needs the role domicile:compliance-officer on the hub: see docs/operate.md")
+        }
         Command::Adopt(_) => Some(
             "whoever adopts needs the roles domicile:tenant in that namespace and domicile:auditor on the hub, and must administer the member: see docs/cli.md#adopt",
         ),
         Command::Join(_) | Command::Leave(_) => Some(
-            "this takes the role domicile:platform-engineer and the right to write Secrets in the operator's namespace on the hub, and to administer the member: see docs/operations.md",
+            "this takes the role domicile:platform-engineer and the right to write Secrets in the operator's namespace on the hub, and to administer the member: see docs/operate.md",
         ),
         Command::Cordon(_)
         | Command::Uncordon(_)
         | Command::Drain(_)
         | Command::Pause(_)
         | Command::Resume(_) => {
-            Some("this takes the role domicile:platform-engineer on the hub: see docs/operations.md")
+            Some("this takes the role domicile:platform-engineer on the hub: see docs/operate.md")
         }
         _ => None,
     }

@@ -128,7 +128,7 @@ mod tests {
             None => line.to_owned(),
         });
         let there: BTreeSet<String> = counted.collect();
-        let manual = include_str!("../../../docs/operations.md");
+        let manual = include_str!("../../../docs/operate.md");
         let rows = manual.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
         // Policies and roles have tables, too.
         let is_metric = |name: &str| !name.contains([':', '-']);

@@ -182,7 +182,8 @@ impl Memory {
     }
 
     /// Since when a target that should be ready isn't.
-    pub(crate) fn unready_since(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+    #[must_use]
+    pub fn unready_since(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
         self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.ready)
     }
 

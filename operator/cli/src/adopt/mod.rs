@@ -165,7 +165,7 @@ pub enum AdoptError {
     /// Domicile has placed it.
     #[error(
         "{0} was placed here by Domicile: its labels say in which epoch, and taking them off its pods would restart them. Restore its Assignment from a backup \
-         of the hub (docs/operations.md), or leave it out with --skip"
+         of the hub (docs/operate.md), or leave it out with --skip"
     )]
     Had(String),
     /// Domicile has stopped it.

@@ -1,6 +1,6 @@
 //! Applying objects, for good or to see what would come of it, and who is on record for which fields.
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::client::Body;
 use serde_json::{Value, json};
 
@@ -77,6 +77,22 @@ impl Cluster {
     /// If the server wouldn't take it.
     pub async fn would_take(&self, object: &Value) -> Result<Value, ClusterError> {
         self.apply_with(object, &PatchParams::apply(KUBECTL).force().dry_run()).await
+    }
+
+    /// The same if a person made it, which whoever may not change such objects may still do. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the server wouldn't take it, or has one of that name.
+    pub async fn would_create(&self, object: &Value) -> Result<Value, ClusterError> {
+        let Addressed { api, shown, .. } = self.target(object)?;
+        let params = PostParams { dry_run: true, field_manager: Some(KUBECTL.to_owned()) };
+        let failed = self.failed(format!("create {shown}"));
+        let made = match serde_json::from_value(object.clone()) {
+            Ok(object) => api.create(&params, &object).await,
+            Err(error) => Err(kube::Error::SerdeError(error)),
+        };
+        Ok(serde_json::to_value(made.map_err(failed)?).unwrap_or_default())
     }
 
     async fn apply_with(&self, object: &Value, params: &PatchParams) -> Result<Value, ClusterError> {

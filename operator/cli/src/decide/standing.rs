@@ -1,6 +1,6 @@
 //! How a decision stands among those that there are.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use domicile_core::{
     Engine, Horizon,
@@ -82,7 +82,7 @@ pub(super) fn waits(facts: &Facts, decision: &Decision) -> Result<Option<Waits>,
     Ok(Some(Waits { user: spec.decided_by.clone(), before }))
 }
 
-/// That the same authority has decided the same, and that it counts, if so.
+/// What counts already and makes a decision do less than its author may think: the same by the same authority, or a stricter one.
 pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<String>, DecideError> {
     let engine = facts.snapshot.engine(facts.now).map_err(FactsError::from)?;
     let (decisions, spec) = (&engine.world().decisions, &decision.spec);
@@ -94,20 +94,24 @@ pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<Strin
             && (scope.is_empty() || *scope == spec.scope)
             && decisions.effect(other, &mut horizon) == Effect::InForce
     });
-    let Some(same) = same else { return Ok(None) };
-    let (subject, of) = (shown(&spec.subject), &spec.authority);
-    let mut note = format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, same.name);
+    let same = same.map(|same| {
+        let (subject, of) = (shown(&spec.subject), &spec.authority);
+        format!("{subject} is {:?} already, by Decision/{} of {of}", spec.decision, same.name)
+    });
     // What it takes the place of doesn't stay.
     let engine = with(facts, decision)?;
     let (after, mut horizon) = (&engine.world().decisions, Horizon::new(begins(facts, decision)));
-    let stricter = after.about(&spec.subject).iter().filter(|other| other.spec.decision > spec.decision);
-    if let Some(other) = stricter.filter(|it| after.effect(it, &mut horizon) == Effect::InForce).last() {
+    let stays = |other: &&DecisionFact| {
+        other.spec.decision > spec.decision
+            && other.spec.scope.meets(&spec.scope)
+            && after.effect(other, &mut horizon) == Effect::InForce
+    };
+    let stricter = after.about(&spec.subject).iter().filter(stays).last().map(|other| {
         let (what, by) = (other.spec.decision, &other.spec.authority);
-        let _ = write!(
-            note,
-            "; but Decision/{} of {by} counts, too, by which it is {what:?}, and that stays",
-            other.name
-        );
-    }
-    Ok(Some(note))
+        format!("Decision/{} of {by} counts, too, by which it is {what:?}, and that stays", other.name)
+    });
+    Ok(match (same, stricter) {
+        (Some(same), Some(stricter)) => Some(format!("{same}; but {stricter}")),
+        (same, stricter) => same.or(stricter),
+    })
 }

@@ -171,11 +171,13 @@ fn what_is_so_already_is_said() {
     assert_eq!(said(&same, &["--tenant", "a"]).as_deref(), Some(wanted), "for all tenants is for one, too");
     let others = [
         ("b", "court", "Frozen", json!({})),
-        ("c", "ministry", "Revoked", json!({})),
+        ("c", "ministry", "Revoked", json!({"scope": {"tenants": ["c"]}})),
         ("d", "ministry", "Frozen", json!({"validUntil": "2026-01-01T00:00:00Z"})),
         ("e", "ministry", "Frozen", json!({"scope": {"tenants": ["b"]}})),
     ];
-    assert_eq!(said(&facts(&others), &[]), None);
+    assert_eq!(said(&facts(&others), &["--tenant", "a"]), None);
+    let stricter = "Decision/c of ministry counts, too, by which it is Revoked, and that stays";
+    assert_eq!(said(&facts(&others), &[]).as_deref(), Some(stricter), "a freeze of what is stricter held");
 
     let both = facts(&[("a", "ministry", "Approved", json!({})), ("b", "court", "Frozen", json!({}))]);
     let made = decision(&both, &args(&[]), Act::Verdict(Verdict::Approved), "eve".to_owned()).unwrap();

@@ -207,7 +207,8 @@ fn answer(rule: Rule, findings: &[Finding], at: (&TenantName, &ClusterName)) -> 
 
 /// The command that has a rule pass, if there is one; what it can't know is in capitals.
 fn command(finding: &Finding, (tenant, cluster): (&TenantName, &ClusterName)) -> Option<String> {
-    let who = "--authority NAME --reason TEXT";
+    let authority = finding.authority.as_deref().map_or_else(|| "NAME".to_owned(), quoted);
+    let who = format!("--authority {authority} --reason TEXT");
     let (kind, name) = finding.object.split_once('/')?;
     let subject = match kind {
         "HostingProvider" => name.to_owned(),
@@ -232,4 +233,10 @@ fn command(finding: &Finding, (tenant, cluster): (&TenantName, &ClusterName)) ->
         Rule::Cordoned => Some(format!("kubectl domicile uncordon {cluster}")),
         _ => None,
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@:/".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -144,8 +144,7 @@ fn what_stays_for_its_volumes_says_so() {
     });
     facts.snapshot.put(object("Decision", "", "good-2", &spec));
     let text = told_of(&facts, &[], false).unwrap();
-    let wanted = "now: stuck at ams-1\n  VolumesNotMovable: the approval of HostingProvider/good was revoked, but it keeps data in \
-                  volumes, which aren't moved yet\n";
+    let wanted = "now: stuck at ams-1\n  VolumesNotMovable: HostingProvider/good was revoked, but it keeps data in volumes, which aren't moved yet\n";
     assert!(text.contains(wanted), "{text}");
 }
 
@@ -176,7 +175,7 @@ fn what_changes_it_is_a_command_to_copy() {
     });
     facts.snapshot.put(object("Decision", "", "ams-frozen", &spec));
     let text = told_of(&facts, &["--cluster", "ams-1"], false).unwrap();
-    let wanted = "\n      kubectl domicile reinstate site/site-ams-1 --authority NAME --reason TEXT\n";
+    let wanted = "\n      kubectl domicile reinstate site/site-ams-1 --authority x --reason TEXT\n";
     assert!(text.contains(wanted), "{text}");
     facts.snapshot.remove(&("Decision".to_owned(), String::new(), "good-1".to_owned()));
     let text = told_of(&facts, &["--cluster", "zrh-1"], false).unwrap();
@@ -199,7 +198,8 @@ fn each_command_that_is_told_is_one() {
             "TenantWorkload/shop/web",
             "MemberCluster/ams-1",
         ] {
-            let finding = Finding { rule, certain: true, object: object.to_owned(), because: None };
+            let finding =
+                Finding { rule, certain: true, object: object.to_owned(), because: None, authority: None };
             let Some(command) = command(&finding, (&tenant, &cluster)) else { continue };
             let words = command.strip_prefix("kubectl domicile ").unwrap().split_whitespace();
             let parsed = crate::args::Cli::try_parse_from(["kubectl-domicile"].into_iter().chain(words));

@@ -114,15 +114,24 @@ pub async fn ask(hub: &Cluster, objects: &mut [Value]) -> Result<Vec<String>, Cl
     let mut unchecked = Vec::new();
     let ours = |object: &&mut Value| object.get("kind").is_none_or(|kind| kind != "Namespace");
     for object in objects.iter_mut().filter(ours) {
-        match hub.would_take(object).await {
+        let taken = match hub.would_take(object).await {
+            // Decisions are made by those who may not change them.
+            Err(error) if error.code() == Some(403) && !is_denied(&error) => {
+                let of_name = |code| matches!(code, Some(403 | 404 | 409));
+                hub.would_create(object)
+                    .await
+                    .map_err(|made| if of_name(made.code()) && !is_denied(&made) { error } else { made })
+            }
+            taken => taken,
+        };
+        match taken {
             Ok(merged) => *object = merged,
             // Whoever plans need not be whoever may write it, and its namespace may have yet to be made.
             Err(error) if matches!(error.code(), Some(403 | 404)) => {
                 let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 let (kind, name) = (text("/kind"), text("/metadata/name"));
                 let why = error.message().unwrap_or_default();
-                // By a policy or a webhook, and not because of who may write such objects at all.
-                let denied = why.contains("denied request") || why.contains("denied the request");
+                let denied = is_denied(&error);
                 let what =
                     if denied { "the hub would refuse to take from you" } else { "the hub didn't check" };
                 unchecked.push(format!("{what} {kind}/{name}: {why}"));
@@ -131,6 +140,12 @@ pub async fn ask(hub: &Cluster, objects: &mut [Value]) -> Result<Vec<String>, Cl
         }
     }
     Ok(unchecked)
+}
+
+/// Whether a policy or a webhook refuses, and not because of who may write such objects at all.
+fn is_denied(error: &ClusterError) -> bool {
+    let why = error.message().unwrap_or_default();
+    why.contains("denied request") || why.contains("denied the request")
 }
 
 /// Domicile's objects, and Namespaces, in a file or in all YAML and JSON files in a folder and those below.

@@ -85,11 +85,17 @@ fn the_examples_have_only_fields_that_there_are() {
 
 /// A hub that answers everything alike, and what it is asked.
 fn hub(code: u16, answer: &Value) -> (Cluster, Arc<Mutex<Vec<String>>>) {
-    let (answer, asked) = (answer.to_string(), Arc::new(Mutex::new(Vec::new())));
+    hub_of([(code, answer.clone()), (code, answer.clone())])
+}
+
+/// One that answers in one way to what would change something, and in another to what would make it.
+fn hub_of(answers: [(u16, Value); 2]) -> (Cluster, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
     let heard = asked.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         heard.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
-        let answer = Response::builder().status(code).body(Body::from(answer.clone().into_bytes()));
+        let (code, answer) = &answers[usize::from(request.method() == "POST")];
+        let answer = Response::builder().status(*code).body(Body::from(answer.to_string().into_bytes()));
         async move { Ok::<_, tower::BoxError>(answer?) }
     });
     let client = kube::Client::new(service, "default");
@@ -129,6 +135,35 @@ async fn what_the_hub_refuses_is_told_and_what_it_may_not_be_asked_is_noted() {
     let wanted =
         "the hub would refuse to take from you Site/a: ValidatingAdmissionPolicy 'x' denied request: not you";
     assert_eq!(notes, [wanted]);
+}
+
+#[tokio::test]
+async fn whoever_may_only_make_an_object_has_it_checked() {
+    let status = |code: u16, message: &str| {
+        (
+            code,
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "x", "code": code}),
+        )
+    };
+    let made = |name: &str| object("Decision", &json!({"name": name}), &json!({}));
+    let forbidden = status(403, "decisions is forbidden");
+    let (takes, asked) = hub_of([forbidden.clone(), (201, made("as-the-hub-would-have-it"))]);
+    let mut objects = [made("a")];
+    assert_eq!(ask(&takes, &mut objects).await.unwrap(), Vec::<String>::new());
+    assert_eq!(objects, [made("as-the-hub-would-have-it")]);
+    let asked = asked.lock().unwrap().clone();
+    assert!(asked.iter().all(|it| it.contains("dryRun=All")), "{asked:?}");
+
+    let (refuses, _) = hub_of([forbidden.clone(), status(422, "spec.reason: Required value")]);
+    let error = ask(&refuses, &mut [made("a")]).await.unwrap_err();
+    assert!(output::explained(&error).ends_with("spec.reason: Required value"), "{error}");
+    let denied = "ValidatingAdmissionPolicy 'x' denied request: decidedBy must be you";
+    let (denies, _) = hub_of([forbidden.clone(), status(403, denied)]);
+    let notes = ask(&denies, &mut [made("a")]).await.unwrap();
+    assert_eq!(notes, [format!("the hub would refuse to take from you Decision/a: {denied}")]);
+    let (has_it, _) = hub_of([forbidden, status(409, "already exists")]);
+    let notes = ask(&has_it, &mut [made("a")]).await.unwrap();
+    assert_eq!(notes, ["the hub didn't check Decision/a: decisions is forbidden"]);
 }
 
 #[tokio::test]

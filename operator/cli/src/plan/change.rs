@@ -74,7 +74,8 @@ pub(super) fn change(snapshot: &mut Snapshot, args: &PlanArgs, made: &mut Made) 
     for provider in &args.approve {
         lift(snapshot, provider);
         made.decide(snapshot, provider, "Approved")?;
-        made.asked.push(format!("{provider} were approved and nothing else decided about it"));
+        let by = if takes_two(snapshot) { ", by two users (twoPersonRule)," } else { "" };
+        made.asked.push(format!("{provider} were approved{by} and nothing else decided about it"));
     }
     for (sites, state) in [(&args.online, "Online"), (&args.close, "Closing")] {
         for site in sites {
@@ -83,6 +84,12 @@ pub(super) fn change(snapshot: &mut Snapshot, args: &PlanArgs, made: &mut Made) 
         }
     }
     Ok(())
+}
+
+/// Whether one user alone approves nothing.
+fn takes_two(snapshot: &Snapshot) -> bool {
+    let installation = snapshot.get("Installation", "", "default");
+    installation.and_then(|it| it.pointer("/spec/twoPersonRule")).and_then(Value::as_bool).unwrap_or_default()
 }
 
 /// Of two changes of the same object only the stricter, or the last, would be planned, and the other said to be.

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::{
-    Change, Engine, Rule, RuleSet,
+    Change, Engine, Rule, RuleSet, World,
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
-    moves::moves_over,
+    moves::{move_of, moves_over, plan_digest},
     orders::kept_at,
     snapshot::{Snapshot, Unreadable},
 };
 use domicile_crds::{
-    Assignment, ClusterName, MigrationMode, Seat, SeatPhase, Tenant, TenantName, TenantWorkload, WorkloadKey,
+    Answer, Assignment, ClusterName, MigrationMode, Seat, SeatPhase, Tenant, TenantName, TenantWorkload,
+    WorkloadKey,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -39,6 +40,8 @@ pub enum What {
     Move,
     /// The tenant is asked whether it moves to a place that is preferred.
     Ask,
+    /// The tenant has said no to that: it stays.
+    Denied,
     /// It is placed.
     Place,
     /// It runs there already, and is Domicile's from now on.
@@ -92,7 +95,7 @@ impl Step {
             What::Suspend => Some("it is started again"),
             What::Hold => Some("what is new is applied"),
             What::Stuck | What::MustMove => Some("it may be there again"),
-            What::Move | What::Ask => Some("nothing draws it elsewhere any more"),
+            What::Move | What::Ask | What::Denied => Some("nothing draws it elsewhere any more"),
             What::Wait | What::Place | What::Adopt | What::Leave | What::Blocked | What::Stay => None,
         }
     }
@@ -277,14 +280,14 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
             (step.what, step.why) = (What::Freeze, why(rules));
         }
         Wish::Move { to, cause, compulsory } => {
-            let asks = |tenant| {
-                let tenant = engine.world().tenants.get(tenant);
-                tenant.is_some_and(|tenant| tenant.migration.mode == MigrationMode::Approval)
-            };
             step.what = match compulsory {
                 true => What::MustMove,
-                false if step.tenant.as_ref().is_some_and(asks) => What::Ask,
-                false => What::Move,
+                false => optional(
+                    engine.world(),
+                    &step,
+                    key,
+                    &plan_digest(seat.at.as_ref().unwrap_or(to), to, cause),
+                ),
             };
             (step.to, step.why) = (Some(to.clone()), cause.to_string());
         }
@@ -301,6 +304,20 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
         step.why = blocked.to_string();
     }
     step
+}
+
+/// What becomes of a move that need not be, by its tenant's mode and by what that has answered to this very plan.
+fn optional(world: &World, step: &Step, key: &WorkloadKey, digest: &str) -> What {
+    let tenant = step.tenant.as_ref().and_then(|tenant| world.tenants.get(tenant));
+    let asks = tenant.is_some_and(|tenant| tenant.migration.mode == MigrationMode::Approval);
+    let planned = move_of(world, key, step.copy).map(|planned| &planned.spec);
+    let answered = planned.filter(|spec| spec.answer_for.as_deref() == Some(digest));
+    match answered.and_then(|spec| spec.answer) {
+        Some(Answer::Denied) => What::Denied,
+        Some(Answer::Approved) => What::Move,
+        None if asks => What::Ask,
+        None => What::Move,
+    }
 }
 
 /// The first of the rules that doesn't pass where a copy is, in words.

@@ -251,6 +251,9 @@ fn an_approval_is_planned_as_if_two_had_made_it() {
     facts.snapshot.put(object);
     let two = place(&facts).into_iter().filter(|step| step.to.is_some()).count();
     assert!(one > 0 && one == two, "{one} and {two}");
+    let wanted =
+        "\n- limmat were approved, by two users (twoPersonRule), and nothing else decided about it\n";
+    assert!(told(&facts, &words).contains(wanted));
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn word(what: What) -> (&'static str, State) {
         What::MustMove => ("must move", State::Unknown),
         What::Move => ("moves", State::Plain),
         What::Ask => ("asks", State::Plain),
+        What::Denied => ("denied", State::Plain),
         What::Place => ("placed", State::Good),
         What::Adopt => ("adopted", State::Good),
         What::Leave => ("removed", State::Plain),
@@ -136,6 +137,9 @@ fn summary(plan: &Plan) -> String {
     };
     tell(count(&[What::MustMove, What::Move]), "moves", "move");
     tell(count(&[What::Ask]), "moves if its tenant approves", "move if their tenants approve");
+    let denied =
+        ["stays, since its tenant has denied the move", "stay, since their tenants have denied the move"];
+    tell(count(&[What::Denied]), denied[0], denied[1]);
     tell(count(&[What::Place]), "is placed", "are placed");
     tell(count(&[What::Adopt]), "is adopted where it runs", "are adopted where they run");
     tell(count(&[What::Freeze]), "is frozen", "are frozen");

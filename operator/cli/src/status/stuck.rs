@@ -52,21 +52,43 @@ pub(super) fn stuck<'a>(world: &World, left: impl Iterator<Item = &'a Left>, now
     let mut all: Vec<_> = left.filter_map(Left::stuck).collect();
     for fact in &facts(world) {
         let stalled = condition_of(&fact.conditions, condition::STALLED).filter(|c| c.status == "True");
-        all.extend(stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now)));
+        let stuck = stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now));
+        all.extend(stuck.map(|stuck| Stuck { remedy: remedy_of_fact(&stuck.reason), ..stuck }));
     }
     let held = world.workloads.iter().filter_map(|workload| Some((workload, held(workload, now)?)));
-    all.extend(held.map(|(workload, stuck)| Stuck { remedy: remedy_of(workload, &stuck.reason), ..stuck }));
+    all.extend(held.map(|(workload, stuck)| {
+        let remedy = remedy_of(workload, &stuck.reason, world.clusters.seen().is_some());
+        Stuck { remedy, ..stuck }
+    }));
     all
 }
 
-/// What has a rule pass that holds a workload up, and where each cluster's rules are told.
-fn remedy_of(workload: &Workload, reason: &str) -> Option<String> {
+/// What has a rule pass that holds a workload up, and where each cluster's rules are told: whoever may not see clusters finds in the
+/// workload itself what bars them.
+fn remedy_of(workload: &Workload, reason: &str, sees_clusters: bool) -> Option<String> {
     let (name, namespace) = (&workload.observed.name, workload.observed.namespace.as_deref()?);
-    let rule = Rule::ALL.into_iter().find(|rule| rule.name() == reason);
+    let rule_of = |reason: &str| Rule::ALL.into_iter().find(|rule| rule.name() == reason);
+    let compliant = condition_of(&workload.observed.conditions, condition::COMPLIANT);
+    let bars = || compliant.filter(|c| c.status == "False").and_then(|c| rule_of(&c.reason));
+    let rule = rule_of(reason).or_else(|| bars().filter(|_| HELD.contains(&reason)));
     let is_place = rule.is_some() || ["NoCluster", Obstacle::NoLawfulPlace.name()].contains(&reason);
     let remedy = rule.map(|rule| format!("{}; ", remedy(rule))).unwrap_or_default();
-    is_place
-        .then(|| format!("{remedy}`kubectl domicile explain {name} -n {namespace}` says it of each cluster"))
+    let look = if sees_clusters {
+        format!("`kubectl domicile explain {name} -n {namespace}`")
+    } else {
+        format!("`kubectl describe tw {name} -n {namespace}`")
+    };
+    is_place.then(|| format!("{remedy}{look} says it of each cluster"))
+}
+
+/// What to do about a fact or a move, where its message doesn't say.
+fn remedy_of_fact(reason: &str) -> Option<String> {
+    let remedy = match reason {
+        "ByOneAlone" => "another user runs the same command",
+        "Frozen" => "`kubectl domicile reinstate` what is frozen or suspended; it goes on by itself then",
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 fn facts(world: &World) -> Vec<Observed> {

@@ -353,6 +353,28 @@ fn what_is_held_and_what_is_not_lawful_is_told() {
     };
     let world = World { clusters: Sight::default(), others: Vec::new(), ..world };
     insta::assert_snapshot!(shown(&world));
+    let tenants = World { clusters: Sight::Hidden, ..world };
+    let text = shown(&tenants);
+    assert!(
+        text.contains("`kubectl describe tw frozen -n shop` says it of each") && !text.contains("explain"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_decision_or_a_move_waits_for_is_told_with_what_to_do() {
+    let remedy = |kind: &str, condition: &str, reason: &str| {
+        let conditions =
+            conditions(&[(condition, if condition == "Ready" { "False" } else { "True" }, reason, "m")]);
+        let (namespace, name, created, generation) = (None, "x".to_owned(), None, Some(1));
+        let conditions = from_value(conditions).unwrap();
+        let fact = Observed { kind: kind.to_owned(), namespace, name, created, generation, conditions };
+        let world = World { others: vec![fact], ..world() };
+        let stuck = report(&world, "n", now()).stuck;
+        stuck.into_iter().find(|it| it.reason == reason).and_then(|it| it.remedy).unwrap_or_default()
+    };
+    assert_eq!(remedy("Decision", "Ready", "ByOneAlone"), "another user runs the same command");
+    assert!(remedy("Migration", "Stalled", "Frozen").starts_with("`kubectl domicile reinstate`"));
 }
 
 #[test]

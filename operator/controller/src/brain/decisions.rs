@@ -55,7 +55,7 @@ pub(super) fn decision(
 ) -> Vec<Claim> {
     let Ok(name) = DecisionName::new(&object.name_any()) else { return Vec::new() };
     let fact = DecisionFact { name, spec: Arc::new(object.spec.clone()) };
-    let (counts, reason, mut message) = match world.decisions.effect(&fact, &mut Horizon::new(now)) {
+    let (counts, mut reason, mut message) = match world.decisions.effect(&fact, &mut Horizon::new(now)) {
         Effect::InForce => ("True", "InForce", "it counts".to_owned()),
         Effect::NotYet => ("False", "NotYet", "spec.validFrom has not come yet".to_owned()),
         Effect::Expired => ("False", "Expired", "spec.validUntil has passed".to_owned()),
@@ -83,6 +83,7 @@ pub(super) fn decision(
     if counts == "True"
         && let Some(stricter) = strictest.than(world, &fact, now)
     {
+        reason = if reason == "InForce" { "StricterInForce" } else { reason };
         message =
             format!("{message}, but Decision/{stricter} is stricter, and holds wherever it is in scope");
     }
@@ -223,27 +224,30 @@ mod tests {
             .map(|object| {
                 let claims = decision(engine.world(), object, &mut strictest, now);
                 let conditions: Vec<_> = claims.iter().map(|claim| claim.merge(&[], None, now)).collect();
-                format!("{}: {}; {}", conditions[0].reason, conditions[0].message, conditions[1].message)
+                format!(
+                    "{}: {}; {}: {}",
+                    conditions[0].reason, conditions[0].message, conditions[1].reason, conditions[1].message
+                )
             })
             .collect();
         let stricter = "it counts, but Decision/frozen is stricter, and holds wherever it is in scope";
         assert_eq!(
             said,
             [
-                "Used: it counts; it counts".to_owned(),
-                format!("Used: {stricter}; {stricter}"),
+                "Used: it counts; InForce: it counts".to_owned(),
+                format!("Used: {stricter}; StricterInForce: {stricter}"),
                 format!(
-                    "NotEntitled: Decision/frozen stays in force: it is of ministry, and its spec.liftableBy doesn't name board; {stricter}"
+                    "NotEntitled: Decision/frozen stays in force: it is of ministry, and its spec.liftableBy doesn't name board; StricterInForce: {stricter}"
                 ),
-                "SubjectMissing: no HostingProvider/rnus is known: create it, or decide about the name that was meant; it counts".to_owned(),
+                "SubjectMissing: no HostingProvider/rnus is known: create it, or decide about the name that was meant; InForce: it counts".to_owned(),
                 "OtherSubject: spec.supersedes names Decision/frozen, which is about HostingProvider/runs and stays in force; \
-                 it counts, but Decision/typo is stricter, and holds wherever it is in scope"
+                 StricterInForce: it counts, but Decision/typo is stricter, and holds wherever it is in scope"
                     .to_owned(),
                 "DecisionMissing: spec.supersedes names Decision/nothing, which doesn't exist; \
-                 spec.supersedes names Decision/nothing, which doesn't exist"
+                 DecisionMissing: spec.supersedes names Decision/nothing, which doesn't exist"
                     .to_owned(),
                 "Used: it counts, but Decision/suspended is stricter, and holds wherever it is in scope; \
-                 it counts, but Decision/suspended is stricter, and holds wherever it is in scope"
+                 StricterInForce: it counts, but Decision/suspended is stricter, and holds wherever it is in scope"
                     .to_owned(),
             ]
         );

@@ -39,18 +39,19 @@ pub(super) fn news(
         condition.filter(|c| is(&c.status)).map(|c| (c.reason.clone(), c.message.clone()))
     };
     let stalled = |status| told(status, condition::STALLED, |status| status == "True");
+    let barred = |status| told(status, condition::COMPLIANT, |status| status == "False");
     match (stalled(old), stalled(Some(next))) {
         (Some((old, _)), Some((new, _))) if old == new => {}
         (_, Some((reason, message))) => events.push((EventType::Warning, reason, message)),
-        (Some((reason, _)), None) => {
+        // What holds it up otherwise now, or that it leaves, is told below.
+        (Some((reason, _)), None) if barred(Some(next)).is_none() => {
             events.push((EventType::Normal, "Resolved".to_owned(), format!("{reason} is over")));
         }
-        (None, None) => {}
+        (_, None) => {}
     }
     let is_lawful = |status: &TenantWorkloadStatus| {
         condition_of(&status.conditions, condition::COMPLIANT).is_some_and(|c| c.reason == "Lawful")
     };
-    let barred = |status| told(status, condition::COMPLIANT, |status| status == "False");
     match (barred(old), barred(Some(next))) {
         (Some((old, _)), Some((new, _))) if old == new => {}
         (_, Some((reason, message))) => {
@@ -143,5 +144,13 @@ mod tests {
         assert_eq!(reasons(&moving, &lawful), [""; 0], "that it has moved is told with the place");
         let both = [("Compliant", "False", "NoLawfulPlace"), ("Stalled", "True", "NoLawfulPlace")];
         assert_eq!(reasons(&lawful, &both), ["NoLawfulPlace"], "once");
+        let suspended = [("Compliant", "False", "ApprovalSuspended")];
+        assert_eq!(
+            reasons(&both, &suspended),
+            ["ApprovalSuspended"],
+            "that nothing is lawful for it isn't over"
+        );
+        let stalled = [("Compliant", "True", "Lawful"), ("Stalled", "True", "MemberUnreachable")];
+        assert_eq!(reasons(&stalled, &lawful), ["Resolved"]);
     }
 }

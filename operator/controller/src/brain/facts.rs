@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use domicile_core::{Horizon, World, countries::set_contains, world::Homeless};
+use domicile_core::{Horizon, World, countries::set_contains, decisions::DecisionFact, world::Homeless};
 use domicile_crds::{
     COUNTRY_CODES, CountryCode, CountrySet, CountrySetName, Decision, FactStatus, Guarded, HostingProvider,
     Installation, Site, SiteState, Subject, SubjectKind, Tenant, TenantName, Verdict, condition_of,
@@ -183,8 +183,9 @@ pub(super) fn provider(world: &World, object: &HostingProvider, now: Timestamp) 
     let mut claims = vec![Claim::ready(true, "Used", "its facts are used"), approved];
     let verdicts: HashSet<Verdict> = counting.iter().map(|decision| decision.spec.decision).collect();
     if verdicts.len() > 1 {
-        let names: Vec<String> =
-            counting.iter().map(|d| format!("{} ({:?})", d.name, d.spec.decision)).collect();
+        let shown =
+            |it: &&DecisionFact| format!("{} ({:?} by {})", it.name, it.spec.decision, it.spec.authority);
+        let names: Vec<String> = counting.iter().map(shown).collect();
         let message = format!("decisions differ, and the strictest holds: {}", names.join(", "));
         claims.push(Claim::new(condition::CONTESTED, "True", "DecisionsDiffer", message));
     }

@@ -177,16 +177,16 @@ impl Brain {
 
     /// Looks at pods when a copy isn't ready, or the target of its move isn't.
     fn inspect_if_needed(&mut self, key: &WorkloadKey, outlook: &Outlook, ready: bool, now: Timestamp) {
-        let awaits_target = outlook.waits.iter().any(|(_, wait)| matches!(wait, Wait::NotReady(_)));
-        let ready = ready && !awaits_target;
         let Some(workload) = self.workloads.get(key).cloned() else { return };
         let has_problems = self.problems.get(key).is_some_and(|p| p.keys().any(|(_, kind)| *kind == "pods"));
-        let unready =
-            !ready && self.unsettled.get(key).is_some_and(|since| now.duration_since(*since) >= SETTLE);
+        let awaited = self.awaits_target_since(key, outlook);
+        let here = self.unsettled.get(key).filter(|_| !ready).copied();
+        let unready = |since: &Timestamp| now.duration_since(*since) >= SETTLE;
         let was_told = workload.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
         let long_unready = !ready && !self.unsettled.contains_key(key) && was_told;
-        if !(unready || long_unready || has_problems) {
-            return;
+        if !(awaited.iter().chain(&here).any(unready) || long_unready || has_problems) {
+            // The status is looked at again by itself, and may have settled before.
+            return awaited.into_iter().for_each(|since| self.look_again(key, since + SETTLE));
         }
         if let Some(last) = self.inspected.get(key)
             && now.duration_since(*last) < INSPECT_EVERY
@@ -211,6 +211,14 @@ impl Brain {
             }
             Outcome::Inspected(inspection)
         });
+    }
+
+    /// Since when the target of a move should be ready and isn't, the earliest if there are several. Before it was asked to run, there is
+    /// nothing to look at.
+    fn awaits_target_since(&self, key: &WorkloadKey, outlook: &Outlook) -> Option<Timestamp> {
+        let waiting = outlook.waits.iter().filter(|(_, wait)| matches!(wait, Wait::NotReady(_)));
+        let moves = waiting.filter_map(|(ordinal, _)| move_of(self.engine.world(), key, *ordinal));
+        moves.filter_map(|it| self.memory.unready_since(key, &it.name)).min()
     }
 
     /// Where a workload has its copies, and where moves take them.
@@ -252,12 +260,14 @@ fn is_newly_suspended(verdict: &Verdict, old: Option<&TenantWorkloadStatus>) -> 
         && (says(condition::COMPLIANT) || says(condition::READY))
 }
 
-/// Whether the last status doesn't say yet that a copy is where it may not be: that isn't to be read for half a minute.
+/// Whether the last status doesn't say yet that a copy is where it may not be, or says it for another reason: that isn't to be read
+/// for half a minute.
 fn is_newly_unlawful(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>) -> bool {
-    let is_unlawful = |status: &TenantWorkloadStatus| {
-        condition_of(&status.conditions, condition::COMPLIANT).is_some_and(|c| c.status == "False")
-    };
-    is_unlawful(next) && !old.is_some_and(is_unlawful)
+    fn unlawful(status: &TenantWorkloadStatus) -> Option<&str> {
+        let compliant = condition_of(&status.conditions, condition::COMPLIANT)?;
+        (compliant.status == "False").then_some(compliant.reason.as_str())
+    }
+    unlawful(next).is_some_and(|reason| old.and_then(unlawful) != Some(reason))
 }
 
 /// Whether the last status asks for an answer: once that is given, it asks for what would do nothing any more.
@@ -294,17 +304,18 @@ mod tests {
 
     #[test]
     fn what_became_unlawful_is_news_once() {
-        let compliant = |status: &str| -> TenantWorkloadStatus {
+        let compliant = |status: &str, reason: &str| -> TenantWorkloadStatus {
             let condition = serde_json::json!({
-                "type": "Compliant", "status": status, "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                "type": "Compliant", "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
             });
             serde_json::from_value(serde_json::json!({"conditions": [condition]})).unwrap()
         };
-        let (yes, no, unknown) = (compliant("True"), compliant("False"), compliant("Unknown"));
+        let (yes, no, unknown) = (compliant("True", "x"), compliant("False", "x"), compliant("Unknown", "x"));
         for old in [None, Some(&yes), Some(&unknown)] {
             assert!(is_newly_unlawful(&no, old), "{old:?}");
         }
         assert!(!is_newly_unlawful(&no, Some(&no)));
+        assert!(is_newly_unlawful(&no, Some(&compliant("False", "y"))), "for another reason");
         assert!(!is_newly_unlawful(&yes, Some(&no)));
         assert!(!is_newly_unlawful(&unknown, Some(&yes)), "nobody knows, and it may come to nothing");
     }

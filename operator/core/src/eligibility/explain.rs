@@ -1,5 +1,7 @@
 //! The rules that don't pass, for people: which object to look at, and which decision says so.
 
+use std::fmt::Write as _;
+
 use domicile_crds::{
     CountryRef, CountrySetName, Disclosure, Evidence, Subject, SubjectKind, TenantName, Verdict, WorkloadKey,
 };
@@ -22,12 +24,14 @@ pub struct Finding {
     pub object: String,
     /// Who says so, and why: the decision, its authority and its reason.
     pub because: Option<String>,
+    /// Whose decision that is, if it is one.
+    pub authority: Option<String>,
 }
 
 impl Finding {
     /// A rule of which no more is known than that it doesn't pass.
     pub(crate) fn bare(rule: Rule, certain: bool, object: String) -> Self {
-        Self { rule, certain, object, because: None }
+        Self { rule, certain, object, because: None, authority: None }
     }
 }
 
@@ -50,17 +54,22 @@ pub fn explain(
         let missing = if certain { None } else { scene.missing_set(class, rule) };
         let object_name = missing.unwrap_or_else(|| object.name(world, &class.tenant, id));
         let subject = scene.subject(object, &class.tenant);
-        let decided = subject.as_ref().and_then(|subject| scene.because(rule, subject, now));
-        let because = decided
+        let decision = subject.as_ref().and_then(|subject| scene.decided(rule, subject, now));
+        let because = decision
+            .map(|decision| scene.words(decision, now))
             .or_else(|| scene.because_of_residency((rule, certain), class, now))
             .or_else(|| scene.because_of_provider((rule, certain), class, object, now));
-        Finding { rule, certain, object: object_name, because }
+        let authority = decision.map(|decision| decision.spec.authority.clone());
+        Finding { rule, certain, object: object_name, because, authority }
     };
     let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
     for rule in judge_workload(world, &class.tenant, key, id, &mut horizon).iter() {
         let subject = Subject { kind: SubjectKind::TenantWorkload, name: key.to_string() };
-        let because = scene.because(rule, &subject, now);
-        findings.push(Finding { rule, certain: true, object: format!("TenantWorkload/{key}"), because });
+        let decision = scene.decided(rule, &subject, now);
+        let because = decision.map(|decision| scene.words(decision, now));
+        let authority = decision.map(|decision| decision.spec.authority.clone());
+        let object = format!("TenantWorkload/{key}");
+        findings.push(Finding { rule, certain: true, object, because, authority });
     }
     findings.sort_by_key(|f| f.rule);
     findings
@@ -169,7 +178,7 @@ impl Scene<'_> {
     }
 
     /// The decision by which a rule fails.
-    fn because(&self, rule: Rule, subject: &Subject, now: Timestamp) -> Option<String> {
+    fn decided(&self, rule: Rule, subject: &Subject, now: Timestamp) -> Option<&DecisionFact> {
         let verdict = match rule {
             Rule::NotApproved => Verdict::Approved,
             Rule::ApprovalRevoked => Verdict::Revoked,
@@ -181,27 +190,34 @@ impl Scene<'_> {
         let holds = |decision: &&DecisionFact| {
             decision.spec.decision == verdict && decisions.holds(decision, &self.view, &mut Horizon::new(now))
         };
-        let decision = decisions.about(subject).iter().find(holds)?;
-        let spec = &decision.spec;
-        if verdict == Verdict::Approved {
+        decisions.about(subject).iter().find(holds)
+    }
+
+    /// What a decision says, for people.
+    fn words(&self, decision: &DecisionFact, now: Timestamp) -> String {
+        let (name, spec) = (&decision.name, &decision.spec);
+        if spec.decision == Verdict::Approved {
             // It would count, were it not by one user alone.
-            return Some(format!("Decision/{} approves it by {} alone", decision.name, spec.decided_by));
+            return format!("Decision/{name} approves it by {} alone", spec.decided_by);
         }
-        let contested = if spec.contested { " (contested by whom it is about)" } else { "" };
+        let mut words = format!("Decision/{name} of {}: {}", spec.authority, spec.reason);
+        if let Some(until) = &spec.valid_until {
+            let _ = write!(words, " (until {})", until.0);
+        }
+        if let Some(on) = &spec.review_on {
+            let _ = write!(words, " (to be looked at again on {})", on.0);
+        }
+        if spec.contested {
+            words.push_str(" (contested by whom it is about)");
+        }
         let is_withheld = |it: &Evidence| it.disclosure == Disclosure::Withheld;
-        let withheld = !spec.evidence.is_empty() && spec.evidence.iter().all(is_withheld);
-        let withheld = if withheld { " (its evidence is withheld)" } else { "" };
-        let lifter = decisions.lifter(decision, &self.view, &mut Horizon::new(now));
-        let lifter = lifter.map(|it| {
-            let (name, user) = (&it.name, &it.spec.decided_by);
-            format!("; Decision/{name} lifts it by {user} alone: {SECOND}")
-        });
-        Some(format!(
-            "Decision/{} of {}: {}{contested}{withheld}{}",
-            decision.name,
-            spec.authority,
-            spec.reason,
-            lifter.unwrap_or_default()
-        ))
+        if !spec.evidence.is_empty() && spec.evidence.iter().all(is_withheld) {
+            words.push_str(" (its evidence is withheld)");
+        }
+        if let Some(lifter) = self.world.decisions.lifter(decision, &self.view, &mut Horizon::new(now)) {
+            let (name, user) = (&lifter.name, &lifter.spec.decided_by);
+            let _ = write!(words, "; Decision/{name} lifts it by {user} alone: {SECOND}");
+        }
+        words
     }
 }

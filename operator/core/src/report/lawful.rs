@@ -18,26 +18,16 @@ impl Situation<'_> {
             |status, reason: &str, message: &str| Claim::new(condition::COMPLIANT, status, reason, message);
         let own = !self.world.is_succeeding(self.key());
         let placed = || self.verdict.seats.iter().filter(|seat| own && seat.at.is_some());
-        for seat in placed() {
-            let failing = seat.failing.intersection(RuleSet::LEGAL);
-            if let Some(rule) = failing.first() {
-                return claim("False", rule.name(), &self.finding(row, seat.at.as_ref(), rule, true));
-            }
-        }
-        for source in self.sources() {
-            let failing = self.judge(row, source).0.intersection(RuleSet::LEGAL);
-            if let Some(rule) = failing.first() {
-                let found = self.finding(row, Some(source), rule, true);
-                let labelled = originals(self.world, self.observed, self.key());
-                let why = match labelled {
-                    Some((at, _)) if at == source => "what is there has its labels and was never on record",
-                    _ if self.world.assignments.contains_key(self.key()) => {
-                        "what has moved away isn't gone from there yet"
-                    }
-                    _ => "what is there isn't on record",
-                };
-                return claim("False", rule.name(), &format!("{found}; {why}"));
-            }
+        let there = placed().filter_map(|seat| {
+            let rule = seat.failing.intersection(RuleSet::LEGAL).first()?;
+            Some((rule, self.finding(row, seat.at.as_ref(), rule, true)))
+        });
+        let mut unlawful: Vec<_> = there.chain(self.unlawful_sources(row)).collect();
+        // What is only frozen hides nothing that may not be there at all.
+        unlawful.sort_by_key(|(rule, _)| RuleSet::FREEZING.contains(*rule));
+        if let Some((rule, _)) = unlawful.first() {
+            let all: Vec<&str> = unlawful.iter().map(|(_, why)| why.as_str()).collect();
+            return claim("False", rule.name(), &all.join("; "));
         }
         if let Some(adopting) = &self.outlook.adopting {
             let message = format!("what runs on MemberCluster/{} isn't on record yet", adopting.cluster);
@@ -66,6 +56,23 @@ impl Situation<'_> {
             Some(_) => claim("True", "Lawful", "every copy is at a lawful place"),
             None => claim("True", "NothingPlaced", "nothing of it is anywhere"),
         }
+    }
+
+    /// Where something is that moves have left, or nobody has on record, and may not be.
+    fn unlawful_sources(&self, row: Option<&ClassRow>) -> impl Iterator<Item = (Rule, String)> {
+        self.sources().into_iter().filter_map(move |source| {
+            let rule = self.judge(row, source).0.intersection(RuleSet::LEGAL).first()?;
+            let found = self.finding(row, Some(source), rule, true);
+            let labelled = originals(self.world, self.observed, self.key());
+            let why = match labelled {
+                Some((at, _)) if at == source => "what is there has its labels and was never on record",
+                _ if self.world.assignments.contains_key(self.key()) => {
+                    "what has moved away isn't gone from there yet"
+                }
+                _ => "what is there isn't on record",
+            };
+            Some((rule, format!("{found}; {why}")))
+        })
     }
 
     pub(super) fn finding(

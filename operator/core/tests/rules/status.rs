@@ -54,6 +54,24 @@ fn a_source_that_must_be_left_is_not_compliant_until_it_is_gone() {
     assert!(said(&ended.status(&observed, &mut memory), "Compliant").starts_with("True"));
 }
 
+/// A freeze of where it is hides no revocation of where it was.
+#[test]
+fn what_is_only_frozen_does_not_hide_what_must_be_left() {
+    let (observed, mut memory) = (seen(&["ams-1", "bru-1"]), Memory::default());
+    let mut fleet = switched("ApprovalRevoked", None);
+    fleet.decide("f", "Site/be-bru", "Frozen", json!({}));
+    let frozen = said(&fleet.status(&observed, &mut memory), "Compliant");
+    assert!(frozen.starts_with("False ApprovalFrozen: bru-1: "), "{frozen}");
+
+    fleet.decide("r", "Site/nl-ams", "Revoked", json!({}));
+    let both = said(&fleet.status(&observed, &mut memory), "Compliant");
+    assert!(
+        both.starts_with("False ApprovalRevoked: ams-1: ")
+            && both.contains("; bru-1: Site/be-bru is frozen by "),
+        "{both}"
+    );
+}
+
 #[test]
 fn a_source_that_does_not_go_calls_for_help() {
     let (there, away) = (seen(&["ams-1", "bru-1"]), seen(&["bru-1"]));

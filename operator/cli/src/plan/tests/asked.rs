@@ -1,8 +1,10 @@
 //! What can be asked, by whom, and for when.
 
+use domicile_core::moves::plan_digest;
+use domicile_crds::{Cause, CauseKind, ClusterName};
 use serde_json::{Value, json};
 
-use super::{Applied, FactsError, args, benelux, hidden, plan, text, with};
+use super::{Applied, FactsError, args, benelux, hidden, plan, text, told, with};
 use crate::output::{self, Paint};
 
 #[test]
@@ -81,4 +83,38 @@ fn a_file_with_what_begins_later_is_told_of() {
     let text = told(&[]);
     assert!(text.contains(later), "{text}");
     assert!(!told(&["--at", "2027-03-01"]).contains("only begins"));
+}
+
+/// What is told of a tenant that is asked, once it has answered to a move to a new site.
+fn answered(answer: Option<&str>, digest: &str) -> String {
+    let mut facts = benelux();
+    let mut spec = json!({
+        "workload": "records", "tenant": "archive", "seat": 0, "from": "us-va-1", "to": "ch-zrh-1", "epoch": 2, "generation": 1,
+        "cause": {"kind": "PreferredPlace", "subject": "Site/ch-zrh"}, "compulsory": false, "digest": digest,
+    });
+    if let Some(answer) = answer {
+        spec["answer"] = json!(answer);
+        spec["answerFor"] = json!(digest);
+    }
+    facts.snapshot.put(json!({
+        "apiVersion": "domicile.dev/v1alpha1", "kind": "Migration",
+        "metadata": {"namespace": "archive", "name": "records-0"}, "spec": spec,
+    }));
+    told(&facts, &["--online", "ch-zrh", "--approve", "limmat"])
+}
+
+#[test]
+fn what_its_tenant_has_answered_is_not_asked_again() {
+    let cause = Cause { kind: CauseKind::PreferredPlace, subject: "Site/ch-zrh".to_owned() };
+    let place = |name: &str| ClusterName::new(name).unwrap();
+    let digest = plan_digest(&place("us-va-1"), &place("ch-zrh-1"), &cause);
+    let asked = answered(None, &digest);
+    assert!(asked.contains("asks from us-va-1 to ch-zrh-1: 1\n"), "{asked}");
+    let denied = answered(Some("Denied"), &digest);
+    assert!(denied.contains("denied from us-va-1 to ch-zrh-1: 1\n"), "{denied}");
+    assert!(denied.contains("1 copy stays, since its tenant has denied the move"), "{denied}");
+    let approved = answered(Some("Approved"), &digest);
+    assert!(approved.contains("moves from us-va-1 to ch-zrh-1: 4\n"), "{approved}");
+    let other = answered(Some("Approved"), "0123456789abcdef");
+    assert!(other.contains("asks from us-va-1 to ch-zrh-1: 1\n"), "that was to another plan: {other}");
 }
