@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use domicile_e2e::helm::{CHART, Helm, text};
 
-const PAGE: &str = "docs/operations.md";
+const PAGE: &str = "docs/operate.md";
 
 fn read(path: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(root().join(path)).with_context(|| path.to_owned())

@@ -1,4 +1,4 @@
-//! The hub is restored from a backup of before an evacuation, as docs/operations.md says.
+//! The hub is restored from a backup of before an evacuation, as docs/operate.md says.
 
 use anyhow::{Context as _, ensure};
 use domicile_e2e::{
