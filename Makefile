@@ -17,7 +17,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: binaries ## Act out the story of examples/benelux on a local fleet (KEEP=1 leaves it running)
+demo: binaries ## Act out the story of examples/benelux, by kind if a Docker engine answers (KEEP=1 leaves it running, FLEET=local)
 	@$(programs)/demo
 
 .PHONY: test
@@ -26,8 +26,12 @@ test: test-build ## Run every test: unit, property, and integration on real API 
 	@.ci/tools cargo nextest run --workspace
 
 .PHONY: e2e
-e2e: image ## Run the scenarios on real clusters, by kind (SCENARIO=part of a name; KEEP=1 leaves them running)
+e2e: image bins ## Run the scenarios on real clusters, by kind (SCENARIO=part of a name; KEEP=1 leaves them running)
 	@cargo test --workspace --test kind -- --ignored $(SCENARIO)
+
+.PHONY: kind
+kind: image bins ## Start two real clusters to try Domicile on by hand, a hub and a member, until Ctrl-C (README.md)
+	@$(programs)/domicile-fleet up --kind --members nl-ams-1 --dir /tmp/domicile-kind
 
 .PHONY: bench
 bench: ## Measure on a local fleet; prints a table and JSON
@@ -76,6 +80,10 @@ advisories: ## Look for known vulnerabilities; needs the network
 .PHONY: versions
 versions:
 	@rustc --version; cargo --version; go version; $(MAKE) --version | sed -n 1p; .ci/tools
+
+.PHONY: image-check
+image-check: image
+	@operator/image/check.py
 
 .PHONY: fmt-check
 fmt-check:
