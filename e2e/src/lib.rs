@@ -11,6 +11,7 @@ pub mod kind;
 pub mod least;
 pub mod plugin;
 pub mod props;
+pub mod readme;
 pub mod sight;
 pub mod stage;
 pub mod witness;

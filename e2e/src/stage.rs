@@ -35,9 +35,9 @@ pub const LEASE_SECONDS: u64 = 5;
 
 /// A fleet with Domicile on it.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Stage<F = Fleet> {
     /// The clusters, and what can be done to them.
-    pub fleet: Fleet,
+    pub fleet: F,
     world: World,
     /// The operator's rights on the hub are those of its ServiceAccount, and no more.
     account: PathBuf,
@@ -75,7 +75,7 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-impl Deref for Stage {
+impl<F> Deref for Stage<F> {
     type Target = World;
 
     fn deref(&self) -> &World {
@@ -107,6 +107,19 @@ impl Stage {
     ///
     /// If a cluster doesn't start.
     pub async fn set_with(hub: ClusterOptions, members: &[(&str, ClusterOptions)]) -> anyhow::Result<Self> {
+        let (fleet, world) = Self::started(hub, members).await?;
+        Self::on(fleet, world).await
+    }
+
+    /// Only the clusters.
+    ///
+    /// # Errors
+    ///
+    /// If one doesn't start.
+    pub async fn started(
+        hub: ClusterOptions,
+        members: &[(&str, ClusterOptions)],
+    ) -> anyhow::Result<(Fleet, World)> {
         // Several libraries of the workspace bring rustls; the provider must be named before its first use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Fleet::builder().hub_with(hub);
@@ -119,6 +132,17 @@ impl Stage {
         let fleet = builder.start().await?;
         let members: Vec<Access> = fleet.members().map(|member| Access::clone(member)).collect();
         let world = World::new(Access::clone(fleet.hub()?), members, fleet.dir().join("operator.log"));
+        Ok((fleet, world))
+    }
+}
+
+impl<F> Stage<F> {
+    /// Sets Domicile up on the hub of a fleet, for operators that run on this machine.
+    ///
+    /// # Errors
+    ///
+    /// What the API server refuses.
+    pub async fn on(fleet: F, world: World) -> anyhow::Result<Self> {
         let mut stage = Self {
             fleet,
             world,
@@ -127,14 +151,13 @@ impl Stage {
             replicas: Mutex::default(),
         };
         stage.apply_file("crds/yaml").await?;
-        let hub = stage.fleet.hub()?;
+        let hub = stage.hub();
         hub.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).text().await?;
         hub.kubectl(["create", "namespace", OPERATOR_NAMESPACE]).text().await?;
         stage.apply_file("charts/domicile/countrysets").await?;
         stage.apply_file(ADMISSION).await?;
         stage.apply_file(ROLES).await?;
-        let hub = stage.fleet.hub()?;
-        stage.account = hub.kubeconfig_for_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
+        stage.account = stage.hub().kubeconfig_for_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
         Ok(stage)
     }
 

@@ -43,7 +43,12 @@ const STORY: [&str; 22] = [
 
 fn demo(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
-    command.env("DOMICILE_FLEET_DIR", dir).env_remove("KEEP").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .env("DOMICILE_FLEET_DIR", dir)
+        .env("FLEET", "local")
+        .env_remove("KEEP")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 

@@ -3,6 +3,7 @@
 //	app                 serves: GET / says who answers, /data/NAME keeps files in $DATA
 //	app get URL         prints what URL answers, since such an image has no curl; fails unless it is 200
 //	app put URL TEXT    sends TEXT
+//	app cat FILE        prints a file, as the examples' jobs do
 package main
 
 import (
@@ -44,8 +45,14 @@ func run(args []string) error {
 		return call(http.MethodGet, args[1], "")
 	case len(args) == 3 && args[0] == "put":
 		return call(http.MethodPut, args[1], args[2])
+	case len(args) == 2 && args[0] == "cat":
+		text, err := os.ReadFile(args[1])
+		if err == nil {
+			_, err = os.Stdout.Write(text)
+		}
+		return err
 	}
-	return errors.New("usage: app | app get URL | app put URL TEXT")
+	return errors.New("usage: app | app get URL | app put URL TEXT | app cat FILE")
 }
 
 func serve() error {

@@ -6,8 +6,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use domicile_e2e::fleet::{Allocatable, Binaries, Cluster, ClusterOptions, Fleet};
-use serde_json::json;
+use domicile_e2e::{
+    fleet::{Allocatable, Binaries, Cluster, ClusterOptions, Fleet},
+    kind,
+};
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -46,6 +49,9 @@ struct Up {
     /// Start no hub.
     #[arg(long)]
     no_hub: bool,
+    /// Start real clusters, by kind: the hub has the operator's image, which `make image` writes. Needs a Docker engine.
+    #[arg(long, conflicts_with_all = ["nodes", "volumes", "pods_per_node", "no_hub"])]
+    kind: bool,
     /// Folder for kubeconfigs, data and logs, which is kept; else a temporary one.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -82,12 +88,15 @@ async fn up(options: Up) -> anyhow::Result<()> {
     };
     let run = async {
         let begin = Instant::now();
-        let fleet = start(options).await?;
-        report(&fleet, begin)?;
         // Kept alive until the signal.
-        std::future::pending::<()>().await;
-        fleet.stop();
-        Ok(())
+        if options.kind {
+            let (_fleet, lines) = start_kind(options).await?;
+            report(&lines, begin)?;
+            return std::future::pending().await;
+        }
+        let fleet = start(options).await?;
+        report(&fleet.clusters().map(line).collect::<Vec<_>>(), begin)?;
+        std::future::pending().await
     };
     // Dropping `run` stops whatever it has started, also half-way.
     tokio::select! {
@@ -122,20 +131,41 @@ fn topology(name: &str) -> (String, String) {
     (region.to_owned(), name.to_owned())
 }
 
-fn report(fleet: &Fleet, begin: Instant) -> io::Result<()> {
+/// Real clusters, and what is said of them.
+async fn start_kind(options: Up) -> anyhow::Result<(kind::Fleet, Vec<Value>)> {
+    let members: Vec<&str> = options.members.iter().map(String::as_str).collect();
+    let fleet = match &options.dir {
+        Some(dir) => kind::Fleet::create_at(&members, dir).await?,
+        None => kind::Fleet::create(&members).await?,
+    };
+    fleet.load_operator().await?;
+    fleet.load_app().await?;
+    let mut lines = Vec::new();
+    for cluster in fleet.clusters() {
+        let (kubeconfig, address) =
+            (cluster.kubeconfig_for("admin", &["system:masters"]).await?, cluster.address().await?);
+        let server = format!("https://{address}:6443");
+        lines.push(json!({
+            "cluster": cluster.name(), "server": server, "kubeconfig": kubeconfig, "container": cluster.node(),
+        }));
+    }
+    Ok((fleet, lines))
+}
+
+fn report(lines: &[Value], begin: Instant) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if !out.is_terminal() {
-        return fleet.clusters().try_for_each(|cluster| writeln!(out, "{}", line(cluster)));
+        return lines.iter().try_for_each(|line| writeln!(out, "{line}"));
     }
     writeln!(out, "{:<16} {:<24} KUBECONFIG", "CLUSTER", "API SERVER")?;
-    for cluster in fleet.clusters() {
-        let path = cluster.kubeconfig_path();
-        writeln!(out, "{:<16} {:<24} {}", cluster.name(), cluster.endpoint(), path.display())?;
+    for line in lines {
+        let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
+        writeln!(out, "{:<16} {:<24} {}", text("cluster"), text("server"), text("kubeconfig"))?;
     }
     writeln!(io::stderr(), "ready after {:.1} s; Ctrl-C stops them", begin.elapsed().as_secs_f32())
 }
 
-fn line(cluster: &Cluster) -> serde_json::Value {
+fn line(cluster: &Cluster) -> Value {
     let pids: Vec<_> = cluster.pids().into_values().collect();
     json!({
         "cluster": cluster.name(),

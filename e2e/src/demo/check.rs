@@ -23,13 +23,13 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::picture::{Copy, Picture};
-use crate::fleet::{Cluster, Fleet};
+use crate::{fleet::Access, world::World};
 
 /// All objects of a namespace on a member, with what tells whether anybody has touched them.
 pub(super) type Fingerprint = BTreeMap<String, String>;
 
 /// The objects of a kind that belong to workloads.
-async fn of_kind<K>(member: &Cluster, namespace: &str, but: &str) -> anyhow::Result<Vec<PartialObjectMeta<K>>>
+async fn of_kind<K>(member: &Access, namespace: &str, but: &str) -> anyhow::Result<Vec<PartialObjectMeta<K>>>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
@@ -52,7 +52,7 @@ where
 
 /// Everything of a tenant on a member: uid, generation and, of what nobody else writes, resourceVersion. The
 /// CronJob's schedule writes its status, and its pods come and go.
-pub(super) async fn fingerprint(member: &Cluster, namespace: &str) -> anyhow::Result<Fingerprint> {
+pub(super) async fn fingerprint(member: &Access, namespace: &str) -> anyhow::Result<Fingerprint> {
     let mut all = Fingerprint::new();
     put(&mut all, &of_kind::<Deployment>(member, namespace, "").await?, true);
     put(&mut all, &of_kind::<Service>(member, namespace, "").await?, true);
@@ -63,9 +63,9 @@ pub(super) async fn fingerprint(member: &Cluster, namespace: &str) -> anyhow::Re
 }
 
 /// The same on all members, for several tenants.
-pub(super) async fn fingerprints(fleet: &Fleet, tenants: &[&str]) -> anyhow::Result<Fingerprint> {
+pub(super) async fn fingerprints(world: &World, tenants: &[&str]) -> anyhow::Result<Fingerprint> {
     let mut all = Fingerprint::new();
-    for member in fleet.members() {
+    for member in world.members() {
         for tenant in tenants {
             let found = fingerprint(member, tenant).await?;
             all.extend(
@@ -87,7 +87,7 @@ pub(super) fn untouched(before: &Fingerprint, after: &Fingerprint) -> anyhow::Re
 }
 
 /// Nothing of a tenant's workloads is left on a member.
-pub(super) async fn nothing_left(member: &Cluster, namespace: &str) -> anyhow::Result<()> {
+pub(super) async fn nothing_left(member: &Access, namespace: &str) -> anyhow::Result<()> {
     let mut left = fingerprint(member, namespace).await?;
     // A pod that was asked to go takes its time, and is nobody's decision any more.
     left.retain(|name, _| !name.starts_with("Pod/"));
@@ -97,16 +97,16 @@ pub(super) async fn nothing_left(member: &Cluster, namespace: &str) -> anyhow::R
 }
 
 /// The tenants that have a namespace on a member.
-pub(super) async fn tenants_on(member: &Cluster) -> anyhow::Result<Vec<String>> {
+pub(super) async fn tenants_on(member: &Access) -> anyhow::Result<Vec<String>> {
     let api: Api<Namespace> = Api::all(member.client());
     let found = api.list_metadata(&ListParams::default().labels(keys::TENANT_LABEL)).await?;
     Ok(found.items.iter().map(ResourceExt::name_any).collect())
 }
 
 /// A CronJob can't run on two members. Asked of the members themselves.
-pub(super) async fn runs_once(fleet: &Fleet, key: &WorkloadKey) -> anyhow::Result<()> {
+pub(super) async fn runs_once(world: &World, key: &WorkloadKey) -> anyhow::Result<()> {
     let mut running = Vec::new();
-    for member in fleet.members() {
+    for member in world.members() {
         let api: Api<CronJob> = Api::namespaced(member.client(), key.namespace.as_str());
         let ours = format!("{}={}", keys::WORKLOAD_LABEL, key.name);
         let found = api.list(&ListParams::default().labels(&ours)).await?;
@@ -119,14 +119,14 @@ pub(super) async fn runs_once(fleet: &Fleet, key: &WorkloadKey) -> anyhow::Resul
 }
 
 /// A value in a ConfigMap on a member.
-pub(super) async fn config(member: &Cluster, key: &WorkloadKey, entry: &str) -> anyhow::Result<String> {
+pub(super) async fn config(member: &Access, key: &WorkloadKey, entry: &str) -> anyhow::Result<String> {
     let api: Api<ConfigMap> = Api::namespaced(member.client(), key.namespace.as_str());
     let found = api.get(key.name.as_str()).await?;
     found.data.and_then(|mut data| data.remove(entry)).with_context(|| format!("{key} has no {entry}"))
 }
 
 /// The Warning events about a workload on the hub, by reason.
-pub(super) async fn warnings(hub: &Cluster, key: &WorkloadKey) -> anyhow::Result<Vec<String>> {
+pub(super) async fn warnings(hub: &Access, key: &WorkloadKey) -> anyhow::Result<Vec<String>> {
     let events: Api<Event> = Api::namespaced(hub.client(), key.namespace.as_str());
     let about = format!(
         "type=Warning,involvedObject.kind={},involvedObject.name={}",

@@ -14,13 +14,14 @@ use tokio::time::timeout;
 
 use super::{
     check::runs_once,
+    ground::{Ground, On},
     picture::Picture,
     screen::{Line, Screen, Tone},
     steps::{self, TENANTS},
     table::{CLUSTERS, table},
     watches::Watches,
 };
-use crate::{fleet::Program, stage::Stage};
+use crate::stage::Stage;
 
 /// How often a live picture is drawn although nothing has changed: it has a clock in it.
 const REDRAW: Duration = Duration::from_millis(500);
@@ -31,7 +32,7 @@ pub struct Ending {
     /// Whether each step came true.
     pub outcome: anyhow::Result<()>,
     /// Everything stops when this is dropped.
-    pub stage: Stage,
+    pub stage: Stage<Ground>,
 }
 
 /// Acts out the story. With `keep`, says at the end how to look around.
@@ -39,8 +40,8 @@ pub struct Ending {
 /// # Errors
 ///
 /// If the fleet doesn't start. What didn't come true is in the [`Ending`].
-pub async fn run(screen: Screen, keep: bool) -> anyhow::Result<Ending> {
-    let mut scene = Scene::set(screen).await?;
+pub async fn run(screen: Screen, on: On, keep: bool) -> anyhow::Result<Ending> {
+    let mut scene = Scene::set(screen, on).await?;
     let outcome = match steps::all(&mut scene).await {
         Ok(()) => scene.close(),
         Err(error) => {
@@ -64,7 +65,7 @@ pub(super) enum Who {
 
 /// The story's stage with everything around it.
 pub(super) struct Scene {
-    pub stage: Stage,
+    pub stage: Stage<Ground>,
     watches: Watches,
     screen: Screen,
     compliance: PathBuf,
@@ -83,22 +84,20 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Starts the fleet, sets Domicile up on it, applies the facts, and joins the members.
-    async fn set(mut screen: Screen) -> anyhow::Result<Self> {
+    async fn set(mut screen: Screen, on: On) -> anyhow::Result<Self> {
         let begin = Instant::now();
         screen.say(Tone::Strong, "Setting the stage")?;
-        screen.say(
-            Tone::Plain,
-            "  A hub and four member clusters start on this machine; this takes some 20 s.",
-        )?;
-        let stage = Stage::set(&CLUSTERS).await?;
+        let on = on.decided().await;
+        screen.say(Tone::Plain, &format!("  {}", on.words()))?;
+        let stage = Ground::set(on, &CLUSTERS).await?;
         screen.event(
             Instant::now(),
             Tone::Good,
             "five API servers are up; Domicile's definitions are on the hub",
         )?;
-        let compliance = stage.fleet.hub()?.kubeconfig_for("compliance", &[])?;
+        let compliance = stage.fleet.kubeconfig_for("compliance").await?;
         stage.apply(&compliance_decides().to_string()).await?;
-        let watches = Watches::begin(&stage.fleet)?;
+        let watches = Watches::begin(&stage);
         let step = "Setting the stage".to_owned();
         let seen = Vec::new();
         let mut scene =
@@ -162,7 +161,7 @@ impl Scene {
     /// Asks the plugin something about the hub. Answers what it prints.
     pub(super) async fn domicile(&self, args: &[&str]) -> anyhow::Result<String> {
         let mut command = tokio::process::Command::new(crate::stage::binary("kubectl-domicile")?);
-        command.args(args).arg("--kubeconfig").arg(self.stage.fleet.hub()?.kubeconfig_path());
+        command.args(args).arg("--kubeconfig").arg(self.stage.hub().kubeconfig_path());
         let output = command.env("NO_COLOR", "1").output().await?;
         // A plan's 2 is that something would happen.
         if ![Some(0), Some(2)].contains(&output.status.code()) {
@@ -184,8 +183,9 @@ impl Scene {
             (Tone::Plain, format!("{as_whom}: {why}")),
         ]])?;
         let begin = Instant::now();
-        let path = crate::stage::root().join("examples/benelux").join(file).display().to_string();
-        let command = self.stage.fleet.hub()?.kubectl(["apply", "-f", path.as_str()]);
+        let text = std::fs::read_to_string(crate::stage::root().join("examples/benelux").join(file))?;
+        let text = self.stage.fleet.with_images(&text);
+        let command = self.stage.hub().kubectl(["apply", "-f", "-"]).stdin(text);
         let command = match who {
             Who::Engineer => command.args(["--server-side"]),
             // A server-side apply is a patch, which Decisions are not: they are made, and stay.
@@ -199,7 +199,7 @@ impl Scene {
     pub(super) async fn kubectl(&mut self, args: &[&str]) -> anyhow::Result<Instant> {
         self.screen.say(Tone::Plain, &format!("  kubectl {}", args.join(" ")))?;
         let begin = Instant::now();
-        self.stage.fleet.hub()?.kubectl(args.iter().copied()).text().await?;
+        self.stage.hub().kubectl(args.iter().copied()).text().await?;
         Ok(begin)
     }
 
@@ -265,7 +265,7 @@ impl Scene {
         self.refresh()?;
         let doubts: Vec<_> = self.watches.now().doubts.iter().skip(self.asked).cloned().collect();
         for key in &doubts {
-            runs_once(&self.stage.fleet, key).await?;
+            runs_once(&self.stage, key).await?;
         }
         self.asked += doubts.len();
         Ok(())
@@ -301,22 +301,21 @@ impl Scene {
         self.screen.say(
             Tone::Plain,
             &format!(
-                "  Every step came true, {seconds:.0} s after the first API server was started. The API servers, \
-                 their\n  controllers and the operator are real; nodes and pods are played by kwok, so that \
-                 nothing was\n  computed and no data moved. Workloads with volumes are placed, and not moved yet."
+                "  Every step came true, {seconds:.0} s after the first API server was started. {}\n  \
+                 Workloads with volumes are placed, and not moved yet.",
+                self.stage.fleet.what_was_real()
             ),
         )?;
         Ok(())
     }
 
     fn say_how_to_look_around(&mut self) -> anyhow::Result<()> {
-        let hub = self.stage.fleet.hub()?;
-        let kubectl = hub.binaries().path(Program::Kubectl);
+        let hub = self.stage.hub();
         let mut lines = vec![
             String::new(),
             "The fleet keeps running until Ctrl-C. To look around, in another terminal:".to_owned(),
             String::new(),
-            format!("  alias k={}", kubectl.display()),
+            format!("  alias k={}", hub.kubectl_path().display()),
             format!("  export KUBECONFIG={}", hub.kubeconfig_path().display()),
             "  k get tenantworkloads.domicile.dev -A       # where everything runs".to_owned(),
             "  k -n claims describe tw intake              # why it is stuck".to_owned(),
@@ -327,7 +326,7 @@ impl Scene {
             "The members, as their owners see them:".to_owned(),
             String::new(),
         ];
-        for member in self.stage.fleet.members() {
+        for member in self.stage.members() {
             let path = member.kubeconfig_path();
             lines.push(format!("  k --kubeconfig {} get deployments,cronjobs -A", path.display()));
         }
@@ -352,7 +351,7 @@ fn compliance_decides() -> serde_json::Value {
 
 /// Does to a member what `kubectl domicile join` and `admit` do. All tenants are admitted everywhere, so that
 /// only policies and decisions keep them apart.
-async fn join(stage: &Stage, name: &str) -> anyhow::Result<()> {
+async fn join(stage: &Stage<Ground>, name: &str) -> anyhow::Result<()> {
     stage.prepare(name, &[]).await?;
     let mut text = String::new();
     for tenant in TENANTS {
@@ -361,7 +360,7 @@ async fn join(stage: &Stage, name: &str) -> anyhow::Result<()> {
             text.push_str(&yaml::to_string(&object)?);
         }
     }
-    stage.fleet.member(name)?.kubectl(["apply", "--server-side", "-f", "-"]).stdin(text).text().await?;
+    stage.member(name)?.kubectl(["apply", "--server-side", "-f", "-"]).stdin(text).text().await?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::picture::Picture;
-use crate::fleet::Fleet;
+use crate::world::World;
 
 /// The picture, kept up to date for as long as this is kept.
 pub(super) struct Watches {
@@ -24,11 +24,11 @@ pub(super) struct Watches {
 
 impl Watches {
     /// Begins to watch.
-    pub(super) fn begin(fleet: &Fleet) -> anyhow::Result<Self> {
+    pub(super) fn begin(world: &World) -> Self {
         let (sender, picture) = watch::channel(Picture::default());
         let sender = Arc::new(sender);
         let mut tasks = JoinSet::new();
-        let hub = fleet.hub().context("the demo needs a hub")?.client();
+        let hub = world.hub().client();
         follow(&mut tasks, &sender, Api::all(hub.clone()), "", |picture, it: TenantWorkload, gone| {
             if !gone {
                 picture.see_workload(&it);
@@ -48,10 +48,10 @@ impl Watches {
         follow(&mut tasks, &sender, Api::all(hub), "", |picture, it: Decision, _| {
             picture.decisions.insert(it.name_any(), it);
         });
-        for member in fleet.members() {
+        for member in world.members() {
             copies_on(&mut tasks, &sender, member.name(), &member.client());
         }
-        Ok(Self { picture, _tasks: tasks })
+        Self { picture, _tasks: tasks }
     }
 
     /// The picture as it is now. Holds up the watches while it is held.

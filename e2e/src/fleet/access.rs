@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use domicile_crds::kubeconfig::{Credential, Kubeconfig};
 use http::Request;
 use kube::Client;
 
+use super::kubeconfig;
 use super::kubectl::Kubectl;
 use super::metrics::RequestCounts;
 
@@ -46,10 +48,37 @@ impl Access {
         &self.for_operator
     }
 
+    /// The same cluster for an operator that runs on this machine.
+    #[must_use]
+    pub fn from_here(self) -> Self {
+        Self { for_operator: self.kubeconfig.clone(), ..self }
+    }
+
+    /// The kubeconfig of a ServiceAccount, by a token that lasts a day.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such account, or the file can't be written.
+    pub async fn kubeconfig_for_account(&self, namespace: &str, name: &str) -> anyhow::Result<PathBuf> {
+        let create = ["-n", namespace, "create", "token", name, "--duration=24h"];
+        let token = self.kubectl(create).text().await?.trim().to_owned();
+        let of_admin = Kubeconfig::parse(&std::fs::read_to_string(&self.kubeconfig)?)?;
+        let text = Kubeconfig { credential: Credential::Token(token), ..of_admin }.to_yaml(&self.name);
+        let path = self.dir.join("kubeconfigs").join(format!("{namespace}-{name}.yaml"));
+        kubeconfig::write(&path, &text)?;
+        Ok(path)
+    }
+
     /// A client as the administrator.
     #[must_use]
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A kubectl that fits it.
+    #[must_use]
+    pub fn kubectl_path(&self) -> &Path {
+        &self.kubectl
     }
 
     /// A kubectl command on this cluster.

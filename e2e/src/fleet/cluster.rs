@@ -88,20 +88,6 @@ impl Cluster {
         Ok(path)
     }
 
-    /// The kubeconfig of a ServiceAccount, by a token that lasts a day.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such account, or the file can't be written.
-    pub async fn kubeconfig_for_account(&self, namespace: &str, name: &str) -> anyhow::Result<PathBuf> {
-        let create = ["-n", namespace, "create", "token", name, "--duration=24h"];
-        let token = self.kubectl(create).text().await?.trim().to_owned();
-        let text = kubeconfig::with_token(self.name(), &self.endpoint, &self.pki, token);
-        let path = self.dir().join("kubeconfigs").join(format!("{namespace}-{name}.yaml"));
-        kubeconfig::write(&path, &text)?;
-        Ok(path)
-    }
-
     /// A client as any user in any groups.
     ///
     /// # Errors

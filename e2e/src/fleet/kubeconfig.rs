@@ -16,15 +16,6 @@ use super::pki::{Identity, Pki};
 pub(crate) fn text(cluster: &str, endpoint: &str, pki: &Pki, identity: &Identity) -> String {
     let credential =
         Credential::Certificate { certificate: identity.certificate.clone(), key: identity.key.clone() };
-    with(cluster, endpoint, pki, credential)
-}
-
-/// The text of a kubeconfig for whoever has `token` at `endpoint`.
-pub(crate) fn with_token(cluster: &str, endpoint: &str, pki: &Pki, token: String) -> String {
-    with(cluster, endpoint, pki, Credential::Token(token))
-}
-
-fn with(cluster: &str, endpoint: &str, pki: &Pki, credential: Credential) -> String {
     let kubeconfig = Kubeconfig {
         server: endpoint.to_owned(),
         authority: pki.authority(),

@@ -1,6 +1,11 @@
 //! One of kind's clusters: a container that is its only node, and what can be done to that.
 
-use std::{net::IpAddr, ops::Deref, path::Path, time::Duration};
+use std::{
+    net::IpAddr,
+    ops::Deref,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use http::Request;
@@ -64,6 +69,21 @@ impl Cluster {
             client,
         };
         Ok(Self { access, node })
+    }
+
+    /// The kubeconfig of any user in any groups, by a client certificate, as [`crate::fleet::Cluster::kubeconfig_for`]. It leads to the
+    /// node's own address, where this machine and other clusters' pods reach it alike.
+    ///
+    /// # Errors
+    ///
+    /// If the node doesn't make one.
+    pub async fn kubeconfig_for(&self, user: &str, groups: &[&str]) -> anyhow::Result<PathBuf> {
+        let mut create = vec!["kubeadm", "kubeconfig", "user", "--client-name", user];
+        create.extend(groups.iter().flat_map(|group| ["--org", group]));
+        let text = self.run(&create).await?;
+        let path = self.dir().join(format!("kubeconfigs/{user}.yaml"));
+        kubeconfig::write(&path, &text)?;
+        Ok(path)
     }
 
     /// The name of its node, and of the container that is it.

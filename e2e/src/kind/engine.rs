@@ -31,6 +31,12 @@ pub(super) struct Engine {
     started: bool,
 }
 
+/// Whether a Docker engine answers. Starts none.
+pub async fn engine_answers() -> bool {
+    let asked = output("docker", &["version", "--format", "{{.Server.Version}}"]).await;
+    asked.is_ok_and(|asked| asked.status.success())
+}
+
 /// What `e2e/node-image/image` brings.
 #[derive(Debug)]
 pub(super) struct Images {

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
@@ -16,8 +16,10 @@ use super::{
     engine::{self, Engine, Images},
     names::{self, Names},
 };
-use crate::fleet::StateDir;
+use crate::{fleet::StateDir, stage::root};
 
+/// What `make image` writes, and the name of the image in it.
+pub const ARCHIVE: &str = "target/image/domicile-operator.tar";
 const HUB: &str = "hub";
 
 /// Clusters that belong together. All of them are deleted when it is dropped.
@@ -47,6 +49,19 @@ impl Fleet {
     ///
     /// [`super::NoEngine`] where there is none; or what went wrong.
     pub async fn create(members: &[&str]) -> anyhow::Result<Self> {
+        Self::create_in(members, StateDir::temporary()?).await
+    }
+
+    /// The same, with everybody's files in a folder that is kept.
+    ///
+    /// # Errors
+    ///
+    /// As there, or if the folder is another fleet's.
+    pub async fn create_at(members: &[&str], dir: &Path) -> anyhow::Result<Self> {
+        Self::create_in(members, StateDir::kept(dir)?).await
+    }
+
+    async fn create_in(members: &[&str], dir: StateDir) -> anyhow::Result<Self> {
         let (mut times, mut begin) = (Vec::new(), Instant::now());
         let mut took = |what: &str| {
             times.push((what.to_owned(), begin.elapsed().as_secs()));
@@ -58,7 +73,6 @@ impl Fleet {
         took("node image");
         delete_abandoned(&images.kind).await?;
         let names = Names::take()?;
-        let dir = StateDir::temporary()?;
         let all: Vec<&str> = [&[HUB], members].concat();
         let known_as: Vec<String> = all.iter().map(|name| names.of(name)).collect();
         // Before the first cluster, so that all go if one fails.
@@ -124,15 +138,22 @@ impl Fleet {
     }
 
     /// Gives a cluster's node the images of an archive, as `docker save` writes it.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be loaded.
-    pub async fn load(&self, cluster: &Cluster, archive: &Path) -> anyhow::Result<()> {
+    async fn load(&self, cluster: &Cluster, archive: &Path) -> anyhow::Result<()> {
         let known_as = cluster.node().trim_end_matches("-control-plane");
         let archive = archive.display().to_string();
         let load = ["load", "image-archive", &archive, "--name", known_as];
         text(&self.images.kind, &load).await.map(|_| ())
+    }
+
+    /// Gives the hub the operator's image.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it can't be loaded.
+    pub async fn load_operator(&self) -> anyhow::Result<()> {
+        let archive = root().join(ARCHIVE);
+        ensure!(archive.exists(), "there is no {ARCHIVE}: run `make image`");
+        self.load(self.hub()?, &archive).await
     }
 
     /// Gives every member the application of tests.

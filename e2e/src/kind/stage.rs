@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
@@ -13,12 +13,9 @@ use crate::{
     fleet::{Access, wait::eventually},
     helm::{CHART, Helm, NAMESPACE},
     sight::look,
-    stage::root,
     world::{OPERATOR_NAMESPACE, PATIENCE, World},
 };
 
-/// What `make image` writes, and the name of the image in it.
-pub const ARCHIVE: &str = "target/image/domicile-operator.tar";
 const REPOSITORY: &str = "image.repository=localhost/domicile-operator";
 /// An image that isn't on the node must fail, not be looked for.
 const NEVER_PULL: &str = "image.pullPolicy=Never";
@@ -48,11 +45,9 @@ impl Stage {
     ///
     /// What doesn't work.
     pub async fn set(fleet: Fleet) -> anyhow::Result<Self> {
-        let archive = root().join(ARCHIVE);
-        ensure!(archive.exists(), "there is no {ARCHIVE}: run `make image`");
-        let hub = fleet.hub()?;
-        fleet.load(hub, &archive).await?;
+        fleet.load_operator().await?;
         fleet.load_app().await?;
+        let hub = fleet.hub()?;
         try_join_all(fleet.members().map(say_where)).await?;
         let members: Vec<Access> = fleet.members().map(|member| Access::clone(member)).collect();
         let log = fleet.dir().join("operator.log");

@@ -7,6 +7,7 @@
 mod client;
 mod failover;
 mod outages;
+mod readme;
 mod run;
 mod set;
 mod story;
@@ -25,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 type Scenario = for<'a> fn(&'a Stage) -> BoxFuture<'a, anyhow::Result<()>>;
 
 /// In this order. Each leaves the set as it found it.
-const SCENARIOS: [(&str, Scenario); 7] = [
+const SCENARIOS: [(&str, Scenario); 8] = [
     ("the_story_with_real_traffic_and_data", |stage| Box::pin(story::acted_out(stage))),
     ("an_upgrade_and_a_rollback_restart_nothing", |stage| Box::pin(upgrade::there_and_back(stage))),
     ("another_leader_acts_in_time", |stage| Box::pin(failover::killed(stage))),
@@ -33,6 +34,7 @@ const SCENARIOS: [(&str, Scenario); 7] = [
     ("a_members_node_comes_back", |stage| Box::pin(outages::node(stage))),
     ("the_hubs_api_server_restarts", |stage| Box::pin(outages::hub(stage))),
     ("a_member_is_cut_off_and_found_again", |stage| Box::pin(outages::network(stage))),
+    ("the_readme_with_helm", |stage| Box::pin(readme::by_hand(stage))),
 ];
 
 /// What libtest takes, as far as cargo and nextest use it.

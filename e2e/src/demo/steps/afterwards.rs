@@ -24,7 +24,7 @@ pub(super) async fn frozen_and_reinstated(scene: &mut Scene) -> anyhow::Result<(
     let updates = key(UPDATES)?;
     let home = scene.picture().clusters_of(&updates).first().map(|name| (*name).to_owned());
     let home = home.context("meridian/updates is nowhere")?;
-    let before = fingerprint(scene.stage.fleet.member(&home)?, "meridian").await?;
+    let before = fingerprint(scene.stage.member(&home)?, "meridian").await?;
     let plan = scene.plan("40-tenant-frozen.yaml").await?;
     ensure!(plan.contains("1 copy is frozen"), "wanted: a plan that freezes one copy; found: {plan}");
     let why = "the tenant meridian is frozen: nothing in, out or deleted";
@@ -50,7 +50,7 @@ pub(super) async fn frozen_and_reinstated(scene: &mut Scene) -> anyhow::Result<(
             at_home(picture, &updates, &[&home])
         })
         .await?;
-    let released = config(scene.stage.fleet.member(&home)?, &updates, "index.html").await?;
+    let released = config(scene.stage.member(&home)?, &updates, "index.html").await?;
     ensure!(
         released == "Release 42",
         "wanted: Release 42 on {home} after the reinstatement; found: {released}"
@@ -76,7 +76,7 @@ async fn held(
     home: &str,
     before: &Fingerprint,
 ) -> anyhow::Result<()> {
-    let member = scene.stage.fleet.member(home)?;
+    let member = scene.stage.member(home)?;
     let released = config(member, updates, "index.html").await?;
     ensure!(released == "Release 41", "wanted: Release 41 on {home} while frozen; found: {released}");
     untouched(before, &fingerprint(member, "meridian").await?)?;
@@ -85,7 +85,7 @@ async fn held(
 
 /// Waits until the campaigns say that they have ended: that is told a little later, so that many moves make few writes.
 async fn campaigns_are_told(scene: &Scene) -> anyhow::Result<()> {
-    let campaigns: Api<Relocation> = Api::all(scene.stage.fleet.hub()?.client());
+    let campaigns: Api<Relocation> = Api::all(scene.stage.hub().client());
     eventually(Duration::from_secs(PATIENCE), "wanted: campaigns say that all moves are done", || async {
         let found = campaigns.list(&ListParams::default()).await?;
         let left = |it: &Relocation| {
@@ -103,13 +103,13 @@ async fn campaigns_are_told(scene: &Scene) -> anyhow::Result<()> {
 pub(super) async fn succession(scene: &mut Scene) -> anyhow::Result<()> {
     scene.open("Meanwhile: the operator is killed, and another one takes over")?;
     campaigns_are_told(scene).await?;
-    let before = fingerprints(&scene.stage.fleet, &TENANTS).await?;
-    let written = scene.stage.fleet.hub()?.metrics().await?;
+    let before = fingerprints(&scene.stage, &TENANTS).await?;
+    let written = scene.stage.hub().metrics().await?;
     let began = Instant::now();
     scene.stage.stop_operator(Signal::KILL).await?;
     let successor = scene.stage.start_operator()?;
     scene.say("kill -9; a new one starts, and waits until the lease of the old one has run out")?;
-    let leases: Api<Lease> = Api::namespaced(scene.stage.fleet.hub()?.client(), OPERATOR_NAMESPACE);
+    let leases: Api<Lease> = Api::namespaced(scene.stage.hub().client(), OPERATOR_NAMESPACE);
     eventually(Duration::from_secs(PATIENCE), "wanted: the new operator holds the lease", || async {
         let holder = leases.get("domicile-operator").await?.spec.and_then(|spec| spec.holder_identity);
         if holder.as_deref() == Some(&successor) { Ok(Some(())) } else { bail!("{holder:?} holds it") }
@@ -123,9 +123,9 @@ pub(super) async fn succession(scene: &mut Scene) -> anyhow::Result<()> {
             if picture.moves == moves { Ok(()) } else { Err(format!("moves are {:?}", picture.moves)) }
         })
         .await?;
-    let written = scene.stage.fleet.hub()?.metrics().await?.since(&written).writes();
+    let written = scene.stage.hub().metrics().await?.since(&written).writes();
     ensure!(written.total() == 0, "wanted: nothing written on the hub but leases; found: {written:?}");
-    untouched(&before, &fingerprints(&scene.stage.fleet, &TENANTS).await?)?;
+    untouched(&before, &fingerprints(&scene.stage, &TENANTS).await?)?;
     scene.event(Tone::Good, "it has looked at everything for 3 s and written nothing but its lease")?;
     scene.seen.push(format!(
         "The operator was killed; {took} later another one led, and wrote nothing but its lease, since nothing had \
@@ -137,7 +137,7 @@ pub(super) async fn succession(scene: &mut Scene) -> anyhow::Result<()> {
 pub(super) async fn switzerland(scene: &mut Scene) -> anyhow::Result<()> {
     scene.open("Step 5: a Swiss data centre comes online")?;
     let others = ["hospital", "claims", "meridian"];
-    let before = fingerprints(&scene.stage.fleet, &others).await?;
+    let before = fingerprints(&scene.stage, &others).await?;
     let (webshop, records) = (keys(&WEBSHOP)?, key(RECORDS)?);
     scene.apply(Who::Compliance, "50-swiss-approved.yaml", "its provider may host, for two tenants").await?;
     scene.plan("51-swiss-online.yaml").await?;
@@ -168,12 +168,12 @@ pub(super) async fn switzerland(scene: &mut Scene) -> anyhow::Result<()> {
          have been\n    Ready for a minute before anything prefers it), and archive/records {} after its answer.",
         seconds(answered)
     ));
-    let tenants = tenants_on(scene.stage.fleet.member(CH)?).await?;
+    let tenants = tenants_on(scene.stage.member(CH)?).await?;
     ensure!(
         tenants == ["archive", "webshop"],
         "wanted: only archive and webshop on {CH}; found: {tenants:?}"
     );
-    untouched(&before, &fingerprints(&scene.stage.fleet, &others).await?)?;
+    untouched(&before, &fingerprints(&scene.stage, &others).await?)?;
     scene
         .event(Tone::Good, "the other three tenants didn't notice: same objects, same versions, same pods")?;
     scene.seen.push(

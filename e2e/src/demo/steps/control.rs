@@ -27,7 +27,7 @@ pub(super) async fn change_of_control(scene: &mut Scene) -> anyhow::Result<()> {
             all_at_home(picture, &hospital, &[SOLD])
         })
         .await?;
-    let before = fingerprint(scene.stage.fleet.member(SOLD)?, "hospital").await?;
+    let before = fingerprint(scene.stage.member(SOLD)?, "hospital").await?;
     let plan = scene.plan("60-schelde-maas-sold.yaml").await?;
     ensure!(plan.contains("2 copies are frozen"), "wanted: a plan that freezes two copies; found: {plan}");
     let why = "who owns it, as the register shows it now; nobody has decided anything";
@@ -45,7 +45,7 @@ pub(super) async fn change_of_control(scene: &mut Scene) -> anyhow::Result<()> {
             moved.map_or(Ok(()), |key| Err(format!("{key} is on {:?}", picture.clusters_of(key))))
         })
         .await?;
-    untouched(&before, &fingerprint(scene.stage.fleet.member(SOLD)?, "hospital").await?)?;
+    untouched(&before, &fingerprint(scene.stage.member(SOLD)?, "hospital").await?)?;
     scene.event(Tone::Good, "the hospital is frozen there: it runs on, untouched, until somebody decides")?;
     let told = scene.domicile(&["explain", "portal", "-n", "hospital", "--cluster", SOLD]).await?;
     let chain = "Example Infrastructure Fund LP, US, holds 60 % of the capital of schelde-maas";
@@ -59,7 +59,7 @@ async fn decided(scene: &mut Scene) -> anyhow::Result<()> {
     let hospital = keys(&HOSPITAL)?;
     let mut before = Vec::new();
     for place in EU {
-        before.push(fingerprint(scene.stage.fleet.member(place)?, "meridian").await?);
+        before.push(fingerprint(scene.stage.member(place)?, "meridian").await?);
     }
     scene.plan("61-schelde-maas-decided.yaml").await?;
     let why = "two authorities, each for its own tenant";
@@ -69,11 +69,11 @@ async fn decided(scene: &mut Scene) -> anyhow::Result<()> {
             all_at_home(picture, &hospital, &[OTHER])
         })
         .await?;
-    nothing_left(scene.stage.fleet.member(SOLD)?, "hospital").await?;
+    nothing_left(scene.stage.member(SOLD)?, "hospital").await?;
     for (place, before) in EU.into_iter().zip(&before) {
-        untouched(before, &fingerprint(scene.stage.fleet.member(place)?, "meridian").await?)?;
+        untouched(before, &fingerprint(scene.stage.member(place)?, "meridian").await?)?;
     }
-    let providers: Api<HostingProvider> = Api::all(scene.stage.fleet.hub()?.client());
+    let providers: Api<HostingProvider> = Api::all(scene.stage.hub().client());
     eventually(std::time::Duration::from_secs(PATIENCE), "schelde-maas to say Contested", || async {
         let status = providers.get("schelde-maas").await?.status.unwrap_or_default();
         let contested = condition_of(&status.conditions, condition::CONTESTED);

@@ -21,7 +21,7 @@ pub(super) async fn vendor(scene: &mut Scene) -> anyhow::Result<()> {
     for tenant in TENANTS {
         let namespace = format!("namespace/{tenant}");
         let args = ["wait", "--for=create", namespace.as_str(), "--timeout=60s"];
-        scene.stage.fleet.hub()?.kubectl(args).text().await?;
+        scene.stage.hub().kubectl(args).text().await?;
     }
     let began =
         scene.apply(Who::Engineer, "12-workloads.yaml", "what they run, as the tenants write it").await?;
@@ -34,7 +34,7 @@ pub(super) async fn vendor(scene: &mut Scene) -> anyhow::Result<()> {
         })
         .await?;
     for cluster in [EU[0], EU[1], CH] {
-        let tenants = tenants_on(scene.stage.fleet.member(cluster)?).await?;
+        let tenants = tenants_on(scene.stage.member(cluster)?).await?;
         ensure!(tenants.is_empty(), "wanted: nothing of anybody on {cluster}; found: namespaces {tenants:?}");
     }
     scene.event(
@@ -80,7 +80,7 @@ pub(super) async fn hospital_leaves(scene: &mut Scene) -> anyhow::Result<()> {
             all_at_home(picture, &moving, &EU)
         })
         .await?;
-    nothing_left(scene.stage.fleet.member(US)?, "hospital").await?;
+    nothing_left(scene.stage.member(US)?, "hospital").await?;
     scene.event(Tone::Good, "nothing of the hospital is left on us-va-1, and nobody else has moved")?;
     others_stayed(scene, &moving)?;
     scene.seen.push(format!(
@@ -102,7 +102,7 @@ fn others_stayed(scene: &Scene, moved: &[WorkloadKey]) -> anyhow::Result<()> {
 pub(super) async fn vendor_revoked(scene: &mut Scene) -> anyhow::Result<()> {
     scene.open("Step 3, continued: the vendor's machines are barred for everybody")?;
     let intake = key(INTAKE)?;
-    let before = fingerprint(scene.stage.fleet.member(US)?, "claims").await?;
+    let before = fingerprint(scene.stage.member(US)?, "claims").await?;
     let uid = uid_of(scene, &intake, US)?;
     let plan = scene.plan("31-vendor-revoked.yaml").await?;
     ensure!(
@@ -120,7 +120,7 @@ pub(super) async fn vendor_revoked(scene: &mut Scene) -> anyhow::Result<()> {
         .await?;
     let took = seconds(began);
     for tenant in ["webshop", "archive", "meridian"] {
-        nothing_left(scene.stage.fleet.member(US)?, tenant).await?;
+        nothing_left(scene.stage.member(US)?, tenant).await?;
     }
     scene
         .until(PATIENCE, "claims/intake runs on us-va-1 and says that it must not", |picture| {
@@ -130,8 +130,8 @@ pub(super) async fn vendor_revoked(scene: &mut Scene) -> anyhow::Result<()> {
             turned_down(picture, &intake, &[("ApprovalRevoked", 1), ("CountryNotAllowed", 3)])
         })
         .await?;
-    untouched(&before, &fingerprint(scene.stage.fleet.member(US)?, "claims").await?)?;
-    let warnings = warnings(scene.stage.fleet.hub()?, &intake).await?;
+    untouched(&before, &fingerprint(scene.stage.member(US)?, "claims").await?)?;
+    let warnings = warnings(scene.stage.hub(), &intake).await?;
     ensure!(
         warnings.iter().any(|reason| reason == "NoLawfulPlace"),
         "wanted: a Warning event NoLawfulPlace about {intake}; found: {warnings:?}"
