@@ -81,6 +81,10 @@ advisories: ## Look for known vulnerabilities; needs the network
 versions:
 	@rustc --version; cargo --version; go version; $(MAKE) --version | sed -n 1p; .ci/tools
 
+.PHONY: e2e-list
+e2e-list:
+	@cargo test --quiet --workspace --test kind -- --list --format terse
+
 .PHONY: image-check
 image-check: image
 	@operator/image/check.py

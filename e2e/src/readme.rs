@@ -51,7 +51,10 @@ pub fn started(command: &str, dir: &Path) -> anyhow::Result<Process> {
 ///
 /// If one fails; the message has what was said.
 pub async fn typed(commands: &str, dir: &Path) -> anyhow::Result<String> {
-    let script = format!("cd {}\ntrap 'kill $(jobs -p)' EXIT\n{commands}", root().display());
+    let script = format!(
+        "cd {}\ntrap 'left=$(jobs -p); [ -z \"$left\" ] || kill $left' EXIT\n{commands}",
+        root().display()
+    );
     let mut terminal = process("terminal-2", "/bin/bash", &["-euo", "pipefail", "-c", &script], dir)?;
     let status = eventually(PATIENCE * 5, "the second terminal's commands", || {
         let exited = terminal.exited();

@@ -14,7 +14,7 @@ mod story;
 mod upgrade;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     process::ExitCode,
 };
 
@@ -104,6 +104,7 @@ async fn run(cli: &Cli, chosen: &[(&str, Scenario)]) -> anyhow::Result<ExitCode>
     }
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,kind=info,domicile_e2e=info,kube_client=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let ansi = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr).init();
     run::all(chosen, cli.keep).await
 }
