@@ -184,7 +184,7 @@ impl Scene {
         ]])?;
         let begin = Instant::now();
         let text = std::fs::read_to_string(crate::stage::root().join("examples/benelux").join(file))?;
-        let text = self.stage.fleet.with_images(&text);
+        let text = self.stage.fleet.fitted(&text);
         let command = self.stage.hub().kubectl(["apply", "-f", "-"]).stdin(text);
         let command = match who {
             Who::Engineer => command.args(["--server-side"]),

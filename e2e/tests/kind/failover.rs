@@ -14,9 +14,14 @@ use domicile_e2e::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::set::{ACME, NL, node_port, patient, serving};
+use crate::{
+    client::Client,
+    set::{ACME, DE, NL, decided, node_port, patient, serving},
+};
 
 const WEB: u16 = 30080;
+/// How often the leader is killed in a move: there and back, twice.
+const KILLS: u32 = 4;
 
 /// Within the lease's time and five seconds, another leader has acted.
 const SLACK: Duration = Duration::from_secs(5);
@@ -87,6 +92,37 @@ pub(crate) async fn killed(stage: &Stage) -> anyhow::Result<()> {
     .await?;
     stage.rolled_out().await?;
     stage.wait_on((ACME, "web"), &[NL]).await?;
+    nothing_is_forbidden(stage).await
+}
+
+/// SIGKILL for whoever leads, at random moments of moves from one provider to the other and back.
+pub(crate) async fn killed_in_moves(stage: &Stage) -> anyhow::Result<()> {
+    stage.apply(&web(stage, "1")).await?;
+    stage.wait_on((ACME, "web"), &[NL]).await?;
+    let client = Client::of(stage, WEB).await?;
+    client.answered_by(NL).await?;
+    let mut last = "alpha-approved".to_owned();
+    for round in 1..=KILLS {
+        let (verdict, to) = if round % 2 == 1 { ("Revoked", DE) } else { ("Approved", NL) };
+        let next = format!("alpha-{round}");
+        let decision = decided(&next, "HostingProvider/alpha", verdict, &[&last]);
+        // What it was is in the log; a move takes some seconds.
+        let pause =
+            Duration::from_millis(u64::from(jiff::Timestamp::now().subsec_millisecond().unsigned_abs()) * 4);
+        let leader = stage.leader().await?;
+        stage.apply(&decision.to_string()).await?;
+        tokio::time::sleep(pause).await;
+        signal(stage, &leader, "-KILL").await?;
+        tracing::info!(round, ?pause, verdict, "the leader was killed in a move");
+        stage.wait_on((ACME, "web"), &[to]).await?;
+        client.answered_by(to).await?;
+        last = next;
+    }
+    for object in ["acme/Deployment/web", "acme/Service/web"] {
+        stage.leaves(DE, object).await?;
+    }
+    client.was_always_answered(&[NL, DE, NL, DE, NL])?;
+    stage.rolled_out().await?;
     nothing_is_forbidden(stage).await
 }
 

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use domicile_e2e::kind::{Fleet, NoEngine, Stage, report};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Scenario, set};
+use crate::{Chosen, Scenario, set};
 
 /// How scenarios ended, and where the time went.
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Score {
     times: Vec<(String, u64)>,
 }
 
-pub(crate) async fn all(chosen: &[(&str, Scenario)], keep: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn all(chosen: &Chosen, keep: bool) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let stopped = async {
@@ -45,39 +45,47 @@ pub(crate) async fn all(chosen: &[(&str, Scenario)], keep: bool) -> anyhow::Resu
     score.say()
 }
 
-async fn play(chosen: &[(&str, Scenario)], keep: bool, score: &mut Score) -> anyhow::Result<()> {
-    let fleet = match Fleet::create(&set::MEMBERS).await {
-        Ok(fleet) => fleet,
-        Err(error) => match error.downcast::<NoEngine>() {
-            Ok(words) => return score.skip(chosen.len(), &words),
-            Err(error) => return Err(error),
-        },
-    };
-    score.times.extend(fleet.times().iter().cloned());
+async fn play(chosen: &Chosen, keep: bool, score: &mut Score) -> anyhow::Result<()> {
+    if !chosen.on_set.is_empty() {
+        let fleet = match Fleet::create(&set::MEMBERS).await {
+            Ok(fleet) => fleet,
+            Err(error) => match error.downcast::<NoEngine>() {
+                Ok(words) => return score.skip(chosen.names().count(), &words),
+                Err(error) => return Err(error),
+            },
+        };
+        score.times.extend(fleet.times().iter().cloned());
+        on_set(fleet, &chosen.on_set, keep, score).await?;
+    }
+    for (name, scenario) in &chosen.alone {
+        let begin = Instant::now();
+        let played = scenario().await;
+        score.played(name, begin, played.as_ref().err())?;
+    }
+    Ok(())
+}
+
+async fn on_set(
+    fleet: Fleet,
+    scenarios: &[(&str, Scenario)],
+    keep: bool,
+    score: &mut Score,
+) -> anyhow::Result<()> {
     let begin = Instant::now();
     let stage = set::set(fleet).await?;
     score.took("Domicile and three members", begin);
-    for (name, scenario) in chosen {
+    for (at, (name, scenario)) in scenarios.iter().enumerate() {
         let begin = Instant::now();
         let played = match scenario(&stage).await {
-            Ok(()) => set::clear(&stage).await.map_err(|error| ("when it was over: ", error)),
-            Err(error) => Err(("", error)),
+            Ok(()) => set::clear(&stage).await.context("when it was over"),
+            Err(error) => Err(error),
         };
-        score.took(name, begin);
-        let seconds = begin.elapsed().as_secs();
-        let Err((when, error)) = played else {
-            score.passed += 1;
-            writeln!(io::stdout(), "PASS [{seconds:4} s] {name}")?;
-            continue;
-        };
-        score.failed.push((*name).to_owned());
-        // What led to it, such as the operator's log, is in the folder.
-        let cause = error.root_cause();
-        writeln!(io::stdout(), "FAIL [{seconds:4} s] {name}: {when}{cause}")?;
-        tell(&stage, name, &format!("{when}{error:?}\n")).await?;
+        score.played(name, begin, played.as_ref().err())?;
+        let Err(error) = played else { continue };
+        tell(&stage, name, &format!("{error:?}\n")).await?;
         if let Err(error) = set::clear(&stage).await {
-            score.skipped = chosen.len() - score.passed - score.failed.len();
-            writeln!(io::stdout(), "the set can't be cleared, the rest is skipped: {error:#}")?;
+            score.skipped = scenarios.len() - at - 1;
+            writeln!(io::stdout(), "the set can't be cleared, the rest of it is skipped: {error:#}")?;
             break;
         }
     }
@@ -87,7 +95,7 @@ async fn play(chosen: &[(&str, Scenario)], keep: bool, score: &mut Score) -> any
     }
     let begin = Instant::now();
     drop(stage);
-    score.took("deleting everything", begin);
+    score.took("deleting the set", begin);
     Ok(())
 }
 
@@ -114,6 +122,18 @@ async fn wait(stage: &Stage) -> anyhow::Result<()> {
 impl Score {
     fn took(&mut self, what: &str, begin: Instant) {
         self.times.push((what.to_owned(), begin.elapsed().as_secs()));
+    }
+
+    /// Counts a scenario, and says how it ended. What led to it, such as the operator's log, is in the folder.
+    fn played(&mut self, name: &str, begin: Instant, error: Option<&anyhow::Error>) -> io::Result<()> {
+        self.took(name, begin);
+        let seconds = begin.elapsed().as_secs();
+        let Some(error) = error else {
+            self.passed += 1;
+            return writeln!(io::stdout(), "PASS [{seconds:4} s] {name}");
+        };
+        self.failed.push(name.to_owned());
+        writeln!(io::stdout(), "FAIL [{seconds:4} s] {name}: {}", error.root_cause())
     }
 
     /// Where there is no engine nothing was seen.

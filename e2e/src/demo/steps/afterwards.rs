@@ -123,7 +123,9 @@ pub(super) async fn succession(scene: &mut Scene) -> anyhow::Result<()> {
             if picture.moves == moves { Ok(()) } else { Err(format!("moves are {:?}", picture.moves)) }
         })
         .await?;
+    // What a hub's own nodes say of its pods isn't the operator's, which has no right to pods there.
     let written = scene.stage.hub().metrics().await?.since(&written).writes();
+    let written = written.filter(|key| key.resource != "pods");
     ensure!(written.total() == 0, "wanted: nothing written on the hub but leases; found: {written:?}");
     untouched(&before, &fingerprints(&scene.stage, &TENANTS).await?)?;
     scene.event(Tone::Good, "it has looked at everything for 3 s and written nothing but its lease")?;
