@@ -1,26 +1,28 @@
 //! A connection to the hub or a member, and the few things that are done with it.
 
-use std::error::Error as _;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domicile_crds::{ALLOWED_KINDS, Guarded, Unreadable};
+use domicile_crds::ALLOWED_KINDS;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::client::Body;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-
-use crate::output;
+use serde_json::Value;
 
 mod apply;
+mod error;
+mod list;
+
+pub use error::ClusterError;
+pub use list::tell_left_out;
 
 /// Field manager of what this program applies.
 pub const FIELD_MANAGER: &str = "kubectl-domicile";
@@ -36,104 +38,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often something is tried that somebody else's write gets ahead of.
 pub(crate) const TRIES: u32 = 10;
-
-/// Objects in one page of a list: a TenantWorkload may have 512 KiB.
-const PAGE: u32 = 250;
-
-/// Something with a cluster went wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// There is no usable kubeconfig.
-    #[error("no usable kubeconfig for {cluster}: name one with {flags}")]
-    Config {
-        /// Which cluster.
-        cluster: String,
-        /// By which flags another is chosen.
-        flags: &'static str,
-        /// What the library says.
-        #[source]
-        source: KubeconfigError,
-    },
-    /// Neither is there a kubeconfig, nor does this run within a cluster.
-    #[error("no usable kubeconfig for {cluster}: name one with {flags}, or set KUBECONFIG")]
-    Infer {
-        /// Which cluster.
-        cluster: String,
-        /// By which flags another is chosen.
-        flags: &'static str,
-        /// What the library says.
-        #[source]
-        source: kube::config::InferConfigError,
-    },
-    /// A request failed.
-    #[error("can't {doing} on {cluster}")]
-    Call {
-        /// What was to be done.
-        doing: String,
-        /// Which cluster.
-        cluster: String,
-        /// What the server or the library says.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// An answer doesn't say when it was given.
-    #[error("{0} doesn't say what time it is: a proxy in between may remove the header Date")]
-    NoDate(String),
-    /// An object that isn't of the form that it should have.
-    #[error("{what} on {cluster} can't be read, and may matter: correct it")]
-    Unreadable {
-        /// Which object, as kind/namespace/name.
-        what: String,
-        /// Which cluster.
-        cluster: String,
-        /// What is wrong with it.
-        #[source]
-        source: Unreadable,
-    },
-    /// An object that others write all the time.
-    #[error("{what} on {cluster} changes all the time: try again")]
-    Busy {
-        /// Which object, as kind namespace/name.
-        what: String,
-        /// Which cluster.
-        cluster: String,
-    },
-    /// An object has no kind that this program knows.
-    #[error("internal: no resource is known for {0}")]
-    Unknown(String),
-}
-
-impl ClusterError {
-    /// Whether the server says that there is no such object (or no such kind).
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.code() == Some(404)
-    }
-
-    /// The server's HTTP status, if it answered.
-    #[must_use]
-    pub fn code(&self) -> Option<u16> {
-        match self {
-            Self::Call { source, .. } => match &**source {
-                kube::Error::Api(status) => Some(status.code),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// What the server said.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        match self {
-            Self::Call { source, .. } => match &**source {
-                kube::Error::Api(status) => Some(&status.message),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-}
 
 /// Which kubeconfig, and which context in it.
 #[derive(Clone, Debug, Default)]
@@ -237,131 +141,6 @@ impl Cluster {
         Api::<K>::all(self.client.clone()).get_opt(name).await.map_err(self.failed(doing))
     }
 
-    /// All objects of a kind, page by page, each turned into what is needed of it at once.
-    ///
-    /// # Errors
-    ///
-    /// If a page or an object can't be read.
-    pub async fn collect<K, T>(
-        &self,
-        api: Api<Guarded<K>>,
-        keep: impl Fn(K) -> T,
-    ) -> Result<Vec<T>, ClusterError>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-    {
-        self.collect_guarded(api, |read| read.map(&keep)).await?.into_iter().collect()
-    }
-
-    /// The same for looking only: an object that can't be read is told of and left out.
-    ///
-    /// # Errors
-    ///
-    /// If a page can't be read.
-    pub async fn collect_readable<K, T>(
-        &self,
-        api: Api<Guarded<K>>,
-        keep: impl Fn(K) -> T,
-    ) -> Result<Vec<T>, ClusterError>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-    {
-        let found = self.collect_guarded(api, |read| read.map(&keep)).await?;
-        Ok(found.into_iter().filter_map(|read| read.inspect_err(tell_left_out).ok()).collect())
-    }
-
-    /// All objects of a kind, as they are.
-    ///
-    /// # Errors
-    ///
-    /// If a page can't be read.
-    pub async fn values(&self, kind: &str) -> Result<Vec<Value>, ClusterError> {
-        let api_version = if kind == "Namespace" { "v1" } else { "domicile.dev/v1alpha1" };
-        let sample = json!({"apiVersion": api_version, "kind": kind});
-        let resource = resource(&sample).ok_or_else(|| ClusterError::Unknown(kind.to_owned()))?;
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
-        self.pages(&api, &resource, ListParams::default()).await
-    }
-
-    /// All objects of a kind, those included that can't be read.
-    ///
-    /// # Errors
-    ///
-    /// If a page can't be read.
-    pub async fn collect_guarded<K, T>(
-        &self,
-        api: Api<Guarded<K>>,
-        keep: impl Fn(Result<K, ClusterError>) -> T,
-    ) -> Result<Vec<T>, ClusterError>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-    {
-        let read = |guarded: Guarded<K>| {
-            guarded.0.map_err(|source| {
-                let meta = &source.metadata;
-                let parts = [Some(&*K::kind(&())), meta.namespace.as_deref(), meta.name.as_deref()];
-                let what = parts.into_iter().flatten().collect::<Vec<_>>().join("/");
-                ClusterError::Unreadable { what, cluster: self.label.clone(), source }
-            })
-        };
-        let mut kept = Vec::new();
-        let mut params = ListParams::default().limit(PAGE);
-        loop {
-            let doing = format!("list {}", K::plural(&()));
-            let page = api.list(&params).await.map_err(self.failed(doing))?;
-            kept.extend(page.items.into_iter().map(read).map(&keep));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(kept),
-            }
-        }
-    }
-
-    /// Objects of a kind in a namespace, as they are; none of a kind that isn't served.
-    ///
-    /// # Errors
-    ///
-    /// If they can't be listed.
-    pub async fn list_of(
-        &self,
-        api_version: &str,
-        kind: &str,
-        namespace: &str,
-        params: &ListParams,
-    ) -> Result<Vec<Value>, ClusterError> {
-        let sample = json!({"apiVersion": api_version, "kind": kind});
-        let resource = resource(&sample).ok_or_else(|| ClusterError::Unknown(kind.to_owned()))?;
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
-        match self.pages(&api, &resource, params.clone()).await {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            found => found,
-        }
-    }
-
-    async fn pages(
-        &self,
-        api: &Api<DynamicObject>,
-        resource: &ApiResource,
-        params: ListParams,
-    ) -> Result<Vec<Value>, ClusterError> {
-        let (mut values, mut params) = (Vec::new(), params.limit(PAGE));
-        loop {
-            let page = api.list(&params).await.map_err(self.failed(format!("list {}", resource.plural)))?;
-            for item in page.items {
-                let mut value = serde_json::to_value(item).unwrap_or_default();
-                if let Value::Object(fields) = &mut value {
-                    fields.insert("apiVersion".to_owned(), resource.api_version.as_str().into());
-                    fields.insert("kind".to_owned(), resource.kind.as_str().into());
-                }
-                values.push(value);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(values),
-            }
-        }
-    }
-
     /// Deletes an object; one that is gone already is fine. Says whether it was there.
     ///
     /// # Errors
@@ -454,12 +233,6 @@ impl Cluster {
         };
         Ok(Addressed { api, name, shown })
     }
-}
-
-/// Says of an object that can't be read that it is missing in what is shown.
-pub fn tell_left_out(error: &ClusterError) {
-    let why = error.source().map(ToString::to_string).unwrap_or_default();
-    output::note(format!("note: left out: {error}: {why}"));
 }
 
 struct Addressed {

@@ -18,10 +18,7 @@ use serde_json::{Value, json};
 use super::{Brain, Done, Hands, Input, Slot, outcome::Outcome};
 use crate::{
     hub::write,
-    member::{
-        Member,
-        act::{ApplyJob, RemoveJob},
-    },
+    member::{Member, act::ApplyJob, remove::RemoveJob},
     second,
 };
 

@@ -15,6 +15,7 @@ pub(crate) mod namespace;
 mod probe;
 mod reach;
 mod refusal;
+pub(crate) mod remove;
 pub(crate) mod verify;
 mod watch;
 
