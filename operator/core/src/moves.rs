@@ -89,6 +89,11 @@ pub enum Wait {
     /// What it exposes can't be reached at the target yet.
     #[error("MemberCluster/{0} has no address yet for what it exposes")]
     NoAddress(ClusterName),
+    /// It is ready and has an address, and the way there may not lead all through yet.
+    #[error(
+        "the copy on MemberCluster/{0} is ready, and has to stay so for a moment before clients are sent there"
+    )]
+    Settles(ClusterName),
     /// The hub still sends clients to the source.
     #[error("clients are still sent to the copy on MemberCluster/{0}")]
     Followed(ClusterName),
@@ -124,6 +129,8 @@ struct Begun {
     at: Timestamp,
     /// When the target was ready last.
     ready: Timestamp,
+    /// Since when clients could be sent to the target.
+    serving: Option<Timestamp>,
     /// Since when it waits for its source to stop.
     stopping: Option<Timestamp>,
     tenant: TenantName,
@@ -153,8 +160,10 @@ impl Memory {
         let spec = &migration.spec;
         self.log.push_back(now);
         let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
-        self.begun
-            .insert(place, Begun { counts: false, at: now, ready: now, stopping: None, tenant, campaign });
+        self.begun.insert(
+            place,
+            Begun { counts: false, at: now, ready: now, serving: None, stopping: None, tenant, campaign },
+        );
         self.counts(key, &migration.name, true);
     }
 
@@ -185,6 +194,18 @@ impl Memory {
     #[must_use]
     pub fn unready_since(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
         self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.ready)
+    }
+
+    /// Since when clients could be sent to the target, from now on if that wasn't known; or that they can't.
+    pub(crate) fn serving_since(
+        &mut self,
+        key: &WorkloadKey,
+        name: &str,
+        now: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let begun = self.begun.get_mut(&(key.clone(), name.to_owned()))?;
+        begun.serving = now.and(begun.serving).or(now);
+        begun.serving
     }
 
     /// Since when the source was told to stop and hasn't, from now on if that wasn't known.

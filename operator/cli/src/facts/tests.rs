@@ -158,8 +158,8 @@ async fn whoever_may_only_make_an_object_has_it_checked() {
     let error = ask(&refuses, &mut [made("a")]).await.unwrap_err();
     assert!(output::explained(&error).ends_with("spec.reason: Required value"), "{error}");
     let denied = "ValidatingAdmissionPolicy 'x' denied request: decidedBy must be you";
-    let (denies, _) = hub_of([forbidden.clone(), status(403, denied)]);
-    let notes = ask(&denies, &mut [made("a")]).await.unwrap();
+    let (guarded, _) = hub_of([forbidden.clone(), status(403, denied)]);
+    let notes = ask(&guarded, &mut [made("a")]).await.unwrap();
     assert_eq!(notes, [format!("the hub would refuse to take from you Decision/a: {denied}")]);
     let (has_it, _) = hub_of([forbidden, status(409, "already exists")]);
     let notes = ask(&has_it, &mut [made("a")]).await.unwrap();

@@ -314,9 +314,8 @@ fn optional(world: &World, step: &Step, key: &WorkloadKey, digest: &str) -> What
     let answered = planned.filter(|spec| spec.answer_for.as_deref() == Some(digest));
     match answered.and_then(|spec| spec.answer) {
         Some(Answer::Denied) => What::Denied,
-        Some(Answer::Approved) => What::Move,
         None if asks => What::Ask,
-        None => What::Move,
+        Some(Answer::Approved) | None => What::Move,
     }
 }
 

@@ -57,7 +57,7 @@ impl Brain {
         }
         // The target of a move, once nothing else is missing there.
         places.extend(outlook.waits.iter().filter_map(|(ordinal, wait)| match wait {
-            Wait::NoAddress(cluster) => Some((*ordinal, cluster.clone())),
+            Wait::NoAddress(cluster) | Wait::Settles(cluster) => Some((*ordinal, cluster.clone())),
             _ => None,
         }));
         self.forget_located_elsewhere(key);

@@ -254,6 +254,7 @@ pub(super) fn must_act(wait: &Wait) -> Option<&'static str> {
         | Wait::Budget(_)
         | Wait::NotReady(_)
         | Wait::NoAddress(_)
+        | Wait::Settles(_)
         | Wait::Followed(_)
         | Wait::NotIdle(_)
         | Wait::Draining(_)

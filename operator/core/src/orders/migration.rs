@@ -1,7 +1,7 @@
 //! Moves: proposing one, its next step, its end.
 
 use domicile_crds::{ClusterName, MigrationSpec, MigrationStep, Seat, keys};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Because, Copy, Desk, Halt, HaltCause, Order, Outlook, Record, Removal, Remove, Source, apply,
@@ -17,6 +17,10 @@ use crate::{
     moves::{Proposal, Wait, may_begin, plan_digest, told_cause},
     render::Mode,
 };
+
+/// How long clients could be sent to a target before they are: kube-proxy writes its rules about once a second, later on a busy node,
+/// and on kind at a load of 12 half a second of requests was lost.
+const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Records a new move, unless it would only wait for its turn.
 pub(super) fn propose(
@@ -211,16 +215,21 @@ fn advance(
     if !objects.is_empty() {
         apply(desk, target, mode, objects, (Because::Moving, out));
     }
-    if !desk.is_ready(copy, target, mode) {
-        out.waits.push((ordinal, Wait::NotReady(spec.to.clone())));
-        return check_deadline(desk, copy, migration, out);
-    }
-    // Whoever is sent there must be answered from the first moment.
-    if desk.lacks_address(copy, &spec.to) {
-        out.waits.push((ordinal, Wait::NoAddress(spec.to.clone())));
+    let missing = if desk.is_ready(copy, target, mode) {
+        // Whoever is sent there must be answered from the first moment.
+        desk.lacks_address(copy, &spec.to).then(|| Wait::NoAddress(spec.to.clone()))
+    } else {
+        Some(Wait::NotReady(spec.to.clone()))
+    };
+    if let Some(wait) = missing {
+        desk.memory.serving_since(copy.key, &migration.name, None);
+        out.waits.push((ordinal, wait));
         return check_deadline(desk, copy, migration, out);
     }
     desk.memory.target_ready(copy.key, &migration.name, desk.now);
+    if desk.has_clients(copy) && !exclusive && settles(desk, copy, migration, out) {
+        return;
+    }
     // A source that is being stopped is down: from there, the way out is forward.
     if desk.world.brakes.paused && !is_down {
         return out.waits.push((ordinal, Wait::Paused("Installation/default".to_owned())));
@@ -237,12 +246,25 @@ fn advance(
     }
 }
 
+/// Whether clients can be sent to a target only since a moment ago. That its pods are ready, its API server knows before its nodes
+/// know the way to them; until then, the source answers.
+fn settles(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, out: &mut Outlook) -> bool {
+    let since = desk.memory.serving_since(copy.key, &migration.name, Some(desk.now)).unwrap_or(desk.now);
+    let until = since.checked_add(SETTLE).unwrap_or(Timestamp::MAX);
+    if until <= desk.now {
+        return false;
+    }
+    look_again(out, desk.now, until);
+    out.waits.push((migration.spec.seat, Wait::Settles(migration.spec.to.clone())));
+    true
+}
+
 /// A target that doesn't become ready in time is given up.
 fn check_deadline(desk: &mut Desk<'_>, copy: &Copy<'_>, migration: &MigrationFact, out: &mut Outlook) {
     let seconds = i64::from(copy.workload.progress_deadline_seconds);
     // From when it was ready last: what waits for its source to stop for long may restart a pod meanwhile.
     let since = desk.memory.unready_since(copy.key, &migration.name).unwrap_or(desk.now);
-    let Ok(deadline) = since.checked_add(jiff::SignedDuration::from_secs(seconds)) else { return };
+    let Ok(deadline) = since.checked_add(SignedDuration::from_secs(seconds)) else { return };
     if deadline <= desk.now {
         let is_its =
             |order: &Order| matches!(order, Order::Apply(apply) if apply.ordinal == migration.spec.seat);

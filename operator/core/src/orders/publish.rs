@@ -242,19 +242,27 @@ impl Desk<'_> {
         leads_to(self, (copy.key, copy.workload), copy.seat.ordinal, cluster)
     }
 
+    /// Whether clients are sent to a copy.
+    pub(super) fn has_clients(&self, copy: &Copy<'_>) -> bool {
+        self.followed(copy).next().is_some()
+    }
+
     /// Whether clients that are sent to a copy couldn't be sent to `cluster`, because what it exposes has no address there.
     pub(super) fn lacks_address(&self, copy: &Copy<'_>, cluster: &ClusterName) -> bool {
-        let (there, ordinal) = (self.world.exposure.of(copy.key), copy.seat.ordinal);
-        let mut followed = copy
-            .workload
-            .expose
-            .iter()
-            .filter(|fact| fact.fault.is_none() && there.of(&fact.service, ordinal).next().is_some());
         let target = Seat { cluster: cluster.clone(), ..copy.seat.clone() };
-        let reached = self.observed.reached(cluster, copy.key, ordinal);
-        followed.any(|fact| {
+        let reached = self.observed.reached(cluster, copy.key, copy.seat.ordinal);
+        self.followed(copy).any(|fact| {
             reached.as_ref().is_none_or(|it| slices(fact, &target, &copy.workload.uid, it).is_empty())
         })
+    }
+
+    /// What of a copy clients are sent to.
+    fn followed<'a>(&'a self, copy: &'a Copy<'_>) -> impl Iterator<Item = &'a ExposeFact> {
+        let there = self.world.exposure.of(copy.key);
+        let leads = move |fact: &&ExposeFact| {
+            fact.fault.is_none() && there.of(&fact.service, copy.seat.ordinal).next().is_some()
+        };
+        copy.workload.expose.iter().filter(leads)
     }
 }
 

@@ -131,7 +131,9 @@ impl Situation<'_> {
         };
         let goes_on = |seat: &SeatVerdict| {
             let mut waits = self.outlook.waits.iter().filter(|(ordinal, _)| *ordinal == seat.ordinal);
-            waits.any(|(_, wait)| matches!(wait, Wait::NotReady(_) | Wait::NoAddress(_) | Wait::NotIdle(_)))
+            waits.any(|(_, wait)| {
+                matches!(wait, Wait::NotReady(_) | Wait::NoAddress(_) | Wait::Settles(_) | Wait::NotIdle(_))
+            })
         };
         let is_barred =
             |seat: &SeatVerdict| !seat.failing.union(seat.unknown).intersection(RuleSet::BARRING).is_empty();

@@ -103,7 +103,14 @@ fn clients_follow_at_the_switch_and_the_source_drains_from_then_on() {
     assert_eq!(yard.place("web"), "ams-1");
     assert_eq!(yard.waits("web"), "MemberCluster/bru-1 has no address yet for what it exposes");
     assert_eq!(yard.clients(), AMS, "the target is ready and can't be reached");
-    yard.reached("bru-1", &["198.51.100.1"]);
+    yard.reached("bru-1", &["198.51.100.1"]).rest();
+    let settles = "the copy on MemberCluster/bru-1 is ready, and has to stay so for a moment before clients are sent there";
+    assert_eq!((yard.waits("web").as_str(), yard.place("web").as_str()), (settles, "ams-1"));
+    // A moment in which it isn't begins another.
+    yard.later(4).rest().unready("web", "bru-1").rest();
+    yard.ready("web", "bru-1").rest().later(4).rest();
+    assert_eq!((yard.waits("web").as_str(), yard.clients().as_str()), (settles, AMS));
+    yard.later(1);
     while yard.place("web") == "ams-1" {
         assert_eq!(yard.clients(), AMS);
         assert_ne!(yard.round(), 0);
@@ -138,7 +145,7 @@ fn a_target_that_never_gets_an_address_is_given_up() {
 #[test]
 fn after_the_switch_clients_stay_where_they_are_answered() {
     let mut yard = exposed();
-    yard.revoke("nl-ams").rest().reached("bru-1", &["198.51.100.1"]);
+    yard.revoke("nl-ams").rest().reached("bru-1", &["198.51.100.1"]).rest().later(5);
     while yard.place("web") == "ams-1" {
         assert_ne!(yard.round(), 0);
     }

@@ -22,6 +22,11 @@ impl Yard {
         self.each_object(workload, cluster, |view| Some(ObjectView { ready: false, ..view }))
     }
 
+    /// It is ready again.
+    pub(crate) fn ready(&mut self, workload: &str, cluster: &str) -> &mut Self {
+        self.each_object(workload, cluster, |view| Some(ObjectView { ready: true, ..view }))
+    }
+
     /// The pods of a workload on a member have ended.
     pub(crate) fn end_pods(&mut self, workload: &str, cluster: &str) -> &mut Self {
         self.each_object(workload, cluster, |view| Some(ObjectView { idle: true, ..view }))
