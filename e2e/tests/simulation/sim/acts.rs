@@ -237,9 +237,10 @@ impl Sim {
                 .iter()
                 .filter(|((other, ordinal, _), _)| other == key && *ordinal == remove.ordinal);
             let (mut any, mut ready) = (false, true);
-            for (_, there) in there {
+            for ((_, _, object), there) in there {
                 any = true;
-                ready &= there.view.ready;
+                // One that has completed elsewhere waits there suspended, and is never run again.
+                ready &= there.view.ready || self.has_completed(key, remove.ordinal, object);
             }
             any |= self.has_run(key, remove.ordinal);
             if !(any && ready) {

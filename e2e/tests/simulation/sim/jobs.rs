@@ -55,6 +55,14 @@ impl Sim {
         manifests.is_some_and(|all| all.objects.iter().all(|object| self.is_done(key, ordinal, object)))
     }
 
+    /// Whether an object is a Job of a workload that is on record as completed.
+    pub(super) fn has_completed(&self, key: &WorkloadKey, ordinal: i32, object: &ObjectRef) -> bool {
+        let workload = self.engine.world().workloads.get(key);
+        let manifests = workload.and_then(|workload| workload.manifests.as_ref().ok());
+        let job = manifests.and_then(|all| all.objects.iter().find(|it| it.object == *object));
+        job.is_some_and(|job| self.is_done(key, ordinal, job))
+    }
+
     /// In the end, whatever should run once has, and is on record.
     pub(super) fn all_have_run(&self) {
         for (key, assignment) in &self.assignments {

@@ -17,6 +17,7 @@ use crate::{CHANGES, Outcome, output};
 mod bytes;
 mod change;
 mod nearest;
+mod over;
 mod steps;
 #[cfg(test)]
 mod tests;

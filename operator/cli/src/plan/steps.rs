@@ -6,8 +6,7 @@ use domicile_core::{
     Change, Engine, Rule, RuleSet, World,
     decide::{Obstacle, SeatVerdict, Verdict, Wish},
     eligibility::explain,
-    moves::{move_of, moves_over, plan_digest},
-    orders::kept_at,
+    moves::{move_of, plan_digest},
     snapshot::{Snapshot, Unreadable},
 };
 use domicile_crds::{
@@ -20,6 +19,7 @@ use kube::Resource as _;
 use serde::{Deserialize as _, Serialize};
 
 use super::nearest::{nearest, no_place};
+use super::over;
 
 /// What would become of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -143,15 +143,20 @@ pub(super) fn steps(
     let (mut engine, young) = snapshot.settled(now)?;
     let mut keys = engine.take_dirty();
     keys.extend(engine.world().workloads.keys().cloned());
-    end_what_is_over(&mut engine, now);
+    let back = over::settle(&mut engine, now);
     let mut steps: BTreeMap<(WorkloadKey, i32), Step> = BTreeMap::new();
-    for _ in 0..ROUNDS_MAX {
+    for round in 0..ROUNDS_MAX {
+        let first = round == 0;
         let verdicts = engine.decide(&keys, now);
         let mut moved: BTreeMap<&WorkloadKey, Vec<Step>> = BTreeMap::new();
         for verdict in &verdicts {
             for mut step in of_verdict(&engine, verdict, now) {
                 wait_for_a_minute(&mut step, &young);
                 let place = (verdict.key.clone(), step.copy);
+                if let Some((to, cause)) = back.get(&place).filter(|_| first) {
+                    (step.what, step.to, step.why) = (What::MustMove, Some(to.clone()), cause.clone());
+                    (step.obstacle, step.nearest) = (None, None);
+                }
                 if step.arrives() {
                     moved.entry(&verdict.key).or_default().push(step.clone());
                 }
@@ -187,27 +192,6 @@ fn wait_for_a_minute(step: &mut Step, young: &BTreeSet<ClusterName>) {
     let waits = matches!(step.what, What::Move | What::Ask);
     if let Some(to) = step.to.as_ref().filter(|to| waits && young.contains(*to)) {
         step.why = format!("{}, once {to} has been Ready for a minute", step.why);
-    }
-}
-
-/// Has moves ended that have switched, unless something is left at the source that may not be removed: such a move holds its
-/// source, and a copy that may have it will go there once the move has ended.
-fn end_what_is_over(engine: &mut Engine, now: Timestamp) {
-    let world = engine.world();
-    let mut over = Vec::new();
-    for (key, record) in &world.assignments {
-        for seat in &record.spec.seats {
-            let may_end = |from: &ClusterName| {
-                let tenant = record.spec.tenant.as_ref();
-                *from == seat.cluster
-                    || tenant.and_then(|tenant| kept_at(world, key, (tenant, from), now)).is_none()
-            };
-            let ended = moves_over(world, key, seat).filter(|it| may_end(&it.spec.from));
-            over.extend(ended.map(|it| (key.clone(), it.name.clone())));
-        }
-    }
-    for (key, name) in over {
-        engine.apply(Change::Migration(key, name, None), now);
     }
 }
 

@@ -1,0 +1,88 @@
+//! Moves that have switched: what was left behind goes, stays, or takes over again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domicile_core::{
+    Change, Engine, RuleSet,
+    decide::{SeatVerdict, Wish},
+    moves::moves_over,
+    orders::kept_at,
+};
+use domicile_crds::{ClusterName, WorkloadKey};
+use jiff::Timestamp;
+
+/// Has those ended whose source may be removed. One holds its source where that may not be, or where the copy is held as it is now: a
+/// copy that may have that place will go there once the move has ended.
+///
+/// Answers which copies go back to their source, and why: they must leave, and what they left is lawful and not gone.
+pub(super) fn settle(
+    engine: &mut Engine,
+    now: Timestamp,
+) -> BTreeMap<(WorkloadKey, i32), (ClusterName, String)> {
+    let moving = |key: &&WorkloadKey| engine.world().running_moves(key).next().is_some();
+    let keys: BTreeSet<WorkloadKey> = engine.world().assignments.keys().filter(moving).cloned().collect();
+    let verdicts = engine.decide(&keys, now);
+    let (mut over, mut back) = (Vec::new(), BTreeMap::new());
+    for verdict in &verdicts {
+        for seat in &verdict.seats {
+            match fate(engine, &verdict.key, seat, now) {
+                Fate::Held => {}
+                Fate::Back(to, cause) => {
+                    back.insert((verdict.key.clone(), seat.ordinal), (to, cause));
+                }
+                Fate::Over(names) => over.extend(names.into_iter().map(|name| (verdict.key.clone(), name))),
+            }
+        }
+    }
+    for (key, name) in over {
+        engine.apply(Change::Migration(key, name, None), now);
+    }
+    back
+}
+
+/// What becomes of the moves of a copy.
+enum Fate {
+    /// Nothing, for the time being.
+    Held,
+    /// The copy goes back.
+    Back(ClusterName, String),
+    /// These end.
+    Over(Vec<String>),
+}
+
+fn fate(engine: &Engine, key: &WorkloadKey, verdict: &SeatVerdict, now: Timestamp) -> Fate {
+    let world = engine.world();
+    let Some(seat) = world.seat(key, verdict.ordinal) else { return Fate::Held };
+    if matches!(verdict.wish, Wish::Suspend | Wish::Freeze) {
+        return Fate::Held;
+    }
+    let mut ended = Vec::new();
+    for migration in moves_over(world, key, seat) {
+        let spec = &migration.spec;
+        let ends = [&spec.from, &spec.to];
+        let Some(left) = ends.into_iter().find(|end| **end != seat.cluster) else { continue };
+        if is_lawful(engine, key, left) && !is_lawful(engine, key, &seat.cluster) {
+            return match &verdict.wish {
+                Wish::Move { cause, compulsory: true, .. } | Wish::Stuck { cause, .. }
+                    if ends.contains(&&seat.cluster) =>
+                {
+                    Fate::Back(left.clone(), cause.to_string())
+                }
+                _ => Fate::Held,
+            };
+        }
+        if kept_at(world, key, (&spec.tenant, left), now).is_none() {
+            ended.push(migration.name.clone());
+        }
+    }
+    Fate::Over(ended)
+}
+
+/// Whether nothing bars what runs at a place.
+fn is_lawful(engine: &Engine, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+    let found = engine.classes().of(key).zip(engine.world().find_cluster(cluster));
+    found.is_some_and(|(row, id)| {
+        let cell = row.cell(id);
+        cell.failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty()
+    })
+}
