@@ -147,7 +147,8 @@ pub struct MigrationStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 300))]
     pub message: Option<String>,
-    /// When the target first got something.
+    /// When the target first got something, if the operator that says so has begun it: not of a move that was found under way after a
+    /// restart, unless this was written before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
     /// When it ended.

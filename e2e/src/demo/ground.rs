@@ -49,7 +49,7 @@ impl On {
                  minutes. FLEET=local acts it out on API servers alone, in less."
             }
             Self::Local | Self::Auto => {
-                "A hub and four member clusters start on this machine, as API servers without nodes; this takes some 20 s. Where\n  a Docker \
+                "A hub and four member clusters start on this machine, as API servers whose nodes are played; this takes some 20 s. Where\n  a Docker \
                  engine answers, real ones do."
             }
         }

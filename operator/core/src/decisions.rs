@@ -258,9 +258,6 @@ impl Decisions {
 
     /// Whether a decision counts at present, wherever it is in scope.
     pub fn effect(&self, decision: &DecisionFact, horizon: &mut Horizon) -> Effect {
-        if !horizon.has_begun(decision.from()) {
-            return Effect::NotYet;
-        }
         // By whom it is in one place need not be by whom it is in another.
         let contains = |other: &DecisionFact| other.spec.scope.contains(&decision.spec.scope);
         let is_replaced = self.replaced_by(decision, contains, horizon);
@@ -268,8 +265,10 @@ impl Decisions {
         let successors = self.entitled_successors(decision).filter(|other| horizon.has_begun(other.from()));
         let (whole, part): (Vec<_>, Vec<_>) = successors.partition(|other| contains(other));
         let first = |all: &[&DecisionFact]| all.iter().map(|other| &other.name).min().cloned();
+        let has_begun = horizon.has_begun(decision.from());
         match first(&part).filter(|_| in_part) {
             _ if is_replaced => Effect::Superseded(first(&whole).unwrap_or_else(|| decision.name.clone())),
+            _ if !has_begun => Effect::NotYet,
             _ if self.misses_predecessor(decision) => Effect::PredecessorMissing,
             _ if horizon.has_ended(decision.until()) => Effect::Expired,
             Some(other) => Effect::SupersededInPart(other),

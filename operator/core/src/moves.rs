@@ -113,12 +113,19 @@ pub struct Memory {
     per_tenant: HashMap<TenantName, i32>,
     per_campaign: HashMap<RelocationName, i32>,
     log: VecDeque<Timestamp>,
-    /// When it began, and when it switched.
-    switched: HashMap<(WorkloadKey, String), (Timestamp, Timestamp)>,
+    switched: HashMap<(WorkloadKey, String), Switched>,
     pub(crate) left: Left,
     /// When a copy may be moved again, and how often that was given up in a row.
     retry: HashMap<(WorkloadKey, i32), (Timestamp, u32)>,
     freed: bool,
+}
+
+/// A move from its switch to its end.
+#[derive(Clone, Copy, Debug)]
+struct Switched {
+    began: Timestamp,
+    seen: bool,
+    at: Timestamp,
 }
 
 /// A move from its first object at the target until the switch.
@@ -127,6 +134,8 @@ struct Begun {
     /// It has its place in the budgets.
     counts: bool,
     at: Timestamp,
+    /// It was seen to begin, and not found to have begun before.
+    seen: bool,
     /// When the target was ready last.
     ready: Timestamp,
     /// Since when clients could be sent to the target.
@@ -144,15 +153,24 @@ impl Memory {
         self.begun.get(&(key.clone(), name.to_owned())).map(|begun| begun.at)
     }
 
-    /// When a move began, whether it has switched or not.
+    /// When a move began, or was found to have begun, whether it has switched or not.
     #[must_use]
-    pub fn started(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
-        let switched = || self.switched.get(&(key.clone(), name.to_owned())).map(|(began, _)| *began);
+    pub fn under_way_since(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+        let switched = || self.switched.get(&(key.clone(), name.to_owned())).map(|it| it.began);
         self.begun(key, name).or_else(switched)
     }
 
-    /// A move begins, or is found to have begun before.
-    pub fn begin(&mut self, key: &WorkloadKey, migration: &MigrationFact, now: Timestamp) {
+    /// The same if it was seen to begin: one that began before the operator did, began at nobody knows what time.
+    #[must_use]
+    pub fn started(&self, key: &WorkloadKey, name: &str) -> Option<Timestamp> {
+        let place = (key.clone(), name.to_owned());
+        let begun = self.begun.get(&place).map(|it| (it.at, it.seen));
+        let found = begun.or_else(|| self.switched.get(&place).map(|it| (it.began, it.seen)));
+        found.filter(|(_, seen)| *seen).map(|(at, _)| at)
+    }
+
+    /// A move begins, or, if that wasn't seen, is found to have begun before.
+    pub fn begin(&mut self, key: &WorkloadKey, (migration, seen): (&MigrationFact, bool), now: Timestamp) {
         let place = (key.clone(), migration.name.clone());
         if self.begun.contains_key(&place) {
             return;
@@ -162,7 +180,16 @@ impl Memory {
         let (tenant, campaign) = (spec.tenant.clone(), spec.relocation.clone());
         self.begun.insert(
             place,
-            Begun { counts: false, at: now, ready: now, serving: None, stopping: None, tenant, campaign },
+            Begun {
+                counts: false,
+                at: now,
+                seen,
+                ready: now,
+                serving: None,
+                stopping: None,
+                tenant,
+                campaign,
+            },
         );
         self.counts(key, &migration.name, true);
     }
@@ -218,8 +245,9 @@ impl Memory {
     /// a source that doesn't answer would keep it for as long as it is away.
     pub fn switched(&mut self, key: &WorkloadKey, name: &str, now: Timestamp) -> Timestamp {
         let began = self.begun(key, name).unwrap_or(now);
+        let seen = self.started(key, name).is_some();
         self.free(key, name);
-        self.switched.entry((key.clone(), name.to_owned())).or_insert((began, now)).1
+        self.switched.entry((key.clone(), name.to_owned())).or_insert(Switched { began, seen, at: now }).at
     }
 
     /// A move has ended. One that was given up isn't tried again at once.

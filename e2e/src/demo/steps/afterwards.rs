@@ -16,7 +16,7 @@ use crate::{
         screen::Tone,
     },
     fleet::{process::Signal, wait::eventually},
-    stage::OPERATOR_NAMESPACE,
+    stage::{LEASE_SECONDS, OPERATOR_NAMESPACE},
 };
 
 pub(super) async fn frozen_and_reinstated(scene: &mut Scene) -> anyhow::Result<()> {
@@ -116,7 +116,12 @@ pub(super) async fn succession(scene: &mut Scene) -> anyhow::Result<()> {
     })
     .await?;
     let took = seconds(began);
-    scene.event(Tone::Good, &format!("another one leads, {took} after the end of the first"))?;
+    scene.event(
+        Tone::Good,
+        &format!(
+            "another one leads, {took} after the end of the first, whose lease was of {LEASE_SECONDS} s"
+        ),
+    )?;
     let moves = scene.picture().moves.clone();
     scene
         .stays(3, "nothing moves", |picture| {

@@ -11,7 +11,13 @@ use crate::hub::listed;
 pub(super) fn subject(facts: &Facts, subject: &Subject) -> Result<(), DecideError> {
     let kind = format!("{:?}", subject.kind);
     let (namespace, name) = subject.name.split_once('/').unwrap_or(("", &subject.name));
-    if facts.snapshot.get(&kind, namespace, name).is_some() {
+    // What is decided of it outlasts it, and can be lifted.
+    let is_about = |decision: &serde_json::Value| {
+        let field = |path| decision.pointer(path).and_then(serde_json::Value::as_str);
+        field("/spec/subject/kind") == Some(&kind) && field("/spec/subject/name") == Some(&subject.name)
+    };
+    let decided = || facts.snapshot.of_kind("Decision").any(|(_, decision)| is_about(decision));
+    if facts.snapshot.get(&kind, namespace, name).is_some() || decided() {
         return Ok(());
     }
     let there = facts.snapshot.of_kind(&kind).map(|((_, namespace, name), _)| {

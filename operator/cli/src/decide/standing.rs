@@ -108,7 +108,7 @@ pub(super) fn already(facts: &Facts, decision: &Decision) -> Result<Option<Strin
     };
     let stricter = after.about(&spec.subject).iter().filter(stays).last().map(|other| {
         let (what, by) = (other.spec.decision, &other.spec.authority);
-        format!("Decision/{} of {by} counts, too, by which it is {what:?}, and that stays", other.name)
+        format!("Decision/{} of {by} counts, too, by which it is {what:?}, and that stays until it is lifted: `kubectl domicile reinstate`", other.name)
     });
     Ok(match (same, stricter) {
         (Some(same), Some(stricter)) => Some(format!("{same}; but {stricter}")),

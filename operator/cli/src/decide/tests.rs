@@ -176,7 +176,7 @@ fn what_is_so_already_is_said() {
         ("e", "ministry", "Frozen", json!({"scope": {"tenants": ["b"]}})),
     ];
     assert_eq!(said(&facts(&others), &["--tenant", "a"]), None);
-    let stricter = "Decision/c of ministry counts, too, by which it is Revoked, and that stays";
+    let stricter = "Decision/c of ministry counts, too, by which it is Revoked, and that stays until it is lifted: `kubectl domicile reinstate`";
     assert_eq!(said(&facts(&others), &[]).as_deref(), Some(stricter), "a freeze of what is stricter held");
 
     let both = facts(&[("a", "ministry", "Approved", json!({})), ("b", "court", "Frozen", json!({}))]);
@@ -185,7 +185,7 @@ fn what_is_so_already_is_said() {
         standing::already(&both, &made).unwrap().as_deref(),
         Some(
             "HostingProvider/vendor is Approved already, by Decision/a of ministry; but Decision/b of court counts, too, \
-             by which it is Frozen, and that stays"
+             by which it is Frozen, and that stays until it is lifted: `kubectl domicile reinstate`"
         )
     );
 
@@ -224,6 +224,18 @@ fn what_is_misspelt_is_refused_since_nobody_could_correct_it() {
         refused(&["--supersedes", "b"]),
         "Decision/b is of court: ministry can't put anything in its place"
     );
+    // What is decided of a workload outlasts it, and can be lifted.
+    let gone = Subject { kind: SubjectKind::TenantWorkload, name: "shop/gone".to_owned() };
+    let error = named::subject(&facts, &gone).unwrap_err().to_string();
+    assert!(error.starts_with("there is no TenantWorkload shop/gone"), "{error}");
+    let spec = json!({
+        "subject": {"kind": "TenantWorkload", "name": "shop/gone"}, "decision": "Suspended", "basis": "Precaution",
+        "authority": "ministry", "decidedBy": "x", "reason": "r",
+    });
+    facts.snapshot.put(
+        json!({"apiVersion": "domicile.dev/v1alpha1", "kind": "Decision", "metadata": {"name": "gone"}, "spec": spec}),
+    );
+    assert!(named::subject(&facts, &gone).is_ok());
     let fine = ["--tenant", "hospital", "--site", "nl-ams", "--country", "NL", "--supersedes", "a"];
     assert!(named::others(&facts, &args(&fine)).is_ok());
 }

@@ -1,11 +1,13 @@
 //! Why a copy has no place: what bars the cluster that comes nearest.
 
+use std::cmp::Reverse;
+
 use domicile_core::{Engine, Rule, eligibility::explain_place, text::shorten, world::ClusterId};
 use domicile_crds::{ClusterName, WorkloadKey};
 use jiff::Timestamp;
 
-/// The cluster that comes nearest of all but `here`, by the rule that is the least permanent of those that come first, and why
-/// it may not have a copy.
+/// The cluster that comes nearest of all but `here`, by the rule that is the least permanent of those that come first and then by how few
+/// others bar it, and why it may not have a copy.
 pub(super) fn nearest(
     engine: &Engine,
     key: &WorkloadKey,
@@ -13,18 +15,19 @@ pub(super) fn nearest(
     now: Timestamp,
 ) -> Option<String> {
     let (world, row) = (engine.world(), engine.classes().of(key)?);
-    let mut best: Option<(Option<Rule>, ClusterId)> = None;
+    let mut best: Option<((Option<Rule>, usize), ClusterId)> = None;
     for id in world.clusters_by_name().iter().copied() {
         let known = world.cluster(id).is_some_and(|row| row.fact.is_some() && Some(&row.name) != here);
         let cell = row.cell(id);
-        let first = cell.failing.union(cell.unknown).first();
+        let rules = cell.failing.union(cell.unknown);
+        let first = (rules.first(), rules.iter().count());
         // What nothing bars for its class has no room, or is barred for this workload alone.
-        let rank = |rule: Option<Rule>| (rule.is_none(), rule);
-        if known && best.is_none_or(|(rule, _)| rank(first) > rank(rule)) {
+        let rank = |(rule, count): (Option<Rule>, usize)| (rule.is_none(), rule, Reverse(count));
+        if known && best.is_none_or(|(known, _)| rank(first) > rank(known)) {
             best = Some((first, id));
         }
     }
-    let (rule, id) = best?;
+    let ((rule, _), id) = best?;
     let name = &world.cluster(id)?.name;
     let findings = explain_place(world, (&row.class, key), id, now);
     let found = findings.iter().find(|finding| rule.is_none_or(|rule| rule == finding.rule));

@@ -97,8 +97,8 @@ impl Left {
             let all = self.clusters.join(",");
             let lost = if self.clusters.len() == 1 { &all } else { "MEMBER" };
             let message = format!(
-                "its TenantWorkload is gone, and what it left isn't removed yet; listed: {clusters}. Bring back what doesn't answer there; \
-                 if it is gone for good: kubectl -n {namespace} annotate assignments.domicile.dev {name} {ABANDON_ANNOTATION}={lost}"
+                "its TenantWorkload is gone, and what it left isn't removed yet; listed: {clusters}. Its events say what keeps it: \
+                 reinstate what is frozen or suspended there, bring back what doesn't answer; if a member is gone for good: kubectl -n {namespace} annotate assignments.domicile.dev {name} {ABANDON_ANNOTATION}={lost}"
             );
             ("CleanupWaits", message)
         } else {

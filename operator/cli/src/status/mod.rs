@@ -78,6 +78,11 @@ pub struct World {
 }
 
 impl World {
+    /// Whether all moves are paused, if that may be seen.
+    fn is_paused(&self) -> Option<bool> {
+        self.installation.seen().map(|found| found.as_ref().is_some_and(|found| found.spec.paused))
+    }
+
     fn is_empty(&self) -> bool {
         self.workloads.is_empty()
             && self.unreadable.is_empty()

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domicile_crds::{Installation, MemberCluster, NamespaceName, Scheduling, Tenant, keys::condition};
+use domicile_crds::{MemberCluster, NamespaceName, Scheduling, Tenant, keys::condition};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -141,9 +141,8 @@ pub fn report(world: &World, operator_namespace: &str, now: Timestamp) -> Report
         let object = format!("Lease {operator_namespace}/{LEASE}");
         stuck.insert(0, stuck::nobody_watches(object, silent));
     }
-    let paused = |found: &Option<Installation>| found.as_ref().is_some_and(|found| found.spec.paused);
     Report {
-        paused: world.installation.seen().map(paused),
+        paused: world.is_paused(),
         clusters: world.clusters.seen().map(|found| clusters(world, found, trusted, now)),
         tenants: world.tenants.seen().map(|found| tenants(world, found, trusted, now)),
         namespace: own_namespace(world, trusted, now),

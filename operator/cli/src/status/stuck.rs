@@ -55,7 +55,8 @@ pub(super) fn stuck<'a>(world: &World, left: impl Iterator<Item = &'a Left>, now
         let stuck = stalled.map(|condition| entry(fact, condition, now)).or_else(|| unready(fact, now));
         all.extend(stuck.map(|stuck| Stuck { remedy: remedy_of_fact(&stuck.reason), ..stuck }));
     }
-    let held = world.workloads.iter().filter_map(|workload| Some((workload, held(workload, now)?)));
+    let paused = world.is_paused().unwrap_or_default();
+    let held = world.workloads.iter().filter_map(|workload| Some((workload, held(workload, paused, now)?)));
     all.extend(held.map(|(workload, stuck)| {
         let remedy = remedy_of(workload, &stuck.reason, world.clusters.seen().is_some());
         Stuck { remedy, ..stuck }
@@ -74,11 +75,11 @@ fn remedy_of(workload: &Workload, reason: &str, sees_clusters: bool) -> Option<S
     let is_place = rule.is_some() || ["NoCluster", Obstacle::NoLawfulPlace.name()].contains(&reason);
     let remedy = rule.map(|rule| format!("{}; ", remedy(rule))).unwrap_or_default();
     let look = if sees_clusters {
-        format!("`kubectl domicile explain {name} -n {namespace}`")
+        format!("`kubectl domicile explain {name} -n {namespace}` says it of each cluster")
     } else {
-        format!("`kubectl describe tw {name} -n {namespace}`")
+        format!("`kubectl describe tw {name} -n {namespace}` says more")
     };
-    is_place.then(|| format!("{remedy}{look} says it of each cluster"))
+    is_place.then(|| format!("{remedy}{look}"))
 }
 
 /// What to do about a fact or a move, where its message doesn't say.
@@ -106,7 +107,7 @@ fn facts(world: &World) -> Vec<Observed> {
 }
 
 /// A workload that is stalled, whose pods don't start, that is held as it is, or that isn't where it may be.
-fn held(workload: &Workload, now: Timestamp) -> Option<Stuck> {
+fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
     let observed = &workload.observed;
     let stalled = condition_of(&observed.conditions, condition::STALLED).filter(|c| c.status == "True");
     let unready = condition_of(&observed.conditions, condition::READY).filter(|c| c.status != "True");
@@ -122,7 +123,7 @@ fn held(workload: &Workload, now: Timestamp) -> Option<Stuck> {
         }
         (None, None, _) => None,
     };
-    let Some(unlawful) = unlawful(observed, now) else { return found };
+    let Some(unlawful) = unlawful(observed, paused, now) else { return found };
     let Some(found) = found else { return Some(entry(observed, unlawful, now)) };
     let message = match unlawful.status.as_str() {
         _ if found.message.contains(&unlawful.message) => found.message,
@@ -133,12 +134,11 @@ fn held(workload: &Workload, now: Timestamp) -> Option<Stuck> {
 }
 
 /// What says that a workload isn't where it may be, or that this isn't known for long.
-fn unlawful(observed: &Observed, now: Timestamp) -> Option<&Condition> {
+fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<&Condition> {
     let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
-    // Nobody must act on what is leaving: what keeps a move from going on is Stalled.
-    let moves =
-        condition_of(&observed.conditions, condition::MOVE_PENDING).is_some_and(|c| c.status == "True");
-    if moves {
+    // Nobody must act on what is leaving: what keeps a move from going on is Stalled. A pause ends only when somebody ends it.
+    let pending = condition_of(&observed.conditions, condition::MOVE_PENDING).filter(|c| c.status == "True");
+    if pending.is_some_and(|pending| !paused && !pending.message.ends_with(" is paused")) {
         return None;
     }
     let lasting = seconds_since(found.last_transition_time.0, now) >= UNKNOWN_SECONDS;

@@ -224,6 +224,28 @@ fn a_pause_is_told_and_nothing_stuck_is_said() {
     insta::assert_snapshot!(shown(&world));
 }
 
+/// What leaves by itself needs nobody, and what is paused leaves only when somebody ends that.
+#[test]
+fn what_would_leave_and_is_paused_needs_a_person() {
+    let leaving = |message| {
+        let conditions = vec![
+            FINE[0],
+            FINE[1],
+            ("Compliant", "False", "ApprovalRevoked", "nl-ams-1: a Decision is against it"),
+            ("MovePending", "True", "ApprovalRevoked", message),
+        ];
+        World { workloads: vec![workload("web", 2, &conditions)], others: Vec::new(), ..world() }
+    };
+    let stuck = |world: &World| {
+        report(world, "n", now()).stuck.into_iter().filter(|it| it.object.contains("web")).count()
+    };
+    let installation = json!({"metadata": {"name": "default"}, "spec": {"paused": true}});
+    let installation = Sight::Seen(Some(from_value(installation).unwrap()));
+    assert_eq!(stuck(&leaving("to de-fra-1 because of it")), 0);
+    assert_eq!(stuck(&World { installation, ..leaving("to de-fra-1 because of it") }), 1);
+    assert_eq!(stuck(&leaving("to de-fra-1 because of it; Relocation/x is paused")), 1);
+}
+
 #[test]
 fn the_report_is_the_same_as_json_and_yaml() {
     let report = report(&world(), "domicile-system", now());
@@ -356,7 +378,7 @@ fn what_is_held_and_what_is_not_lawful_is_told() {
     let tenants = World { clusters: Sight::Hidden, ..world };
     let text = shown(&tenants);
     assert!(
-        text.contains("`kubectl describe tw frozen -n shop` says it of each") && !text.contains("explain"),
+        text.contains("`kubectl describe tw frozen -n shop` says more") && !text.contains("explain"),
         "{text}"
     );
 }

@@ -66,7 +66,7 @@ pub(super) fn decision(
         Effect::ByOneAlone => {
             let counts = if fact.spec.decision == Verdict::Approved { "False" } else { "True" };
             let message =
-                "another user must decide the same, before it approves or lifts anything (twoPersonRule)";
+                "by itself it approves and lifts nothing: another user must decide the same (twoPersonRule)";
             (counts, "ByOneAlone", message.to_owned())
         }
         Effect::PredecessorMissing => {

@@ -171,11 +171,15 @@ pub(super) fn provider(world: &World, object: &HostingProvider, now: Timestamp) 
                 "Decision/{} of {}{scoped}: {}",
                 decision.name, decision.spec.authority, decision.spec.reason
             );
+            let everywhere = decision.spec.scope.is_empty();
             let (status, reason) = match decision.spec.decision {
                 Verdict::Approved => ("True", "Approved"),
-                Verdict::Frozen => ("False", "Frozen"),
-                Verdict::Suspended => ("False", "Suspended"),
-                Verdict::Revoked => ("False", "Revoked"),
+                Verdict::Frozen if everywhere => ("False", "Frozen"),
+                Verdict::Suspended if everywhere => ("False", "Suspended"),
+                Verdict::Revoked if everywhere => ("False", "Revoked"),
+                Verdict::Frozen => ("False", "FrozenInPart"),
+                Verdict::Suspended => ("False", "SuspendedInPart"),
+                Verdict::Revoked => ("False", "RevokedInPart"),
             };
             Claim::new(condition::APPROVED, status, reason, message)
         }
@@ -183,8 +187,10 @@ pub(super) fn provider(world: &World, object: &HostingProvider, now: Timestamp) 
     let mut claims = vec![Claim::ready(true, "Used", "its facts are used"), approved];
     let verdicts: HashSet<Verdict> = counting.iter().map(|decision| decision.spec.decision).collect();
     if verdicts.len() > 1 {
-        let shown =
-            |it: &&DecisionFact| format!("{} ({:?} by {})", it.name, it.spec.decision, it.spec.authority);
+        let shown = |it: &&DecisionFact| {
+            let part = if it.spec.scope.is_empty() { "" } else { " in part" };
+            format!("{} ({:?}{part} by {})", it.name, it.spec.decision, it.spec.authority)
+        };
         let names: Vec<String> = counting.iter().map(shown).collect();
         let message = format!("decisions differ, and the strictest holds: {}", names.join(", "));
         claims.push(Claim::new(condition::CONTESTED, "True", "DecisionsDiffer", message));

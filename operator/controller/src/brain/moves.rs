@@ -47,6 +47,10 @@ impl Brain {
                 observed_generation: migration.metadata.generation,
                 step: Some(step),
                 message: Some(shorten(&message)),
+                started_at: old.started_at.clone().or_else(|| {
+                    let name = migration.metadata.name.as_deref().unwrap_or_default();
+                    self.memory.started(key, name).map(Time)
+                }),
                 conditions: conditions(migration, step, stalled, &message, now),
                 ..MigrationStatus::default()
             };
@@ -71,7 +75,7 @@ impl Brain {
         wait: Option<&Wait>,
         now: Timestamp,
     ) -> Option<(Option<&'static str>, String)> {
-        let began = self.memory.started(key, migration.metadata.name.as_deref()?)?;
+        let began = self.memory.under_way_since(key, migration.metadata.name.as_deref()?)?;
         if began + LONG > now {
             self.look_again(key, began + LONG);
             return None;
@@ -117,12 +121,13 @@ impl Brain {
         now: Timestamp,
     ) -> MigrationStatus {
         let migration = self.migrations.get(key).and_then(|moves| moves.get(name));
-        let started = self.memory.started(key, name).unwrap_or(now);
+        let known = migration.and_then(|it| it.status.as_ref()?.started_at.clone());
+        let started = known.or_else(|| self.memory.started(key, name).map(Time));
         MigrationStatus {
             observed_generation: migration.and_then(|m| m.metadata.generation),
             step: Some(step),
             message: Some(shorten(message)),
-            started_at: Some(Time(started)),
+            started_at: started,
             finished_at: Some(Time(now)),
             conditions: migration.map(|m| conditions(m, step, None, message, now)).unwrap_or_default(),
         }
@@ -158,7 +163,7 @@ impl Brain {
                 match migration.status.as_ref().and_then(|s| s.step) {
                     Some(MigrationStep::Completed) => status.done += 1,
                     Some(MigrationStep::RolledBack | MigrationStep::Failed) => {}
-                    _ if self.memory.started(key, migration_name).is_some() => status.moving += 1,
+                    _ if self.memory.under_way_since(key, migration_name).is_some() => status.moving += 1,
                     _ => status.pending += 1,
                 }
             }

@@ -12,6 +12,7 @@ use domicile_crds::{
     ClusterName, Problem, SeatStatus, TenantWorkloadStatus, WorkloadKey, condition_of, keys::condition,
 };
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 
 use super::{
@@ -110,8 +111,8 @@ impl Brain {
         let told = final_for_now || !next.problems.is_empty();
         let settled = is_newly_suspended(verdict, old) || (!asking && !between && told);
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
-        let may_wait =
-            (moving || asking || between) && !is_newly_unlawful(&next, old) && !says_to_answer(old);
+        let is_late = is_newly_unlawful(&next, old) || says_to_answer(old) || holds_no_more(&next, old);
+        let may_wait = (moving || asking || between) && !is_late;
         let until = since + if may_wait { SETTLE_LONG } else { SETTLE };
         if !settled && until > now {
             return self.look_again(key, until);
@@ -277,6 +278,19 @@ fn says_to_answer(old: Option<&TenantWorkloadStatus>) -> bool {
     pending.is_some_and(|pending| asks.iter().any(|wait| pending.message.contains(wait)))
 }
 
+/// Whether the last status says what held a workload up, and that has changed: what was held and goes on isn't held any more.
+fn holds_no_more(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>) -> bool {
+    fn told<'a>(status: &'a TenantWorkloadStatus, kind: &str) -> Option<&'a Condition> {
+        condition_of(&status.conditions, kind).filter(|it| it.status == "True")
+    }
+    let stalled = |status| told(status, condition::STALLED).map(|it| it.reason.as_str());
+    let paused =
+        |status| told(status, condition::MOVE_PENDING).is_some_and(|it| it.message.ends_with(" is paused"));
+    old.is_some_and(|old| {
+        (stalled(old).is_some() && stalled(old) != stalled(next)) || (paused(old) && !paused(next))
+    })
+}
+
 /// Whether the last status says that something is yet to be put on record.
 fn was_adopting(old: Option<&TenantWorkloadStatus>) -> bool {
     let placed = old.and_then(|old| condition_of(&old.conditions, condition::PLACED));
@@ -300,6 +314,27 @@ mod tests {
         assert!(says_to_answer(Some(&asked)));
         assert!(says_to_answer(Some(&pending(&format!("to b; {}", Wait::OtherPlan)))));
         assert!(!says_to_answer(Some(&pending("to b because c"))) && !says_to_answer(None));
+    }
+
+    #[test]
+    fn what_is_held_up_no_more_is_not_said_to_be() {
+        let status = |kind: &str, reason: &str, message: &str| -> TenantWorkloadStatus {
+            let condition = serde_json::json!({
+                "type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            });
+            serde_json::from_value(serde_json::json!({"conditions": [condition]})).unwrap()
+        };
+        let stuck = status("Stalled", "NoLawfulPlace", "must leave a");
+        let paused =
+            status("MovePending", "ApprovalRevoked", "to b because c; Installation/default is paused");
+        let moves = status("MovePending", "ApprovalRevoked", "to b because c");
+        assert!(holds_no_more(&moves, Some(&stuck)) && holds_no_more(&moves, Some(&paused)));
+        assert!(
+            holds_no_more(&status("Stalled", "MemberUnreachable", ""), Some(&stuck)),
+            "for another reason"
+        );
+        assert!(!holds_no_more(&stuck, Some(&stuck)) && !holds_no_more(&paused, Some(&paused)));
+        assert!(!holds_no_more(&stuck, Some(&moves)) && !holds_no_more(&moves, None));
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn step(
     let target = Seat { cluster: spec.to.clone(), epoch: spec.epoch, ..copy.seat.clone() };
     let arrived = desk.has_arrived(copy.key, spec);
     if arrived {
-        desk.memory.begin(copy.key, migration, desk.now);
+        desk.memory.begin(copy.key, (migration, false), desk.now);
     }
     match &verdict.wish {
         Wish::Move { compulsory: false, .. }
@@ -208,7 +208,7 @@ fn advance(
             }
             return out.waits.push((ordinal, wait));
         }
-        desk.memory.begin(copy.key, migration, desk.now);
+        desk.memory.begin(copy.key, (migration, true), desk.now);
     }
     let mode = if exclusive { Mode::Standby } else { Mode::Running };
     let objects = desk.differing(copy, target, mode);

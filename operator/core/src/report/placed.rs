@@ -143,7 +143,8 @@ impl Situation<'_> {
     }
 
     fn turned_down(&self, row: &ClassRow, counts: impl Fn(&ClusterName) -> bool) -> Vec<Candidates> {
-        let mut by_rule: BTreeMap<Rule, (i32, ClusterId)> = BTreeMap::new();
+        // How many there are, and of those the one that the fewest rules bar.
+        let mut by_rule: BTreeMap<Rule, (i32, usize, ClusterId)> = BTreeMap::new();
         for id in self.world.clusters_by_name() {
             let cluster = self.world.cluster(*id).filter(|cluster| cluster.fact.is_some());
             if !cluster.is_some_and(|cluster| counts(&cluster.name)) {
@@ -156,9 +157,14 @@ impl Situation<'_> {
             }
             // What is open and still wasn't chosen has no room, or has a copy already.
             let rule = rules.first().unwrap_or(Rule::CapacityExceeded);
-            by_rule.entry(rule).or_insert((0, *id)).0 += 1;
+            let bars = rules.iter().count();
+            let (count, fewest, example) = by_rule.entry(rule).or_insert((0, bars, *id));
+            *count += 1;
+            if bars < *fewest {
+                (*fewest, *example) = (bars, *id);
+            }
         }
-        by_rule.into_iter().map(|(rule, (count, id))| self.candidate(row, rule, count, id)).collect()
+        by_rule.into_iter().map(|(rule, (count, _, id))| self.candidate(row, rule, count, id)).collect()
     }
 
     fn candidate(&self, row: &ClassRow, rule: Rule, count: i32, id: ClusterId) -> Candidates {

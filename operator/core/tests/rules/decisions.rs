@@ -425,6 +425,23 @@ fn an_approval_by_one_alone_says_so() {
     assert_eq!(renewed(json!({"scope": {"tenants": ["acme"]}})).0, Effect::InForce);
 }
 
+/// A freeze for tomorrow that was lifted today never comes.
+#[test]
+fn what_is_lifted_before_it_begins_is_over() {
+    let effect = |others: &[(&str, &str, Value)]| {
+        let later = ("f", "Frozen", json!({"validFrom": "2099-01-01T00:00:00Z"}));
+        let fleet = decided(&[&[later][..], others].concat());
+        let decisions = &fleet.engine.world().decisions;
+        let mut all = decisions.about_name(SubjectKind::HostingProvider, "runs").iter();
+        let frozen = all.find(|it| it.name.as_str() == "f").unwrap();
+        decisions.effect(frozen, &mut Horizon::new(fleet.now))
+    };
+    assert_eq!(effect(&[]), Effect::NotYet);
+    assert_eq!(effect(&[("l", "Approved", json!({"supersedes": ["f"]}))]), Effect::Superseded(name("l")));
+    let part = ("l", "Approved", json!({"supersedes": ["f"], "scope": {"tenants": ["acme"]}}));
+    assert_eq!(effect(&[part]), Effect::NotYet);
+}
+
 /// What is lifted wherever it held is over, and not lifted in part.
 #[test]
 fn a_decision_is_over_where_one_of_its_scope_has_taken_its_place() {

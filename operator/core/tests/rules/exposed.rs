@@ -124,6 +124,7 @@ fn clients_follow_at_the_switch_and_the_source_drains_from_then_on() {
     yard.hub_refuses = false;
     yard.rest();
     assert_eq!((yard.clients().as_str(), yard.there("web").as_str()), (BRU, "ams-1,bru-1"));
+    assert!(yard.knows_when_moves_began());
     yard.later(29).rest();
     assert_eq!(
         (yard.waits("web").as_str(), yard.there("web").as_str()),
@@ -156,6 +157,7 @@ fn after_the_switch_clients_stay_where_they_are_answered() {
     yard.hub_refuses = false;
     yard.later(100).rest();
     assert_eq!((yard.clients().as_str(), yard.there("web").as_str()), (AMS, "ams-1,bru-1"));
+    assert!(!yard.knows_when_moves_began(), "the operator that saw it is gone");
     yard.reached("bru-1", &["198.51.100.1"]).rest();
     assert_eq!((yard.clients().as_str(), yard.there("web").as_str()), (BRU, "ams-1,bru-1"));
     yard.later(30).rest();

@@ -111,6 +111,11 @@ impl Yard {
         self
     }
 
+    /// Whether it is known of all moves when they began.
+    pub(crate) fn knows_when_moves_began(&self) -> bool {
+        self.open_moves().all(|(name, (key, _))| self.memory.started(key, name).is_some())
+    }
+
     /// Works until nothing is left to do.
     pub(crate) fn rest(&mut self) -> &mut Self {
         for _ in 0..60 {
