@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use domicile_e2e::fleet::wait::eventually;
 use domicile_e2e::fleet::{Cluster, ClusterOptions, Program};
+use domicile_e2e::plugin::domicile;
 use domicile_e2e::stage::{OPERATOR_NAMESPACE, binary, root};
 
 use ground::{FACTS, Ground, LABELS, MEMBER, binding, config_map, namespace, object};
@@ -30,6 +31,26 @@ async fn names_of_ours(member: &Cluster) -> anyhow::Result<String> {
                  namespaces";
     let args = ["get", kinds, "-o", "name", "-l", "app.kubernetes.io/part-of=domicile"];
     Ok(member.kubectl(args).text().await?.trim().to_owned())
+}
+
+/// Whoever may not write the member's credential on the hub is told so before anything is set up.
+async fn who_may_not_join_changes_nothing(ground: &Ground) -> anyhow::Result<()> {
+    let (hub, member) = (ground.stage.fleet.hub()?, ground.member()?);
+    let role =
+        ["create", "clusterrolebinding", "pete", "--clusterrole=domicile:platform-engineer", "--user=pete"];
+    hub.kubectl(role).text().await?;
+    let (pete, owner) = (hub.kubeconfig_for("pete", &[])?, member.kubeconfig_path().display().to_string());
+    let join = ["join", MEMBER, "--site", "nl-ams", "--member-kubeconfig", &owner];
+    eventually(Duration::from_secs(30), "pete's role to be in force", async || {
+        let done = domicile(Some(&pete), &join, "")?;
+        let wanted = "secrets \"member-nl-ams-1\" is forbidden";
+        ensure!(done.code == Some(1) && done.err.contains(wanted), "wanted `{wanted}`: {done:?}");
+        Ok(Some(()))
+    })
+    .await?;
+    let ours = names_of_ours(member).await?;
+    ensure!(ours.is_empty(), "the member was set up: {ours}");
+    Ok(())
 }
 
 /// `leave` refuses as long as the hub's records name the member, or the member has something of a workload.
@@ -100,6 +121,7 @@ async fn a_member_joins_is_held_and_leaves() -> anyhow::Result<()> {
     assert_eq!(elsewhere.code, Some(1));
     assert_eq!(elsewhere.err, "error: there is no Site nowhere on the hub; there are nl-ams\n");
 
+    who_may_not_join_changes_nothing(&ground).await?;
     let joined = ground.owner(&["join", MEMBER, "--site", "nl-ams"])?;
     assert!(joined.contains("constrained impersonation; tenants admitted: none"), "{joined}");
     ground.refuses(Some("acme"), &config_map("a", "acme"), "cannot impersonate").await?;

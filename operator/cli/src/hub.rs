@@ -12,9 +12,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, FIELD_MANAGER};
 
 /// Label on the Secrets that this program makes on the hub.
 pub const MANAGED_LABEL: &str = "app.kubernetes.io/managed-by";
@@ -123,8 +123,8 @@ pub fn listed(names: &[String]) -> String {
 ///
 /// # Errors
 ///
-/// If the site or the operator's namespace isn't there, or the member is known at another site: a slip there would
-/// move everything on it to another country on paper.
+/// If the site or the operator's namespace isn't there, if what would be written may not be, or the member is known at another site: a
+/// slip there would move everything on it to another country on paper.
 pub async fn check_join(
     hub: &Cluster,
     name: &ClusterName,
@@ -139,7 +139,33 @@ pub async fn check_join(
     if hub.find::<Namespace>(namespace.as_str()).await?.is_none() {
         return Err(HubError::NoNamespace(namespace.clone()));
     }
+    // Whoever may not write them had better know before the member is changed.
+    hub.would_apply_shared(&member_object(name, site)).await?;
+    hub.would_take_as(FIELD_MANAGER, &secret_object(namespace, name, &json!({}))).await?;
     Ok(())
+}
+
+fn member_object(name: &ClusterName, site: &SiteName) -> Value {
+    json!({
+        "apiVersion": "domicile.dev/v1alpha1",
+        "kind": "MemberCluster",
+        "metadata": {"name": name.as_str()},
+        "spec": {"site": site.as_str(), "connection": {"kubeconfigSecret": secret_name(name)}},
+    })
+}
+
+fn secret_object(namespace: &NamespaceName, name: &ClusterName, data: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": secret_name(name),
+            "namespace": namespace.as_str(),
+            "labels": {MANAGED_LABEL: MANAGED_BY, "app.kubernetes.io/part-of": "domicile"},
+        },
+        "type": "Opaque",
+        "data": data,
+    })
 }
 
 /// Refuses a kubeconfig that leads to another cluster than the one that the hub knows by that name.
@@ -203,23 +229,8 @@ pub async fn write_member(
     kubeconfig: &Kubeconfig,
 ) -> Result<(), ClusterError> {
     let text = ByteString(kubeconfig.to_yaml(name.as_str()).into_bytes());
-    let secret = json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": secret_name(name),
-            "namespace": namespace.as_str(),
-            "labels": {MANAGED_LABEL: MANAGED_BY, "app.kubernetes.io/part-of": "domicile"},
-        },
-        "type": "Opaque",
-        "data": {"kubeconfig": text},
-    });
-    let member = json!({
-        "apiVersion": "domicile.dev/v1alpha1",
-        "kind": "MemberCluster",
-        "metadata": {"name": name.as_str()},
-        "spec": {"site": site.as_str(), "connection": {"kubeconfigSecret": secret_name(name)}},
-    });
+    let secret = secret_object(namespace, name, &json!({"kubeconfig": text}));
+    let member = member_object(name, site);
     hub.would_apply_shared(&member).await?;
     hub.apply(&secret).await?;
     hub.apply_shared(&member).await
