@@ -27,7 +27,7 @@ impl std::error::Error for NoEngine {}
 
 /// A Docker engine that answers. One that was started for us ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub struct Engine {
     started: bool,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`NoEngine`].
-    pub(super) async fn up() -> anyhow::Result<Self> {
+    pub async fn up() -> anyhow::Result<Self> {
         let engine = script("engine");
         let started = !output(&engine, &["status"]).await?.status.success();
         let up = output(&engine, &[&["up"], options()].concat()).await?;

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{fleet::StateDir, stage::root};
 
-/// What `make image` writes, and the name of the image in it.
-pub const ARCHIVE: &str = "target/image/domicile-operator.tar";
+/// What `make image` writes.
+const ARCHIVE: &str = "target/image/domicile-operator.tar";
 const HUB: &str = "hub";
 
 /// Clusters that belong together. All of them are deleted when it is dropped.
@@ -68,7 +68,6 @@ impl Fleet {
             begin = Instant::now();
         };
         let engine = Engine::up().await?;
-        took("engine");
         let images = Images::ensure().await?;
         took("node image");
         delete_abandoned(&images.kind).await?;

@@ -22,7 +22,7 @@ mod report;
 mod stage;
 
 pub use cluster::Cluster;
-pub use engine::{NoEngine, engine_answers};
-pub use fleet::{ARCHIVE, Fleet};
+pub use engine::{Engine, NoEngine, engine_answers};
+pub use fleet::Fleet;
 pub use report::report;
 pub use stage::Stage;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use domicile_e2e::kind::{Fleet, NoEngine, Stage, report};
+use domicile_e2e::kind::{Engine, Fleet, NoEngine, Stage, report};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Chosen, Scenario, set};
@@ -46,14 +46,18 @@ pub(crate) async fn all(chosen: &Chosen, keep: bool) -> anyhow::Result<ExitCode>
 }
 
 async fn play(chosen: &Chosen, keep: bool, score: &mut Score) -> anyhow::Result<()> {
+    // One for all of them, which outlives each.
+    let begin = Instant::now();
+    let _engine = match Engine::up().await {
+        Ok(engine) => engine,
+        Err(error) => match error.downcast::<NoEngine>() {
+            Ok(words) => return score.skip(chosen.names().count(), &words),
+            Err(error) => return Err(error),
+        },
+    };
+    score.took("engine", begin);
     if !chosen.on_set.is_empty() {
-        let fleet = match Fleet::create(&set::MEMBERS).await {
-            Ok(fleet) => fleet,
-            Err(error) => match error.downcast::<NoEngine>() {
-                Ok(words) => return score.skip(chosen.names().count(), &words),
-                Err(error) => return Err(error),
-            },
-        };
+        let fleet = Fleet::create(&set::MEMBERS).await?;
         score.times.extend(fleet.times().iter().cloned());
         on_set(fleet, &chosen.on_set, keep, score).await?;
     }

@@ -107,6 +107,12 @@ impl Cell {
     pub fn is_open(&self) -> bool {
         self.failing.is_empty() && self.unknown.is_empty()
     }
+
+    /// Whether the law certainly lets what is there be there.
+    #[must_use]
+    pub fn is_lawful(&self) -> bool {
+        self.failing.union(self.unknown).intersection(RuleSet::BARRING).is_empty()
+    }
 }
 
 /// What one class's policy says of providers at one instant, once it was asked.

@@ -209,3 +209,9 @@ fn each_command_that_is_told_is_one() {
     }
     assert!(told > 10, "{told}");
 }
+
+#[test]
+fn an_authority_of_several_words_is_one_word_of_the_command() {
+    assert_eq!(quoted("ministry-of-justice"), "ministry-of-justice");
+    assert_eq!(quoted("Garante d'Italia"), r"'Garante d'\''Italia'");
+}

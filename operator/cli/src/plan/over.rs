@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domicile_core::{
-    Change, Engine, RuleSet,
+    Change, Engine,
     decide::{SeatVerdict, Wish},
     moves::moves_over,
     orders::kept_at,
@@ -61,7 +61,7 @@ fn fate(engine: &Engine, key: &WorkloadKey, verdict: &SeatVerdict, now: Timestam
         let spec = &migration.spec;
         let ends = [&spec.from, &spec.to];
         let Some(left) = ends.into_iter().find(|end| **end != seat.cluster) else { continue };
-        if is_lawful(engine, key, left) && !is_lawful(engine, key, &seat.cluster) {
+        if is_lawful(engine, key, left, now) && !is_lawful(engine, key, &seat.cluster, now) {
             return match &verdict.wish {
                 Wish::Move { cause, compulsory: true, .. } | Wish::Stuck { cause, .. }
                     if ends.contains(&&seat.cluster) =>
@@ -78,11 +78,8 @@ fn fate(engine: &Engine, key: &WorkloadKey, verdict: &SeatVerdict, now: Timestam
     Fate::Over(ended)
 }
 
-/// Whether nothing bars what runs at a place.
-fn is_lawful(engine: &Engine, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+/// Whether the law certainly lets a workload be on a member, as far as that was seen lately.
+fn is_lawful(engine: &Engine, key: &WorkloadKey, cluster: &ClusterName, now: Timestamp) -> bool {
     let found = engine.classes().of(key).zip(engine.world().find_cluster(cluster));
-    found.is_some_and(|(row, id)| {
-        let cell = row.cell(id);
-        cell.failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty()
-    })
+    found.is_some_and(|(row, id)| row.cell(id).is_lawful() && !engine.world().is_stale(id, now))
 }

@@ -8,6 +8,7 @@ use crate::facts::lay_over;
 use crate::output::Paint;
 
 mod asked;
+mod over;
 mod reasons;
 
 /// The examples as they are before the vendor is barred, with everything where it was placed.

@@ -1,5 +1,6 @@
 //! Objects in, text out.
 
+use domicile_core::moves::Wait;
 use domicile_crds::{Assignment, yaml};
 use serde_json::{Value, from_value, json};
 
@@ -243,7 +244,8 @@ fn what_would_leave_and_is_paused_needs_a_person() {
     let installation = Sight::Seen(Some(from_value(installation).unwrap()));
     assert_eq!(stuck(&leaving("to de-fra-1 because of it")), 0);
     assert_eq!(stuck(&World { installation, ..leaving("to de-fra-1 because of it") }), 1);
-    assert_eq!(stuck(&leaving("to de-fra-1 because of it; Relocation/x is paused")), 1);
+    let pause = format!("to de-fra-1 because of it; {}", Wait::Paused("Relocation/x".to_owned()));
+    assert_eq!(stuck(&leaving(&pause)), 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Desk, Record, is_original, is_owners, item};
 use crate::{
-    RuleSet, World,
+    World,
     class::Classes,
     facts::{MigrationFact, WorkloadFact},
     manifests::{Manifests, ObjectFact, ObjectRef, fnv1a},
@@ -66,10 +66,7 @@ impl Desk<'_> {
         let Some((row, id)) = self.classes.of(key).zip(self.world.find_cluster(cluster)) else {
             return false;
         };
-        let cell = row.cell(id);
-        cell.failing.union(cell.unknown).intersection(RuleSet::BARRING).is_empty()
-            && self.observed.is_reachable(cluster)
-            && !self.world.is_stale(id, self.now)
+        row.cell(id).is_lawful() && self.observed.is_reachable(cluster) && !self.world.is_stale(id, self.now)
     }
 
     pub(super) fn target<'b>(&'b self, copy: &'b Copy<'_>, seat: &'b Seat, mode: Mode) -> Option<Target<'b>> {
