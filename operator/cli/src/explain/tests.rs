@@ -167,6 +167,23 @@ fn where_a_copy_is_leaving_is_told() {
 }
 
 #[test]
+fn what_must_leave_again_goes_back_to_what_it_left() {
+    let mut facts = facts();
+    let seat = json!({"ordinal": 0, "cluster": "zrh-1", "epoch": 2, "generation": 1, "phase": "Active"});
+    facts.snapshot.put(object("Assignment", "shop", "web", &json!({"tenant": "shop", "seats": [seat]})));
+    let mut member = facts.snapshot.get("MemberCluster", "", "ams-1").unwrap().clone();
+    member["spec"]["scheduling"] = json!("Cordoned");
+    facts.snapshot.put(member);
+    let spec = json!({
+        "workload": "web", "tenant": "shop", "seat": 0, "from": "ams-1", "to": "zrh-1", "epoch": 2, "generation": 1,
+        "cause": {"kind": "Draining", "subject": "MemberCluster/ams-1"}, "compulsory": true, "digest": "0123456789abcdef",
+    });
+    facts.snapshot.put(object("Migration", "shop", "web-0", &spec));
+    let text = told_of(&facts, &[], false).unwrap();
+    assert!(text.contains("next: must move from zrh-1 to ams-1\n"), "{text}");
+}
+
+#[test]
 fn what_changes_it_is_a_command_to_copy() {
     let mut facts = facts();
     let spec = json!({

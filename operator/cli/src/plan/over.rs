@@ -1,6 +1,6 @@
 //! Moves that have switched: what was left behind goes, stays, or takes over again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domicile_core::{
     Change, Engine,
@@ -13,31 +13,33 @@ use jiff::Timestamp;
 
 /// Has those ended whose source may be removed. One holds its source where that may not be, or where the copy is held as it is now: a
 /// copy that may have that place will go there once the move has ended.
-///
-/// Answers which copies go back to their source, and why: they must leave, and what they left is lawful and not gone.
-pub(super) fn settle(
-    engine: &mut Engine,
-    now: Timestamp,
-) -> BTreeMap<(WorkloadKey, i32), (ClusterName, String)> {
+pub(super) fn settle(engine: &mut Engine, now: Timestamp) {
     let moving = |key: &&WorkloadKey| engine.world().running_moves(key).next().is_some();
     let keys: BTreeSet<WorkloadKey> = engine.world().assignments.keys().filter(moving).cloned().collect();
-    let verdicts = engine.decide(&keys, now);
-    let (mut over, mut back) = (Vec::new(), BTreeMap::new());
-    for verdict in &verdicts {
+    let mut over = Vec::new();
+    for verdict in engine.decide(&keys, now) {
         for seat in &verdict.seats {
-            match fate(engine, &verdict.key, seat, now) {
-                Fate::Held => {}
-                Fate::Back(to, cause) => {
-                    back.insert((verdict.key.clone(), seat.ordinal), (to, cause));
-                }
-                Fate::Over(names) => over.extend(names.into_iter().map(|name| (verdict.key.clone(), name))),
+            if let Fate::Over(names) = fate(engine, &verdict.key, seat, now) {
+                over.extend(names.into_iter().map(|name| (verdict.key.clone(), name)));
             }
         }
     }
     for (key, name) in over {
         engine.apply(Change::Migration(key, name, None), now);
     }
-    back
+}
+
+/// Where a copy goes back to, and why: it must leave, and what it left is lawful and not gone.
+pub(super) fn back(
+    engine: &Engine,
+    key: &WorkloadKey,
+    seat: &SeatVerdict,
+    now: Timestamp,
+) -> Option<(ClusterName, String)> {
+    match fate(engine, key, seat, now) {
+        Fate::Back(to, cause) => Some((to, cause)),
+        Fate::Held | Fate::Over(_) => None,
+    }
 }
 
 /// What becomes of the moves of a copy.

@@ -143,20 +143,15 @@ pub(super) fn steps(
     let (mut engine, young) = snapshot.settled(now)?;
     let mut keys = engine.take_dirty();
     keys.extend(engine.world().workloads.keys().cloned());
-    let back = over::settle(&mut engine, now);
+    over::settle(&mut engine, now);
     let mut steps: BTreeMap<(WorkloadKey, i32), Step> = BTreeMap::new();
-    for round in 0..ROUNDS_MAX {
-        let first = round == 0;
+    for _ in 0..ROUNDS_MAX {
         let verdicts = engine.decide(&keys, now);
         let mut moved: BTreeMap<&WorkloadKey, Vec<Step>> = BTreeMap::new();
         for verdict in &verdicts {
             for mut step in of_verdict(&engine, verdict, now) {
                 wait_for_a_minute(&mut step, &young);
                 let place = (verdict.key.clone(), step.copy);
-                if let Some((to, cause)) = back.get(&place).filter(|_| first) {
-                    (step.what, step.to, step.why) = (What::MustMove, Some(to.clone()), cause.clone());
-                    (step.obstacle, step.nearest) = (None, None);
-                }
                 if step.arrives() {
                     moved.entry(&verdict.key).or_default().push(step.clone());
                 }
@@ -238,6 +233,10 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
     let key = &verdict.key;
     let mut step = bare(engine, key, seat.ordinal, What::Stay);
     step.from.clone_from(&seat.at);
+    if let Some((to, cause)) = over::back(engine, key, seat, now) {
+        (step.what, step.to, step.why) = (What::MustMove, Some(to), cause);
+        return step;
+    }
     let why = |rules: RuleSet| finding(engine, key, seat, rules, now);
     match &seat.wish {
         Wish::Place(to) => (step.what, step.to) = (What::Place, Some(to.clone())),
