@@ -1,6 +1,6 @@
 //! What a person must act on, with what to do.
 
-use domicile_core::{Rule, decide::Obstacle, text::remedy};
+use domicile_core::{Rule, decide::Obstacle, moves::Wait, text::remedy};
 use domicile_crds::{FactStatus, condition_of, keys::condition};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -138,7 +138,7 @@ fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<&Condit
     let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
     // Nobody must act on what is leaving: what keeps a move from going on is Stalled. A pause ends only when somebody ends it.
     let pending = condition_of(&observed.conditions, condition::MOVE_PENDING).filter(|c| c.status == "True");
-    if pending.is_some_and(|pending| !paused && !pending.message.ends_with(" is paused")) {
+    if pending.is_some_and(|pending| !paused && !Wait::is_told_paused(&pending.message)) {
         return None;
     }
     let lasting = seconds_since(found.last_transition_time.0, now) >= UNKNOWN_SECONDS;

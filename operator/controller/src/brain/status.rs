@@ -285,7 +285,7 @@ fn holds_no_more(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>
     }
     let stalled = |status| told(status, condition::STALLED).map(|it| it.reason.as_str());
     let paused =
-        |status| told(status, condition::MOVE_PENDING).is_some_and(|it| it.message.ends_with(" is paused"));
+        |status| told(status, condition::MOVE_PENDING).is_some_and(|it| Wait::is_told_paused(&it.message));
     old.is_some_and(|old| {
         (stalled(old).is_some() && stalled(old) != stalled(next)) || (paused(old) && !paused(next))
     })
