@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     follower::{Follower, Verdicts},
-    worlds::{self, Cluster, Decision, Fact, approval, config, name, world},
+    worlds::{
+        self, Cluster, Decision, Fact, config,
+        draw::{approval, decision},
+        name, world,
+    },
 };
 
 fn settled(facts: &[Fact]) -> Follower {
@@ -193,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn a_routine_approval_lifts_nothing(facts in world(false), subject in worlds::decision(), names_all in any::<bool>()) {
+    fn a_routine_approval_lifts_nothing(facts in world(false), subject in decision(), names_all in any::<bool>()) {
         let mut follower = settled(&facts);
         let before = follower.known();
         let supersedes = if names_all { (0..worlds::DECISIONS).map(|at| format!("d{at}")).collect() } else { vec![] };
