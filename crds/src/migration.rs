@@ -100,7 +100,7 @@ impl fmt::Display for Cause {
             CauseKind::ApprovalExpired => write!(f, "the approval of {subject} has expired"),
             CauseKind::SiteClosing => write!(f, "{subject} is closing"),
             CauseKind::Draining => write!(f, "{subject} is being drained"),
-            CauseKind::ResidencyChanged => write!(f, "{subject} is no longer a lawful place"),
+            CauseKind::ResidencyChanged => write!(f, "the country of {subject} isn't allowed"),
             CauseKind::PreferredPlace => write!(f, "{subject} is preferred and available"),
         }
     }
@@ -117,7 +117,7 @@ pub enum CauseKind {
     SiteClosing,
     /// The member is being drained.
     Draining,
-    /// The country isn't allowed any more.
+    /// The country isn't allowed, or not any more.
     ResidencyChanged,
     /// A place that is preferred has come online.
     PreferredPlace,
