@@ -30,7 +30,9 @@ e2e: image bins ## Run the scenarios on real clusters, by kind (SCENARIO=part of
 	@cargo test --workspace --test kind -- --ignored $(SCENARIO)
 
 .PHONY: kind
-kind: image bins ## Start two real clusters to try Domicile on by hand, a hub and a member, until Ctrl-C (README.md)
+kind: ## Start two real clusters to try Domicile on by hand, a hub and a member, until Ctrl-C (README.md)
+	@e2e/node-image/engine check
+	@$(MAKE) --no-print-directory image bins
 	@$(programs)/domicile-fleet up --kind --members nl-ams-1 --dir /tmp/domicile-kind
 
 .PHONY: bench

@@ -246,3 +246,14 @@ async fn a_cluster_that_does_not_start_says_why() -> anyhow::Result<()> {
     assert!(text.contains("address already in use") && text.contains(&flag), "{text}");
     Ok(())
 }
+
+/// Nobody has an image compiled for minutes to be told that there is no engine.
+#[test]
+fn real_clusters_without_an_engine_are_refused_before_anything_is_built() {
+    let mut make = std::process::Command::new("make");
+    make.args(["kind"]).current_dir(domicile_e2e::stage::root());
+    let told = make.env("DOCKER_HOST", "tcp://127.0.0.1:1").output().unwrap();
+    let words = String::from_utf8_lossy(&told.stderr);
+    assert!(words.contains("no Docker engine answers at DOCKER_HOST=tcp://127.0.0.1:1: start it"), "{words}");
+    assert!(!words.contains("Compiling") && !words.contains("Finished"), "{words}");
+}

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use domicile_crds::{
-    Answer, Cause, CauseKind, ClusterName, MigrationMode, MigrationSpec, RelocationName, Seat,
-    SeatPhase, TenantName, WorkloadKey,
+    Answer, Cause, CauseKind, ClusterName, MigrationMode, MigrationSpec, RelocationName, Seat, SeatPhase,
+    TenantName, WorkloadKey,
 };
 use jiff::{SignedDuration, Timestamp};
 
