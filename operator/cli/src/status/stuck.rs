@@ -12,6 +12,10 @@ use super::{Left, Observed, Operator, Workload, World};
 /// How long something may be unknown before a person must look: three missed questions of the operator to a member.
 pub(super) const UNKNOWN_SECONDS: i64 = 30;
 
+/// How long a copy may take to leave by itself before a person must look: as long as one may take to become ready where it goes, unless
+/// its workload says otherwise (`health.progressDeadlineSeconds`).
+const LEAVES_WITHIN_SECONDS: i64 = 600;
+
 /// Reasons for which a workload isn't Ready, though nothing is wrong with its pods.
 const HELD: [&str; 4] = ["Suspended", "Suspending", "UpdateHeld", "MemberUnreachable"];
 
@@ -136,12 +140,14 @@ fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
 /// What says that a workload isn't where it may be, or that this isn't known for long.
 fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<&Condition> {
     let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
+    let since = seconds_since(found.last_transition_time.0, now);
     // Nobody must act on what is leaving: what keeps a move from going on is Stalled. A pause ends only when somebody ends it.
     let pending = condition_of(&observed.conditions, condition::MOVE_PENDING).filter(|c| c.status == "True");
-    if pending.is_some_and(|pending| !paused && !Wait::is_told_paused(&pending.message)) {
+    let leaves = pending.is_some_and(|pending| !paused && !Wait::is_told_paused(&pending.message));
+    if leaves && since < LEAVES_WITHIN_SECONDS {
         return None;
     }
-    let lasting = seconds_since(found.last_transition_time.0, now) >= UNKNOWN_SECONDS;
+    let lasting = since >= UNKNOWN_SECONDS;
     (found.status == "False" || lasting).then_some(found)
 }
 

@@ -246,6 +246,11 @@ fn what_would_leave_and_is_paused_needs_a_person() {
     assert_eq!(stuck(&World { installation, ..leaving("to de-fra-1 because of it") }), 1);
     let pause = format!("to de-fra-1 because of it; {}", Wait::Paused("Relocation/x".to_owned()));
     assert_eq!(stuck(&leaving(&pause)), 1);
+    // Nor does somebody look only once it has left who expects it to leave in a moment.
+    let later = now() + jiff::SignedDuration::from_mins(11);
+    let late = report(&leaving("to de-fra-1 because of it"), "n", later).stuck.into_iter();
+    let late: Vec<_> = late.filter(|it| it.object.contains("web")).map(|it| it.reason).collect();
+    assert_eq!(late, ["ApprovalRevoked"]);
 }
 
 #[test]

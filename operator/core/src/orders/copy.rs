@@ -61,6 +61,12 @@ impl Desk<'_> {
             && !self.world.is_stale(id, self.now)
     }
 
+    /// Whether the workload's namespace on a member is somebody else's: nothing of it can be looked at there, brought or removed.
+    pub(super) fn is_taken(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+        let row = self.world.find_cluster(cluster).and_then(|id| self.world.cluster(id));
+        row.is_some_and(|row| row.taken.contains(&key.namespace))
+    }
+
     /// Whether the law certainly lets a workload be on a member, which answers.
     pub(super) fn is_lawful(&self, key: &WorkloadKey, cluster: &ClusterName) -> bool {
         let Some((row, id)) = self.classes.of(key).zip(self.world.find_cluster(cluster)) else {

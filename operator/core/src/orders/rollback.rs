@@ -48,12 +48,20 @@ pub(super) fn roll_back(
     let began = desk.has_begun(copy.key, migration);
     let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
     let abandoned = is_abandoned(desk, copy.key, &spec.to);
-    if gone || abandoned || began == Some(false) {
+    // A source that must be left can't wait for somebody else's namespace. What is left there goes once it is the tenant's again.
+    let taken = desk.is_taken(copy.key, &spec.to);
+    if gone || abandoned || taken || began == Some(false) {
         let annotation = domicile_crds::keys::ABANDON_ANNOTATION;
-        let left = if abandoned && !gone {
+        let left = if gone || began == Some(false) {
+            String::new()
+        } else if abandoned {
             format!("; what may be left on {} was let go of, as {annotation} says", spec.to)
         } else {
-            String::new()
+            let namespace = &copy.key.namespace;
+            format!(
+                "; nobody could see whether anything is left on {}, where {namespace} belongs to somebody else",
+                spec.to
+            )
         };
         return out.orders.push(Order::FinishMigration {
             name: migration.name.clone(),

@@ -117,7 +117,7 @@ pub(super) fn remove_strays(desk: &Desk<'_>, copy: &Copy<'_>, out: &mut Outlook)
         let ours: Vec<_> = ours.collect();
         let older = !ours.is_empty() && ours.iter().all(|(_, seen)| seen.epoch <= newest);
         let kept = kept_at(desk.world, copy.key, (tenant, cluster), desk.now).is_some();
-        if !older || kept || !desk.observed.is_reachable(cluster) {
+        if !older || kept || !desk.observed.is_reachable(cluster) || desk.is_taken(copy.key, cluster) {
             continue;
         }
         if !desk.observed.is_known(cluster, &copy.key.namespace) {

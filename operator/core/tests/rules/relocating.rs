@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{NOON, deployment, key, read},
+    fixture::{NOON, deployment, key, name, read},
     yard::{Yard, wanderer},
 };
 
@@ -404,4 +404,57 @@ fn what_an_earlier_workload_left_is_removed() {
     while !yard.there("web").is_empty() {
         assert_ne!(yard.round(), 0);
     }
+}
+
+/// Nobody can say what is in a namespace that is somebody else's, and nothing can be taken back from there: what must leave goes elsewhere.
+#[test]
+fn a_move_to_where_the_namespace_is_somebody_elses_goes_elsewhere() {
+    for restart in [false, true] {
+        let mut yard = wanderer("Automatic", json!({}));
+        yard.taken.insert("bru-1");
+        yard.revoke("nl-ams").round();
+        assert_eq!(yard.under_way(), ["web ams-1>bru-1 ApprovalRevoked"]);
+        if restart {
+            yard.restart();
+        }
+        yard.calm();
+        assert_eq!((yard.place("web").as_str(), yard.runs("web").as_str()), ("fra-1", "fra-1"));
+        assert!(yard.under_way().is_empty());
+    }
+}
+
+#[test]
+fn a_namespace_that_is_taken_in_the_middle_of_a_move_holds_nothing_up() {
+    let mut yard = wanderer("Manual", json!({}));
+    yard.revoke("nl-ams").round();
+    yard.round();
+    assert_eq!(yard.there("web"), "ams-1,bru-1");
+    yard.unready("web", "bru-1").taken.insert("bru-1");
+    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), true));
+    yard.calm();
+    assert_eq!(yard.place("web"), "fra-1");
+    assert!(yard.said("web").starts_with("moved from ams-1 to fra-1"), "{}", yard.said("web"));
+    assert_eq!(yard.there("web"), "bru-1,fra-1", "nobody may touch what is in somebody else's namespace");
+    // What is left there goes as soon as it is the tenant's again.
+    yard.taken.clear();
+    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), false));
+    assert_eq!(yard.calm().there("web"), "fra-1");
+}
+
+#[test]
+fn what_has_nowhere_else_to_go_says_so_where_the_namespace_is_taken() {
+    let mut yard = wanderer("Automatic", allowed(&["NL", "BE"]));
+    yard.taken.insert("bru-1");
+    yard.revoke("nl-ams").calm();
+    assert_eq!(yard.place("web"), "ams-1");
+    assert!(yard.under_way().is_empty());
+    assert!(yard.told("Stalled").starts_with("NoLawfulPlace: must leave ams-1"), "{}", yard.told("Stalled"));
+    assert!(
+        yard.told("Stalled").contains("somebody else on MemberCluster/bru-1"),
+        "{}",
+        yard.told("Stalled")
+    );
+    yard.taken.clear();
+    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), false));
+    assert_eq!(yard.calm().place("web"), "bru-1");
 }

@@ -6,11 +6,11 @@ use domicile_core::{
     Change,
     moves::{Memory, Wait},
     observed::Observed,
-    orders::{Desk, Order, Outlook, departure, news_of_originals, orders, releases},
+    orders::{Apply, Desk, Order, Outlook, Remove, departure, news_of_originals, orders, releases},
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
-    MigrationStatus, MigrationStep, Problem, TenantWorkloadStatus, WorkloadKey, condition_of,
+    MigrationStatus, MigrationStep, NamespaceName, Problem, TenantWorkloadStatus, WorkloadKey, condition_of,
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -36,6 +36,8 @@ pub(crate) struct Yard {
     said: BTreeMap<WorkloadKey, String>,
     /// Members on which pods don't end.
     pub(crate) busy: BTreeSet<&'static str>,
+    /// Members on which the tenant's namespace is somebody else's.
+    pub(crate) taken: BTreeSet<&'static str>,
     /// Services on the hub that are somebody else's.
     pub(crate) foreign: BTreeSet<&'static str>,
     /// The hub takes nothing of what is exposed.
@@ -58,6 +60,7 @@ impl Yard {
             away: BTreeSet::new(),
             said: BTreeMap::new(),
             busy: BTreeSet::new(),
+            taken: BTreeSet::new(),
             foreign: BTreeSet::new(),
             hub_refuses: false,
             published: 0,
@@ -139,7 +142,9 @@ impl Yard {
             let member = self.observed.member_mut(&name(cluster));
             member.reachable = !self.away.contains(cluster);
             member.synced |= member.reachable;
-            if member.reachable {
+            if self.taken.contains(cluster) {
+                member.verified.remove(&name::<NamespaceName>("shop"));
+            } else if member.reachable {
                 member.verified.insert(name("shop"));
             }
         }
@@ -185,6 +190,9 @@ impl Yard {
         self.waits.insert(key.clone(), outlook.waits.into_iter().map(|(_, wait)| wait).collect());
         let count = outlook.orders.len();
         for order in outlook.orders {
+            if self.refuses(&order) {
+                continue;
+            }
             match order {
                 Order::CreateAssignment(spec) | Order::UpdateAssignment(spec) => {
                     self.write_record(key, *spec);
@@ -219,6 +227,21 @@ impl Yard {
             }
         }
         count
+    }
+
+    /// Whether a member refuses an order since the namespace there isn't the tenant's.
+    fn refuses(&mut self, order: &Order) -> bool {
+        let (Order::Verify(cluster)
+        | Order::Apply(Apply { cluster, .. })
+        | Order::Remove(Remove { cluster, .. })) = order
+        else {
+            return false;
+        };
+        let refuses = self.taken.contains(cluster.as_str());
+        if refuses {
+            self.fleet.apply(Change::NamespaceTaken(cluster.clone(), name("shop"), true));
+        }
+        refuses
     }
 
     fn write_record(&mut self, key: &WorkloadKey, spec: AssignmentSpec) {
