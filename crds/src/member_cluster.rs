@@ -7,7 +7,10 @@ use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, SiteName, TenantName, schema};
+use crate::{Amounts, NamespaceName, SiteName, TenantName, schema};
+
+/// How many namespaces a member's status names that belong to somebody else there.
+pub const NAMESPACES_TAKEN_MAX: usize = 256;
 
 /// A Kubernetes cluster at a site, which Domicile reaches with the least rights.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -127,6 +130,10 @@ pub struct MemberClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
     pub kinds_not_served: Vec<String>,
+    /// Tenants' namespaces that belong to somebody else there, in which nothing of theirs is placed (rule `NamespaceTaken`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = NAMESPACES_TAKEN_MAX), extend("x-kubernetes-list-type" = "set"))]
+    pub namespaces_taken: Vec<NamespaceName>,
     /// Where it contradicts what was recorded of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 300)), extend("x-kubernetes-list-type" = "atomic"))]

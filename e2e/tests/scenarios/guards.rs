@@ -1,16 +1,17 @@
 //! What guards a tenant's namespace on a member follows its tenant, and is put right when it was damaged.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use domicile_e2e::{
     audit::nothing_is_forbidden,
     fleet::{process::Signal, wait::eventually},
-    props::{deployment, tenant, with, workload},
-    sight::{look, tenants},
+    plugin,
+    props::{decision, deployment, tenant, with, workload},
+    sight::{domicile, look, tenants},
     stage::{PATIENCE, Stage},
 };
 use serde_json::{Value, json};
 
-use crate::set::{NL, only, two_members};
+use crate::set::{DE, NL, only, two_members};
 
 const EGRESS: &str = "acme/NetworkPolicy/domicile-egress";
 const QUOTA: &str = "/api/v1/namespaces/acme/resourcequotas/domicile-quota";
@@ -96,4 +97,49 @@ async fn taken_for_a_while(stage: &Stage) -> anyhow::Result<()> {
     let new = Some(json!("example.invalid/web:3"));
     stage.sees(NL, "acme/Deployment/web", "the new image", |found| image(found) == new).await?;
     Ok(())
+}
+
+/// Waits until a member's status names these of tenants' namespaces as somebody else's.
+async fn taken_are(stage: &Stage, wanted: Option<Value>) -> anyhow::Result<()> {
+    eventually(PATIENCE, &format!("the member to say that {wanted:?} are taken"), || async {
+        let member = look(stage.fleet.hub()?, &domicile(&format!("memberclusters/{DE}"))).await?;
+        let found = member.and_then(|member| member.pointer("/status/namespacesTaken").cloned());
+        if found == wanted { Ok(Some(())) } else { bail!("it says {found:?}") }
+    })
+    .await
+}
+
+/// Somebody on the other member has a namespace of the tenant's name. The operator learns of it when it has chosen that member.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_to_somebody_elses_namespace_goes_back_and_says_so() -> anyhow::Result<()> {
+    let stage = two_members(true).await?;
+    let de = stage.fleet.member(DE)?;
+    de.kubectl(["create", "namespace", "acme"]).text().await?;
+    let web = |more| workload("acme", "web", &[deployment("web", "1")], more).to_string();
+    stage.apply(&web(only("NL"))).await?;
+    stage.wait_on(("acme", "web"), &[NL]).await?;
+    let revoked = decision("alpha-revoked", "HostingProvider/alpha", "Revoked", &["alpha-approved"]);
+    stage.apply(&revoked.to_string()).await?;
+    stage.says("tenantworkloads/acme/web", "Stalled", "True", "NoLawfulPlace").await?;
+    stage.apply(&web(json!({}))).await?;
+
+    taken_are(&stage, Some(json!(["acme"]))).await?;
+    let words = [DE, "the namespace belongs to somebody else"];
+    eventually(PATIENCE, "the workload to say what bars the other member", || async {
+        let told = stage.says("tenantworkloads/acme/web", "Stalled", "True", "NoLawfulPlace").await?;
+        if words.iter().all(|word| told.contains(word)) { Ok(Some(())) } else { bail!("{told}") }
+    })
+    .await?;
+    let kubeconfig = stage.fleet.hub()?.kubeconfig_path();
+    let explained =
+        plugin::domicile(Some(&kubeconfig), &["explain", "web", "-n", "acme", "--cluster", DE], "")?
+            .done()?;
+    ensure!(explained.contains("NamespaceTaken: "), "{explained}");
+    ensure!(!explained.contains("must move"), "{explained}");
+
+    de.kubectl(["label", "namespace", "acme", "domicile.dev/tenant=acme"]).text().await?;
+    stage.wait_on(("acme", "web"), &[DE]).await?;
+    taken_are(&stage, None).await?;
+    stage.comes_to_rest().await?;
+    nothing_is_forbidden(&stage).await
 }

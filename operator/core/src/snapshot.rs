@@ -276,5 +276,8 @@ fn member(key: &Key, object: &Value, now: Timestamp) -> Result<Vec<Change>, Unre
     let ready = object.status.as_ref().and_then(|status| condition_of(&status.conditions, condition::READY));
     let seen = ready.map(|ready| if ready.status == "True" { now } else { ready.last_transition_time.0 });
     let seen = seen.map(|at| Change::Seen(name.clone(), at));
-    Ok([Change::Cluster(name, Some(Box::new(object)))].into_iter().chain(seen).collect())
+    let taken = object.status.iter().flat_map(|status| &status.namespaces_taken);
+    let taken = taken.map(|namespace| Change::NamespaceTaken(name.clone(), namespace.clone(), true));
+    let also: Vec<_> = seen.into_iter().chain(taken).collect();
+    Ok([Change::Cluster(name, Some(Box::new(object)))].into_iter().chain(also).collect())
 }

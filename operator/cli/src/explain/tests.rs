@@ -183,6 +183,17 @@ fn what_must_leave_again_goes_back_to_what_it_left() {
     assert!(text.contains("next: must move from zrh-1 to ams-1\n"), "{text}");
 }
 
+/// Only the operator sees what is on a member: it says on the hub whose namespaces are somebody else's there.
+#[test]
+fn where_the_namespace_is_somebody_elses_bars() {
+    let mut facts = facts();
+    let mut member = facts.snapshot.get("MemberCluster", "", "ams-1").unwrap().clone();
+    member["status"]["namespacesTaken"] = json!(["shop"]);
+    facts.snapshot.put(member);
+    let text = told_of(&facts, &["--cluster", "ams-1"], false).unwrap();
+    assert!(text.contains("barred: ams-1 (NL, good)\n  NamespaceTaken: "), "{text}");
+}
+
 #[test]
 fn what_changes_it_is_a_command_to_copy() {
     let mut facts = facts();

@@ -67,6 +67,9 @@ impl Brain {
                 // Another credential may lead to another cluster: nothing that was seen before is believed.
                 self.forget_what_was_seen(&name);
                 let agent = self.start_agent(&name, &object);
+                let is_first = !self.members.contains_key(&name);
+                let said = object.status.as_ref().filter(|_| is_first);
+                let said = said.map(|status| status.namespaces_taken.clone()).unwrap_or_default();
                 let state = MemberState {
                     object,
                     member: None,
@@ -81,7 +84,11 @@ impl Brain {
                     latest: None,
                     ready: None,
                 };
-                self.members.insert(name, state);
+                self.members.insert(name.clone(), state);
+                // What was found before a restart is taken for true until it is looked at again.
+                for namespace in said {
+                    self.namespace_taken(&name, &namespace, now);
+                }
             }
         }
     }
@@ -129,6 +136,7 @@ impl Brain {
     pub(super) fn cluster_gone(&mut self, name: &str, now: Timestamp) {
         let Ok(name) = ClusterName::new(name) else { return };
         self.members.remove(&name);
+        self.taken.retain(|(other, _)| *other != name);
         self.forget_what_was_seen(&name);
         self.hands.metrics.reachable.remove(&ClusterLabel { cluster: name.to_string() });
         self.engine.apply(Change::Cluster(name, None), now);
@@ -266,13 +274,15 @@ impl Brain {
     }
 
     /// Writes the member's status if it says something new.
-    fn report_member(&mut self, cluster: &ClusterName, now: Timestamp) {
+    pub(super) fn report_member(&mut self, cluster: &ClusterName, now: Timestamp) {
+        let namespaces_taken = self.taken_on(cluster);
         let Some(state) = self.members.get_mut(cluster) else { return };
         let Some((status, reason, message)) = &state.ready else { return };
         let old = state.object.status.clone().unwrap_or_default();
         let generation = state.object.metadata.generation;
         let mut next =
             member_status(&old, state.latest.as_deref(), (status, reason, message), (generation, now));
+        next.namespaces_taken = namespaces_taken;
         // Without its site, what was said of it stays.
         if let Some(site) = self.engine.world().sites.get(&state.object.spec.site) {
             next.contradictions = contradictions(&next.node_regions, site.country);

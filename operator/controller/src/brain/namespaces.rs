@@ -1,7 +1,7 @@
 //! Tenants' namespaces, on the hub and on members: making them, listing them, keeping up what guards them.
 
 use domicile_core::Change;
-use domicile_crds::{ClusterName, NamespaceName, TenantName, WorkloadKey, keys};
+use domicile_crds::{ClusterName, NAMESPACES_TAKEN_MAX, NamespaceName, TenantName, WorkloadKey, keys};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::PostParams};
@@ -214,6 +214,7 @@ impl Brain {
             tracing::info!(%cluster, %namespace, "a namespace is its tenant's again");
             let change = Change::NamespaceTaken(cluster.clone(), namespace.clone(), false);
             self.engine.apply(change, now);
+            self.report_member(cluster, now);
         }
     }
 
@@ -231,6 +232,18 @@ impl Brain {
         if self.taken.insert(place) {
             let change = Change::NamespaceTaken(cluster.clone(), namespace.clone(), true);
             self.engine.apply(change, now);
+            self.report_member(cluster, now);
         }
+    }
+
+    /// Tenants' namespaces that belong to somebody else on a member, as far as its status has room for them.
+    pub(super) fn taken_on(&self, cluster: &ClusterName) -> Vec<NamespaceName> {
+        let world = self.engine.world();
+        let taken =
+            self.taken.iter().filter(|(at, namespace)| at == cluster && world.tenant_of(namespace).is_ok());
+        let mut taken: Vec<_> = taken.map(|(_, namespace)| namespace.clone()).collect();
+        taken.sort();
+        taken.truncate(NAMESPACES_TAKEN_MAX);
+        taken
     }
 }
