@@ -101,17 +101,21 @@ impl Brain {
         // What is held stays so until somebody decides.
         let adopts = outlook.adopting.is_some() || was_adopting(old);
         // An address takes a moment more than a copy: both are told at once.
-        let exposed = condition_of(&next.conditions, condition::EXPOSED);
-        let hidden = exposed.is_some_and(|it| it.status != "True");
+        let hidden = |status: &TenantWorkloadStatus| {
+            condition_of(&status.conditions, condition::EXPOSED).is_some_and(|it| it.status != "True")
+        };
+        let hidden = hidden(&next) && !old.is_some_and(hidden);
+        let is_down =
+            condition_of(&next.conditions, condition::READY).is_some_and(|it| it.reason == "Suspended");
         let final_for_now =
-            (ready && !moving && !hidden) || stalled || waits || adopts || outlook.update_held;
+            ((ready || is_down) && !moving && !hidden) || stalled || waits || adopts || outlook.update_held;
         // What is seen to run already is Domicile's in a moment: until then, it is neither there nor to come.
         let is_to_record = |seat: &SeatVerdict| matches!(seat.wish, Wish::Adopt(_));
         let between = outlook.adopting.is_none() && verdict.seats.iter().any(is_to_record);
         let told = final_for_now || !next.problems.is_empty();
         let settled = is_newly_suspended(verdict, old) || (!asking && !between && told);
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
-        let is_late = is_newly_unlawful(&next, old) || says_to_answer(old) || holds_no_more(&next, old);
+        let is_late = is_newly_lawful_or_not(&next, old) || says_to_answer(old) || holds_no_more(&next, old);
         let may_wait = (moving || asking || between) && !is_late;
         let until = since + if may_wait { SETTLE_LONG } else { SETTLE };
         if !settled && until > now {
@@ -261,20 +265,22 @@ fn is_newly_suspended(verdict: &Verdict, old: Option<&TenantWorkloadStatus>) -> 
         && (says(condition::COMPLIANT) || says(condition::READY))
 }
 
-/// Whether the last status doesn't say yet that a copy is where it may not be, or says it for another reason: that isn't to be read
-/// for half a minute.
-fn is_newly_unlawful(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>) -> bool {
-    fn unlawful(status: &TenantWorkloadStatus) -> Option<&str> {
-        let compliant = condition_of(&status.conditions, condition::COMPLIANT)?;
-        (compliant.status == "False").then_some(compliant.reason.as_str())
-    }
-    unlawful(next).is_some_and(|reason| old.and_then(unlawful) != Some(reason))
+/// Whether the last status doesn't say yet that a copy is where it may not be, says it for another reason, or still says it of what may
+/// be where it is: that isn't to be read for half a minute.
+fn is_newly_lawful_or_not(next: &TenantWorkloadStatus, old: Option<&TenantWorkloadStatus>) -> bool {
+    let compliant = |status| condition_of(status, condition::COMPLIANT);
+    let unlawful =
+        |found: Option<&Condition>| found.filter(|c| c.status == "False").map(|c| c.reason.clone());
+    let (next, old) = (compliant(&next.conditions), unlawful(old.and_then(|old| compliant(&old.conditions))));
+    // What isn't known for a moment may come to nothing.
+    next.is_some_and(|next| next.status != "Unknown") && unlawful(next) != old
 }
 
-/// Whether the last status asks for an answer: once that is given, it asks for what would do nothing any more.
+/// Whether the last status asks for an answer, or tells one: once another is given, it asks for what would do nothing any more, or tells what
+/// isn't so.
 fn says_to_answer(old: Option<&TenantWorkloadStatus>) -> bool {
     let pending = old.and_then(|old| condition_of(&old.conditions, condition::MOVE_PENDING));
-    let asks = [Wait::Answer, Wait::OtherPlan].map(|wait| wait.to_string());
+    let asks = [Wait::Answer, Wait::OtherPlan, Wait::Denied].map(|wait| wait.to_string());
     pending.is_some_and(|pending| asks.iter().any(|wait| pending.message.contains(wait)))
 }
 
@@ -313,6 +319,7 @@ mod tests {
         let asked = pending(&format!("to b because c; {}: kubectl domicile answer", Wait::Answer));
         assert!(says_to_answer(Some(&asked)));
         assert!(says_to_answer(Some(&pending(&format!("to b; {}", Wait::OtherPlan)))));
+        assert!(says_to_answer(Some(&pending(&format!("to b; {}", Wait::Denied)))));
         assert!(!says_to_answer(Some(&pending("to b because c"))) && !says_to_answer(None));
     }
 
@@ -338,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_unlawful_is_news_once() {
+    fn what_became_unlawful_or_is_so_no_more_is_news_once() {
         let compliant = |status: &str, reason: &str| -> TenantWorkloadStatus {
             let condition = serde_json::json!({
                 "type": "Compliant", "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -347,11 +354,15 @@ mod tests {
         };
         let (yes, no, unknown) = (compliant("True", "x"), compliant("False", "x"), compliant("Unknown", "x"));
         for old in [None, Some(&yes), Some(&unknown)] {
-            assert!(is_newly_unlawful(&no, old), "{old:?}");
+            assert!(is_newly_lawful_or_not(&no, old), "{old:?}");
         }
-        assert!(!is_newly_unlawful(&no, Some(&no)));
-        assert!(is_newly_unlawful(&no, Some(&compliant("False", "y"))), "for another reason");
-        assert!(!is_newly_unlawful(&yes, Some(&no)));
-        assert!(!is_newly_unlawful(&unknown, Some(&yes)), "nobody knows, and it may come to nothing");
+        assert!(!is_newly_lawful_or_not(&no, Some(&no)));
+        assert!(is_newly_lawful_or_not(&no, Some(&compliant("False", "y"))), "for another reason");
+        assert!(is_newly_lawful_or_not(&yes, Some(&no)), "it may be where it is again");
+        assert!(!is_newly_lawful_or_not(&yes, Some(&yes)) && !is_newly_lawful_or_not(&yes, None));
+        for old in [&yes, &no] {
+            let told = is_newly_lawful_or_not(&unknown, Some(old));
+            assert!(!told, "nobody knows, and it may come to nothing");
+        }
     }
 }
