@@ -128,7 +128,7 @@ fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
         (None, None, _) => None,
     };
     let Some(unlawful) = unlawful(observed, paused, now) else { return found };
-    let Some(found) = found else { return Some(entry(observed, unlawful, now)) };
+    let Some(found) = found else { return Some(entry(observed, &unlawful, now)) };
     let message = match unlawful.status.as_str() {
         _ if found.message.contains(&unlawful.message) => found.message,
         "False" => format!("{}; not compliant: {}", found.message, unlawful.message),
@@ -138,14 +138,17 @@ fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
 }
 
 /// What says that a workload isn't where it may be, or that this isn't known for long.
-fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<&Condition> {
-    let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
+fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<Condition> {
+    let mut found =
+        condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?.clone();
     let since = seconds_since(found.last_transition_time.0, now);
     // Nobody must act on what is leaving: what keeps a move from going on is Stalled. A pause ends only when somebody ends it.
     let pending = condition_of(&observed.conditions, condition::MOVE_PENDING).filter(|c| c.status == "True");
-    let leaves = pending.is_some_and(|pending| !paused && !Wait::is_told_paused(&pending.message));
-    if leaves && since < LEAVES_WITHIN_SECONDS {
-        return None;
+    if let Some(pending) = pending.filter(|pending| !paused && !Wait::is_told_paused(&pending.message)) {
+        if since < LEAVES_WITHIN_SECONDS {
+            return None;
+        }
+        found.message = format!("{}; it is still to move {}", found.message, pending.message);
     }
     let lasting = since >= UNKNOWN_SECONDS;
     (found.status == "False" || lasting).then_some(found)
