@@ -261,8 +261,9 @@ impl World {
         deleting && (!lives || (self.is_succeeding(key) && !self.is_restored(key)))
     }
 
-    /// The clusters on which a workload has or is about to have something, each once per copy.
-    pub(crate) fn clusters_used_by(&self, key: &WorkloadKey) -> Vec<ClusterName> {
+    /// The clusters on which a workload has or is about to have something, each once.
+    #[must_use]
+    pub fn clusters_used_by(&self, key: &WorkloadKey) -> Vec<ClusterName> {
         let mut used: Vec<ClusterName> = Vec::new();
         if let Some(assignment) = self.assignments.get(key) {
             used.extend(assignment.spec.seats.iter().map(|seat| seat.cluster.clone()));

@@ -3,21 +3,17 @@
 use std::cmp::Reverse;
 
 use domicile_core::{Engine, Rule, eligibility::explain_place, text::shorten, world::ClusterId};
-use domicile_crds::{ClusterName, WorkloadKey};
+use domicile_crds::WorkloadKey;
 use jiff::Timestamp;
 
-/// The cluster that comes nearest of all but `here`, by the rule that is the least permanent of those that come first and then by how few
+/// The cluster that comes nearest of those where it has nothing, by the rule that is the least permanent of those that come first and then by how few
 /// others bar it, and why it may not have a copy.
-pub(super) fn nearest(
-    engine: &Engine,
-    key: &WorkloadKey,
-    here: Option<&ClusterName>,
-    now: Timestamp,
-) -> Option<String> {
+pub(super) fn nearest(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Option<String> {
     let (world, row) = (engine.world(), engine.classes().of(key)?);
+    let used = world.clusters_used_by(key);
     let mut best: Option<((Option<Rule>, usize), ClusterId)> = None;
     for id in world.clusters_by_name().iter().copied() {
-        let known = world.cluster(id).is_some_and(|row| row.fact.is_some() && Some(&row.name) != here);
+        let known = world.cluster(id).is_some_and(|row| row.fact.is_some() && !used.contains(&row.name));
         let cell = row.cell(id);
         let rules = cell.failing.union(cell.unknown);
         let first = (rules.first(), rules.iter().count());
@@ -31,8 +27,7 @@ pub(super) fn nearest(
     let name = &world.cluster(id)?.name;
     let findings = explain_place(world, (&row.class, key), id, now);
     let found = findings.iter().find(|finding| rule.is_none_or(|rule| rule == finding.rule));
-    let why =
-        found.map_or_else(|| "it has a copy already, or promised its room".to_owned(), ToString::to_string);
+    let why = found.map_or_else(|| "it has promised its room".to_owned(), ToString::to_string);
     Some(shorten(&format!("{name}: {why}")))
 }
 
@@ -41,8 +36,11 @@ pub(super) fn no_place(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> (S
     if engine.world().workloads.get(key).is_some_and(|workload| workload.deleting) {
         return ("it is being deleted".to_owned(), None);
     }
-    match nearest(engine, key, None, now) {
-        None => ("there is no MemberCluster".to_owned(), None),
+    match nearest(engine, key, now) {
+        None if engine.world().clusters_used_by(key).is_empty() => {
+            ("there is no MemberCluster".to_owned(), None)
+        }
+        None => ("no cluster takes two copies, and there is none without one".to_owned(), None),
         near => ("no cluster may have it".to_owned(), near),
     }
 }

@@ -276,7 +276,7 @@ fn step(engine: &Engine, verdict: &Verdict, seat: &SeatVerdict, now: Timestamp) 
         }
         Wish::Stuck { cause, obstacle } => {
             if *obstacle == Obstacle::NoLawfulPlace {
-                step.nearest = nearest(engine, key, seat.at.as_ref(), now);
+                step.nearest = nearest(engine, key, now);
             }
             (step.what, step.why) = (What::Stuck, format!("{cause}, but {obstacle}"));
             step.obstacle = Some(obstacle.name());

@@ -9,7 +9,7 @@ use domicile_crds::{
 
 use super::{Claim, SUCCEEDING, Situation, place};
 use crate::{
-    Rule,
+    Rule, RuleSet,
     class::ClassRow,
     decide::{Obstacle, Wish},
     eligibility::{Finding, explain},
@@ -18,6 +18,9 @@ use crate::{
     text::shorten,
     world::ClusterId,
 };
+
+/// Why a cluster takes no copy of a workload that nothing else bars there.
+const HAS_COPY: &str = "HasCopy";
 
 impl Situation<'_> {
     pub(super) fn placed(&self, row: Option<&ClassRow>) -> Claim {
@@ -122,9 +125,13 @@ impl Situation<'_> {
         let Some(nearest) = rejected.last() else {
             return ("NoCluster", "there is no MemberCluster".to_owned());
         };
-        let total: i32 = rejected.iter().map(|c| c.count).sum();
+        if nearest.reason == HAS_COPY {
+            return (HAS_COPY, "no cluster takes two copies, and there is none without one".to_owned());
+        }
+        let total: i32 = rejected.iter().filter(|c| c.reason != HAS_COPY).map(|c| c.count).sum();
         let rule = Rule::ALL.into_iter().find(|rule| rule.name() == nearest.reason);
-        let message = format!("none of {total} clusters may have it; {}", nearest.message);
+        let more = if rejected.iter().any(|c| c.reason == HAS_COPY) { "more " } else { "" };
+        let message = format!("none of {total} {more}clusters may have it; {}", nearest.message);
         (rule.map_or("NoCluster", Rule::name), message)
     }
 
@@ -137,9 +144,31 @@ impl Situation<'_> {
         nearest.map(|nearest| format!(" (nearest: {})", nearest.message)).unwrap_or_default()
     }
 
-    /// Why clusters are turned down, by the first rule that does, the most permanent first.
+    /// Why clusters are turned down, by the first rule that does, the most permanent first. Before them, those that have a copy, if
+    /// nothing else bars them.
     pub(super) fn candidates(&self, row: &ClassRow) -> Vec<Candidates> {
-        self.turned_down(row, |_| true)
+        let used = self.world.clusters_used_by(self.key());
+        let is_lawful = |name: &&ClusterName| {
+            let id = self.world.find_cluster(name).filter(|_| self.exists(name));
+            id.is_some_and(|id| self.bars(row, id).is_empty())
+        };
+        let full: Vec<&ClusterName> = used.iter().filter(is_lawful).collect();
+        let has_copy = full.first().map(|name| Candidates {
+            reason: HAS_COPY.to_owned(),
+            count: i32::try_from(full.len()).unwrap_or(i32::MAX),
+            message: format!("{name}: no cluster takes two copies"),
+        });
+        has_copy.into_iter().chain(self.turned_down(row, |name| !full.contains(&name))).collect()
+    }
+
+    /// The rules that keep a workload from a cluster.
+    fn bars(&self, row: &ClassRow, id: ClusterId) -> RuleSet {
+        let cell = row.cell(id);
+        let mut rules = cell.failing.union(cell.unknown);
+        if self.world.is_stale(id, self.now) {
+            rules.insert(Rule::ObservationStale);
+        }
+        rules
     }
 
     fn turned_down(&self, row: &ClassRow, counts: impl Fn(&ClusterName) -> bool) -> Vec<Candidates> {
@@ -150,12 +179,8 @@ impl Situation<'_> {
             if !cluster.is_some_and(|cluster| counts(&cluster.name)) {
                 continue;
             }
-            let cell = row.cell(*id);
-            let mut rules = cell.failing.union(cell.unknown);
-            if self.world.is_stale(*id, self.now) {
-                rules.insert(Rule::ObservationStale);
-            }
-            // What is open and still wasn't chosen has no room, or has a copy already.
+            let rules = self.bars(row, *id);
+            // What is open and still wasn't chosen has no room.
             let rule = rules.first().unwrap_or(Rule::CapacityExceeded);
             let bars = rules.iter().count();
             let (count, fewest, example) = by_rule.entry(rule).or_insert((0, bars, *id));

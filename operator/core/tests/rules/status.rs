@@ -120,3 +120,30 @@ fn what_is_nobodys_says_so_and_nothing_of_its_member() {
         "whether it is lawful there can't be told without it"
     );
 }
+
+/// A second copy isn't kept from the first one's cluster by its size.
+#[test]
+fn a_copy_without_a_cluster_is_told_what_bars_the_others() {
+    let told = |countries: &[&str], alone: bool| {
+        let mut fleet = Fleet::placed();
+        let allowed: Vec<_> = countries.iter().map(|country| json!({"country": country})).collect();
+        fleet.tenant(json!({"residency": {"allowed": allowed}}));
+        fleet.workload(json!({"clusters": {"count": 2}}));
+        if alone {
+            for cluster in ["bru-1", "fra-1"] {
+                fleet.apply(Change::Cluster(cluster.parse().unwrap(), None));
+            }
+        }
+        let status = fleet.status(&seen(&["ams-1"]), &mut Memory::default());
+        let reasons: Vec<_> =
+            status.candidates.iter().map(|it| format!("{} {}", it.reason, it.count)).collect();
+        let placed = condition_of(&status.conditions, "Placed").unwrap();
+        (format!("{}: {}", placed.reason, placed.message), reasons.join(", "))
+    };
+    let (placed, reasons) = told(&["NL"], false);
+    assert!(placed.starts_with("CountryNotAllowed: none of 2 more clusters may have it; "), "{placed}");
+    assert_eq!(reasons, "HasCopy 1, CountryNotAllowed 2");
+    let (placed, reasons) = told(&["NL"], true);
+    assert_eq!(placed, "HasCopy: no cluster takes two copies, and there is none without one");
+    assert_eq!(reasons, "HasCopy 1");
+}
