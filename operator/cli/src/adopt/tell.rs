@@ -42,7 +42,7 @@ pub(super) async fn tell(
     let gets = if ground.has_namespace { "has" } else { "gets" };
     output::note(format!(
         "\nNamespace {} there {gets} the label domicile.dev/tenant={}, with which the hub may act in it as that tenant, and read and write the tenant's \
-         Secrets. For all pods in it:",
+         Secrets. Where the workload may be there, for all pods in it:",
         args.namespace, ground.whose
     ));
     output::note(holds(&ground.tenant));

@@ -171,6 +171,7 @@ pub fn plan(facts: &Facts, args: &PlanArgs, files: &[Applied]) -> Result<Plan, P
     let mut plan = compare(facts, &snapshot, (facts.now, at), made.asked.clone())?;
     made.name(&mut plan);
     let objects = files.iter().flat_map(|file| &file.objects);
+    plan.missing.extend(objects.clone().filter_map(|object| missing_subject(&snapshot, object)));
     plan.later = objects.filter_map(|object| later(object, at)).collect();
     Ok(plan)
 }
@@ -244,6 +245,15 @@ fn compare(
     let paused = installation.and_then(|it| it.pointer("/spec/paused")) == Some(&Value::Bool(true));
     let (begins, later, unchecked) = (false, Vec::new(), Vec::new());
     Ok(Plan { asked, at, begins, steps, waves, unchanged, paused, missing, later, unchecked })
+}
+
+/// What a Decision is about, if that isn't there: it counts for whoever gets that name.
+fn missing_subject(snapshot: &Snapshot, object: &Value) -> Option<String> {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    let is_decision = text("/kind") == Some("Decision");
+    let (kind, name) = (text("/spec/subject/kind").filter(|_| is_decision)?, text("/spec/subject/name")?);
+    let (namespace, own) = name.split_once('/').unwrap_or(("", name));
+    snapshot.get(kind, namespace, own).is_none().then(|| format!("{kind}/{name}"))
 }
 
 /// The CountrySets that are named and aren't there: nobody can tell which countries they hold.

@@ -83,7 +83,12 @@ pub(super) fn text(plan: &Plan, wide: bool, paint: Paint) -> String {
 /// What isn't there and is named, so that nobody can tell what it means.
 fn missing(plan: &Plan, out: &mut String) {
     for object in &plan.missing {
-        let _ = writeln!(out, "{object} isn't there: nobody knows which countries it holds.");
+        let lacks = if object.starts_with("CountrySet/") {
+            "nobody knows which countries it holds"
+        } else {
+            "what is decided about it concerns nobody until somebody makes one of that name"
+        };
+        let _ = writeln!(out, "{object} isn't there: {lacks}.");
     }
 }
 

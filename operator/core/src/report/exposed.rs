@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::{Claim, Situation};
 use crate::{
     expose::ExposeFact,
-    observed::{Host, Reach},
+    observed::{By, Host, Reach},
     orders::{is_ready, service_object, slice_object},
 };
 
@@ -99,20 +99,22 @@ impl Situation<'_> {
         let Some(seat) = seats.iter().find(ready) else {
             return ("NotReady", format!("no copy is ready that {} could lead to", fact.service));
         };
-        let has_address = |reached: Vec<(&Reach, Vec<_>)>| {
-            let mut of_it = reached.iter().filter(|(reach, _)| *reach.service == *fact.service);
-            of_it.any(|(_, hosts)| hosts.iter().any(|host: &Host| !host.addresses.is_empty()))
-        };
         let at = &seat.cluster;
-        if self.observed.reached(at, self.key(), seat.ordinal).is_some_and(has_address) {
+        let reached = self.observed.reached(at, self.key(), seat.ordinal).unwrap_or_default();
+        let of_it = || reached.iter().filter(|(reach, _)| *reach.service == *fact.service);
+        if of_it().any(|(_, hosts)| hosts.iter().any(|host: &Host| !host.addresses.is_empty())) {
             return (
                 "NotWritten",
                 format!("{} on the hub doesn't lead to MemberCluster/{at} yet", fact.service),
             );
         }
+        let why = match of_it().next().map(|(reach, _)| &reach.by) {
+            Some(By::Nodes) => "no node there that is Ready has an address",
+            Some(By::Balancer(_)) => "no name of its load balancer can be looked up",
+            None => "it needs the type NodePort, or LoadBalancer where the member has one",
+        };
         let message = format!(
-            "Service/{} on MemberCluster/{at} has no address by which it is reached from outside: it needs the type NodePort, or \
-             LoadBalancer where the member has one",
+            "Service/{} on MemberCluster/{at} has no address by which it is reached from outside: {why}",
             fact.service
         );
         ("NoAddress", message)

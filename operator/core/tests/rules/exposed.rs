@@ -1,6 +1,6 @@
 //! Clients of what is exposed: where they are sent, and that nobody is taken from them before.
 
-use domicile_core::observed::Observed;
+use domicile_core::observed::{By, Observed, Reach};
 use domicile_crds::condition_of;
 use serde_json::json;
 
@@ -34,6 +34,14 @@ fn clients_are_sent_to_a_copy_that_is_ready_and_has_an_address() {
     yard.expose(json!({})).rest();
     assert_eq!(yard.clients(), "", "nobody has said where it can be reached");
     assert!(told(&mut yard).starts_with("False NoAddress: "), "{}", told(&mut yard));
+    assert!(
+        told(&mut yard).ends_with(": it needs the type NodePort, or LoadBalancer where the member has one")
+    );
+    let member = yard.observed.member_mut(&name("ams-1"));
+    member.set_nodes(Vec::new());
+    let reach = Reach { service: "x".to_owned(), by: By::Nodes, ports: vec![(80, 30080)] };
+    member.set_reached(&key("shop/web"), 0, Some(vec![reach]));
+    assert!(told(&mut yard).ends_with(": no node there that is Ready has an address"), "{}", told(&mut yard));
     yard.pods("ams-1", false, true).reached("ams-1", &["192.0.2.1"]).rest();
     assert_eq!(yard.clients(), "", "not all of it is ready");
     assert!(told(&mut yard).starts_with("False NotReady: "), "{}", told(&mut yard));

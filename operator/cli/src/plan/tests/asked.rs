@@ -53,6 +53,21 @@ fn from_march() -> Value {
 }
 
 #[test]
+fn a_decision_about_nobody_is_told_to_be_one() {
+    let told = |name: &str| {
+        let mut decision = from_march();
+        decision["spec"]["subject"]["name"] = json!(name);
+        decision["spec"]["validFrom"] = json!("2026-01-01T00:00:00Z");
+        let files = [Applied { file: "my.yaml".to_owned(), objects: vec![decision] }];
+        let plan = plan(&benelux(), &args(&[]), &files).unwrap();
+        text::text(&plan, false, Paint::plain())
+    };
+    let typo = "HostingProvider/meridian-clod isn't there: what is decided about it concerns nobody until somebody makes one of that name.\n";
+    assert!(told("meridian-clod").contains(typo), "{}", told("meridian-clod"));
+    assert!(!told("meridian-cloud").contains("isn't there"), "{}", told("meridian-cloud"));
+}
+
+#[test]
 fn what_is_decided_for_later_is_planned_when_it_begins() {
     let mut facts = benelux();
     let mut other = from_march();
