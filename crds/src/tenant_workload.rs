@@ -387,7 +387,7 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidates {
-    /// The rule that turned them down.
+    /// The rule that turned them down, or `HasCopy`: no cluster takes two copies.
     #[schemars(length(max = 64))]
     pub reason: String,
     /// How many.

@@ -247,12 +247,20 @@ fn compare(
     Ok(Plan { asked, at, begins, steps, waves, unchanged, paused, missing, later, unchecked })
 }
 
-/// What a Decision is about, if that isn't there: it counts for whoever gets that name.
+/// What a Decision is about, if that isn't there and nothing that is there is restricted by it all the same: that a HostingProvider isn't
+/// recorded lifts nothing from the Sites that name it.
 fn missing_subject(snapshot: &Snapshot, object: &Value) -> Option<String> {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
     let is_decision = text("/kind") == Some("Decision");
     let (kind, name) = (text("/spec/subject/kind").filter(|_| is_decision)?, text("/spec/subject/name")?);
     let (namespace, own) = name.split_once('/').unwrap_or(("", name));
+    let names_it = |site: &Value| {
+        let by = |field: &str| site.pointer(field).and_then(Value::as_str) == Some(name);
+        by("/spec/operatedBy") || by("/spec/ownedBy")
+    };
+    if kind == "HostingProvider" && snapshot.of_kind("Site").any(|(_, site)| names_it(site)) {
+        return None;
+    }
     snapshot.get(kind, namespace, own).is_none().then(|| format!("{kind}/{name}"))
 }
 

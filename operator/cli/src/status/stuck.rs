@@ -12,8 +12,8 @@ use super::{Left, Observed, Operator, Workload, World};
 /// How long something may be unknown before a person must look: three missed questions of the operator to a member.
 pub(super) const UNKNOWN_SECONDS: i64 = 30;
 
-/// How long a copy may take to leave by itself before a person must look: as long as one may take to become ready where it goes, unless
-/// its workload says otherwise (`health.progressDeadlineSeconds`).
+/// How long a copy may take to leave by itself before a person should look: as long as one may take to become ready where it goes, by
+/// the default of `health.progressDeadlineSeconds`.
 const LEAVES_WITHIN_SECONDS: i64 = 600;
 
 /// Reasons for which a workload isn't Ready, though nothing is wrong with its pods.
@@ -89,7 +89,7 @@ fn remedy_of(workload: &Workload, reason: &str, sees_clusters: bool) -> Option<S
 /// What to do about a fact or a move, where its message doesn't say.
 fn remedy_of_fact(reason: &str) -> Option<String> {
     let remedy = match reason {
-        "ByOneAlone" => "another user runs the same command",
+        "ByOneAlone" => "another user makes the same decision, which `kubectl describe` of it shows",
         "Frozen" => "`kubectl domicile reinstate` what is frozen or suspended; it goes on by itself then",
         _ => return None,
     };
@@ -128,7 +128,7 @@ fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
         (None, None, _) => None,
     };
     let Some(unlawful) = unlawful(observed, paused, now) else { return found };
-    let Some(found) = found else { return Some(entry(observed, &unlawful, now)) };
+    let Some(found) = found else { return Some(entry(observed, unlawful, now)) };
     let message = match unlawful.status.as_str() {
         _ if found.message.contains(&unlawful.message) => found.message,
         "False" => format!("{}; not compliant: {}", found.message, unlawful.message),
@@ -138,19 +138,17 @@ fn held(workload: &Workload, paused: bool, now: Timestamp) -> Option<Stuck> {
 }
 
 /// What says that a workload isn't where it may be, or that this isn't known for long.
-fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<Condition> {
-    let mut found =
-        condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?.clone();
-    let since = seconds_since(found.last_transition_time.0, now);
+fn unlawful(observed: &Observed, paused: bool, now: Timestamp) -> Option<&Condition> {
+    let found = condition_of(&observed.conditions, condition::COMPLIANT).filter(|c| c.status != "True")?;
+    let since = |condition: &Condition| seconds_since(condition.last_transition_time.0, now);
     // Nobody must act on what is leaving: what keeps a move from going on is Stalled. A pause ends only when somebody ends it.
     let pending = condition_of(&observed.conditions, condition::MOVE_PENDING).filter(|c| c.status == "True");
-    if let Some(pending) = pending.filter(|pending| !paused && !Wait::is_told_paused(&pending.message)) {
-        if since < LEAVES_WITHIN_SECONDS {
-            return None;
-        }
-        found.message = format!("{}; it is still to move {}", found.message, pending.message);
+    let pending = pending.filter(|pending| !paused && !Wait::is_told_paused(&pending.message));
+    // What was held before may have begun to leave only now.
+    if pending.is_some_and(|pending| since(pending).min(since(found)) < LEAVES_WITHIN_SECONDS) {
+        return None;
     }
-    let lasting = since >= UNKNOWN_SECONDS;
+    let lasting = since(found) >= UNKNOWN_SECONDS;
     (found.status == "False" || lasting).then_some(found)
 }
 

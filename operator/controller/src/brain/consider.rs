@@ -215,6 +215,13 @@ impl Brain {
             // What is under way there might start again what was stopped and starts elsewhere.
             return;
         }
+        if let Order::FinishMigration { name, .. } = &order
+            && let Some(migration) = self.migrations.get(key).and_then(|moves| moves.get(name))
+            && self.busy.contains(&(key.clone(), Slot::Member(migration.spec.to.clone())))
+        {
+            // What is under way there may bring something yet, and then the move says where that is.
+            return;
+        }
         if self.busy.contains(&place) {
             return;
         }

@@ -315,6 +315,7 @@ impl Brain {
             self.report_campaigns(now);
         }
         self.report_facts(now);
+        self.forget_unlisted(now);
         self.verify_old(now);
         self.mend_namespaces(now);
         self.hands.metrics.workloads.set(i64::try_from(self.workloads.len()).unwrap_or(i64::MAX));

@@ -246,6 +246,7 @@ pub(super) fn must_act(wait: &Wait) -> Option<&'static str> {
         Wait::Frozen(_) => Some("Frozen"),
         Wait::SiteMissing(_) => Some("SiteMissing"),
         Wait::Closed(_) => Some("TargetClosed"),
+        Wait::Taken(_) => Some("NamespaceTaken"),
         Wait::Originals(_) => Some("OriginalRemains"),
         Wait::Held(_) => Some("SourceHeld"),
         Wait::Newer(..) => Some("RecordOlder"),

@@ -236,11 +236,26 @@ impl Brain {
         }
     }
 
-    /// Tenants' namespaces that belong to somebody else on a member, as far as its status has room for them.
+    /// Whether a namespace on a member belongs to somebody else, as far as anybody has looked.
+    pub(super) fn is_taken(&self, cluster: &ClusterName, namespace: &NamespaceName) -> bool {
+        self.taken.contains(&(cluster.clone(), namespace.clone()))
+    }
+
+    /// Forgets of namespaces that no tenant lists any more whose they are on members: nobody looks at them again.
+    pub(super) fn forget_unlisted(&mut self, now: Timestamp) {
+        let tenants = &self.engine.world().tenants;
+        let is_listed = |namespace| tenants.values().any(|tenant| tenant.namespaces.contains(namespace));
+        let unlisted = self.taken.iter().filter(|(_, namespace)| !is_listed(namespace));
+        for (cluster, namespace) in unlisted.cloned().collect::<Vec<_>>() {
+            self.taken.remove(&(cluster.clone(), namespace.clone()));
+            self.engine.apply(Change::NamespaceTaken(cluster.clone(), namespace, false), now);
+            self.report_member(&cluster, now);
+        }
+    }
+
+    /// Namespaces that belong to somebody else on a member, as far as its status has room for them.
     pub(super) fn taken_on(&self, cluster: &ClusterName) -> Vec<NamespaceName> {
-        let world = self.engine.world();
-        let taken =
-            self.taken.iter().filter(|(at, namespace)| at == cluster && world.tenant_of(namespace).is_ok());
+        let taken = self.taken.iter().filter(|(at, _)| at == cluster);
         let mut taken: Vec<_> = taken.map(|(_, namespace)| namespace.clone()).collect();
         taken.sort();
         taken.truncate(NAMESPACES_TAKEN_MAX);

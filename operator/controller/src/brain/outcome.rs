@@ -87,7 +87,9 @@ impl Brain {
                     self.verified(&cluster, &namespace, found, now);
                 }
                 Ok(_) => {}
-                Err(MemberError::NamespaceTaken { .. }) => self.namespace_taken(&cluster, &namespace, now),
+                Err(MemberError::NamespaceTaken { .. }) if self.is_connected_by(&cluster, connection) => {
+                    self.namespace_taken(&cluster, &namespace, now);
+                }
                 Err(error) => tracing::debug!(%cluster, %namespace, %error, "a namespace was not listed"),
             },
             Done::SetUp(cluster, namespace, connection, done) => {
@@ -218,7 +220,8 @@ impl Brain {
 
     fn applied(&mut self, key: &WorkloadKey, slot: &Slot, ordinal: i32, applied: Applied) -> Option<Retry> {
         let Slot::Member(cluster) = slot else { return None };
-        if let Some(digest) = applied.setup {
+        // One that is somebody else's is so until it is listed again: it may have been set up before.
+        if let Some(digest) = applied.setup.filter(|_| !self.is_taken(cluster, &key.namespace)) {
             self.namespace_is(cluster, &key.namespace, Found::As(digest), Timestamp::now());
         }
         // Before what was written with it: else that would look outdated until it is looked at next.

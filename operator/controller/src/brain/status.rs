@@ -101,10 +101,12 @@ impl Brain {
         // What is held stays so until somebody decides.
         let adopts = outlook.adopting.is_some() || was_adopting(old);
         // An address takes a moment more than a copy: both are told at once.
-        let hidden = |status: &TenantWorkloadStatus| {
-            condition_of(&status.conditions, condition::EXPOSED).is_some_and(|it| it.status != "True")
+        let hidden = |conditions| {
+            let exposed = condition_of(conditions, condition::EXPOSED).filter(|it| it.status != "True");
+            exposed.map(|it| (it.reason.clone(), it.message.clone()))
         };
-        let hidden = hidden(&next) && !old.is_some_and(hidden);
+        let before = old.and_then(|old| hidden(&old.conditions));
+        let hidden = hidden(&next.conditions).is_some_and(|it| Some(it) != before);
         let is_down =
             condition_of(&next.conditions, condition::READY).is_some_and(|it| it.reason == "Suspended");
         let final_for_now =

@@ -150,6 +150,16 @@ impl Member {
         Ok(())
     }
 
+    /// That a namespace isn't the tenant's. That it was set up before isn't believed any more.
+    pub(super) async fn taken(&self, namespace: &NamespaceName) -> MemberError {
+        self.namespaces.lock().await.remove(namespace);
+        MemberError::NamespaceTaken {
+            cluster: self.name.to_string(),
+            namespace: namespace.to_string(),
+            found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
+        }
+    }
+
     /// The tenant that a namespace's label names, and the digest of its setup. `None` if there is no such namespace.
     pub(crate) async fn namespace_owner(
         &self,

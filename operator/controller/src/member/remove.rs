@@ -51,11 +51,7 @@ impl Member {
             // Nothing can be in a namespace that isn't there.
             None => return Ok(0),
             Some((owner, _)) if owner.as_deref() != Some(job.tenant.as_str()) => {
-                return Err(MemberError::NamespaceTaken {
-                    cluster: self.name.to_string(),
-                    namespace: job.namespace.to_string(),
-                    found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
-                });
+                return Err(self.taken(&job.namespace).await);
             }
             Some(_) => {}
         }

@@ -84,11 +84,7 @@ impl Member {
         let mut found = Inventory::default();
         let annotation = match self.namespace_owner(namespace).await? {
             Some((owner, _)) if owner.as_deref() != Some(tenant.as_str()) => {
-                return Err(MemberError::NamespaceTaken {
-                    cluster: self.name.to_string(),
-                    namespace: namespace.to_string(),
-                    found: "isn't this tenant's by its label domicile.dev/tenant".to_owned(),
-                });
+                return Err(self.taken(namespace).await);
             }
             // Nothing can be in a namespace that isn't there.
             None => return Ok(found),

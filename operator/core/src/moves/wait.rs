@@ -62,6 +62,11 @@ pub enum Wait {
     /// It can't be told whether the target or the source is frozen.
     #[error("the Site of MemberCluster/{0} doesn't exist, so that it can't be told whether it is frozen")]
     SiteMissing(ClusterName),
+    /// The namespace there isn't the tenant's, so that nothing of it can be looked at or removed.
+    #[error(
+        "the workload's namespace on MemberCluster/{0} belongs to somebody else, so that what is there can't be removed: it needs the label domicile.dev/tenant again"
+    )]
+    Taken(ClusterName),
     /// The target isn't ready yet.
     #[error("the copy on MemberCluster/{0} isn't ready yet")]
     NotReady(ClusterName),

@@ -102,10 +102,14 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
             continue;
         }
         left = true;
-        match obstacle(desk, key, assignment.spec.tenant.as_ref(), &seat.cluster) {
-            Some(wait) => out.waits.push((seat.ordinal, wait)),
-            None => out.orders.push(removal(desk, key, seat, (retain, Removal::WorkloadDeleted))),
+        if let Some(wait) = obstacle(desk, key, assignment.spec.tenant.as_ref(), &seat.cluster) {
+            out.waits.push((seat.ordinal, wait));
+            continue;
         }
+        if desk.is_taken(key, &seat.cluster) {
+            out.waits.push((seat.ordinal, Wait::Taken(seat.cluster.clone())));
+        }
+        out.orders.push(removal(desk, key, seat, (retain, Removal::WorkloadDeleted)));
     }
     if !left {
         for migration in desk.world.running_moves(key) {

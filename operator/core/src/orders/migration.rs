@@ -367,6 +367,9 @@ pub(super) fn finish_orders(
         look_again(out, desk.now, drained);
         return out.waits.push((spec.seat, Wait::Draining(from.clone())));
     }
+    if desk.is_taken(copy.key, from) {
+        out.waits.push((spec.seat, Wait::Taken(from.clone())));
+    }
     if !desk.observed.is_reachable(from) {
         return out.waits.push((spec.seat, Wait::Unreachable(from.clone())));
     }
@@ -401,7 +404,10 @@ fn take_over(
         return;
     }
     if !matches!(verdict.wish, Wish::Move { compulsory: true, .. } | Wish::Stuck { .. }) {
-        return out.waits.push((migration.spec.seat, Wait::Frozen(copy.seat.cluster.clone())));
+        let here = copy.seat.cluster.clone();
+        let taken = desk.is_taken(copy.key, &here);
+        let wait = if taken { Wait::Taken(here) } else { Wait::Frozen(here) };
+        return out.waits.push((migration.spec.seat, wait));
     }
     if copy.workload.breaks_before_make() && !stop(desk, copy, from, out) {
         return;

@@ -138,9 +138,8 @@ impl Situation<'_> {
     /// What stands between a copy that must leave and the cluster that comes nearest, if clusters are the matter.
     pub(super) fn nearest_elsewhere(&self, obstacle: Obstacle) -> String {
         let row = self.classes.of(self.key()).filter(|_| obstacle == Obstacle::NoLawfulPlace);
-        let has_copy =
-            |name: &ClusterName| self.verdict.seats.iter().any(|seat| seat.at.as_ref() == Some(name));
-        let nearest = row.and_then(|row| self.turned_down(row, |name| !has_copy(name)).pop());
+        let used = self.world.clusters_used_by(self.key());
+        let nearest = row.and_then(|row| self.turned_down(row, |name| !used.contains(name)).pop());
         nearest.map(|nearest| format!(" (nearest: {})", nearest.message)).unwrap_or_default()
     }
 

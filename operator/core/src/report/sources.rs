@@ -49,6 +49,7 @@ impl Situation<'_> {
             let (reason, wait) = waits.find_map(|(_, wait)| match wait {
                 Wait::Unreachable(_) => Some(("MemberUnreachable", wait)),
                 Wait::Closed(_) => Some((Obstacle::NoLawfulPlace.name(), wait)),
+                Wait::Taken(_) => Some((Rule::NamespaceTaken.name(), wait)),
                 _ => None,
             })?;
             let at = seat.at.as_ref()?;

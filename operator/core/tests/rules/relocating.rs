@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{NOON, deployment, key, name, read},
+    fixture::{NOON, deployment, key, read},
     yard::{Yard, wanderer},
 };
 
@@ -423,22 +423,52 @@ fn a_move_to_where_the_namespace_is_somebody_elses_goes_elsewhere() {
     }
 }
 
-#[test]
-fn a_namespace_that_is_taken_in_the_middle_of_a_move_holds_nothing_up() {
+/// In the middle of a move to Brussels, the namespace there becomes somebody else's.
+fn taken_in_the_middle(overlap: &str) -> Yard {
     let mut yard = wanderer("Manual", json!({}));
-    yard.revoke("nl-ams").round();
+    yard.fleet.workload(json!({"overlap": overlap}));
+    yard.calm().revoke("nl-ams").round();
     yard.round();
     assert_eq!(yard.there("web"), "ams-1,bru-1");
-    yard.unready("web", "bru-1").taken.insert("bru-1");
-    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), true));
-    yard.calm();
-    assert_eq!(yard.place("web"), "fra-1");
-    assert!(yard.said("web").starts_with("moved from ams-1 to fra-1"), "{}", yard.said("web"));
-    assert_eq!(yard.there("web"), "bru-1,fra-1", "nobody may touch what is in somebody else's namespace");
-    // What is left there goes as soon as it is the tenant's again.
-    yard.taken.clear();
-    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), false));
-    assert_eq!(yard.calm().there("web"), "fra-1");
+    yard.unready("web", "bru-1").take_away("bru-1").calm();
+    assert_eq!((yard.place("web").as_str(), yard.under_way().len()), ("ams-1", 1));
+    yard
+}
+
+/// What has begun somewhere is on record as long as something of it is seen there, and nobody may touch it in somebody else's namespace.
+#[test]
+fn what_was_brought_to_a_namespace_that_is_taken_since_is_waited_for() {
+    let words = "the workload's namespace on MemberCluster/bru-1 belongs to somebody else";
+    for overlap in ["Allow", "Forbid"] {
+        let mut yard = taken_in_the_middle(overlap);
+        assert!(yard.waits("web").starts_with(words), "{}", yard.waits("web"));
+        let stalled = yard.told("Stalled");
+        assert!(stalled.starts_with("NamespaceTaken: must leave ams-1 because "), "{stalled}");
+        assert!(stalled.contains(words), "{stalled}");
+        yard.give_back("bru-1").ready("web", "bru-1").calm();
+        assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("bru-1", "bru-1"));
+    }
+}
+
+#[test]
+fn what_others_have_removed_from_a_namespace_that_is_taken_holds_nothing_up() {
+    for overlap in ["Allow", "Forbid"] {
+        let mut yard = taken_in_the_middle(overlap);
+        yard.break_copy("web", "bru-1").calm();
+        assert_eq!((yard.place("web").as_str(), yard.there("web").as_str()), ("fra-1", "fra-1"));
+        assert!(yard.said("web").starts_with("moved from ams-1 to fra-1"), "{}", yard.said("web"));
+    }
+}
+
+#[test]
+fn a_deleted_workload_stays_on_record_while_something_of_it_is_in_a_namespace_that_is_taken() {
+    let mut yard = taken_in_the_middle("Allow");
+    yard.fleet.apply(Change::Workload(key("shop/web"), None));
+    yard.delete_record("web").calm();
+    assert!(yard.record("web").is_some() && yard.waits("web").contains("belongs to somebody else"));
+    assert_eq!(yard.there("web"), "bru-1");
+    yard.give_back("bru-1").calm();
+    assert_eq!((yard.record("web").is_none(), yard.there("web").as_str()), (true, ""));
 }
 
 #[test]
@@ -454,7 +484,5 @@ fn what_has_nowhere_else_to_go_says_so_where_the_namespace_is_taken() {
         "{}",
         yard.told("Stalled")
     );
-    yard.taken.clear();
-    yard.fleet.apply(Change::NamespaceTaken(name("bru-1"), name("shop"), false));
-    assert_eq!(yard.calm().place("web"), "bru-1");
+    assert_eq!(yard.give_back("bru-1").calm().place("web"), "bru-1");
 }

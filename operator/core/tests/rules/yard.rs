@@ -10,7 +10,7 @@ use domicile_core::{
 };
 use domicile_crds::{
     Assignment, AssignmentSpec, CLEANUP_FINALIZER, Cause, ClusterName, Migration, MigrationSpec,
-    MigrationStatus, MigrationStep, NamespaceName, Problem, TenantWorkloadStatus, WorkloadKey, condition_of,
+    MigrationStatus, MigrationStep, Problem, TenantWorkloadStatus, WorkloadKey, condition_of,
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -38,6 +38,7 @@ pub(crate) struct Yard {
     pub(crate) busy: BTreeSet<&'static str>,
     /// Members on which the tenant's namespace is somebody else's.
     pub(crate) taken: BTreeSet<&'static str>,
+    told_taken: BTreeSet<&'static str>,
     /// Services on the hub that are somebody else's.
     pub(crate) foreign: BTreeSet<&'static str>,
     /// The hub takes nothing of what is exposed.
@@ -61,6 +62,7 @@ impl Yard {
             said: BTreeMap::new(),
             busy: BTreeSet::new(),
             taken: BTreeSet::new(),
+            told_taken: BTreeSet::new(),
             foreign: BTreeSet::new(),
             hub_refuses: false,
             published: 0,
@@ -142,9 +144,8 @@ impl Yard {
             let member = self.observed.member_mut(&name(cluster));
             member.reachable = !self.away.contains(cluster);
             member.synced |= member.reachable;
-            if self.taken.contains(cluster) {
-                member.verified.remove(&name::<NamespaceName>("shop"));
-            } else if member.reachable {
+            // What was listed before it was taken counts as known.
+            if member.reachable && !self.taken.contains(cluster) {
                 member.verified.insert(name("shop"));
             }
         }
@@ -188,9 +189,11 @@ impl Yard {
 
     fn carry_out(&mut self, key: &WorkloadKey, outlook: Outlook) -> usize {
         self.waits.insert(key.clone(), outlook.waits.into_iter().map(|(_, wait)| wait).collect());
-        let count = outlook.orders.len();
+        let mut count = outlook.orders.len();
         for order in outlook.orders {
-            if self.refuses(&order) {
+            if let Some(is_news) = self.refused(&order) {
+                // It is tried again and again.
+                count -= usize::from(!is_news);
                 continue;
             }
             match order {
@@ -229,19 +232,33 @@ impl Yard {
         count
     }
 
-    /// Whether a member refuses an order since the namespace there isn't the tenant's.
-    fn refuses(&mut self, order: &Order) -> bool {
+    /// Whether it is news that the namespace isn't the tenant's, if a member refuses an order since it isn't.
+    fn refused(&mut self, order: &Order) -> Option<bool> {
         let (Order::Verify(cluster)
         | Order::Apply(Apply { cluster, .. })
         | Order::Remove(Remove { cluster, .. })) = order
         else {
-            return false;
+            return None;
         };
-        let refuses = self.taken.contains(cluster.as_str());
-        if refuses {
-            self.fleet.apply(Change::NamespaceTaken(cluster.clone(), name("shop"), true));
-        }
-        refuses
+        let at = *self.taken.get(cluster.as_str())?;
+        self.fleet.apply(Change::NamespaceTaken(cluster.clone(), name("shop"), true));
+        Some(self.told_taken.insert(at))
+    }
+
+    /// The namespace on a member is seen to be somebody else's.
+    pub(crate) fn take_away(&mut self, cluster: &'static str) -> &mut Self {
+        self.taken.insert(cluster);
+        self.told_taken.insert(cluster);
+        self.fleet.apply(Change::NamespaceTaken(name(cluster), name("shop"), true));
+        self
+    }
+
+    /// It is the tenant's again.
+    pub(crate) fn give_back(&mut self, cluster: &str) -> &mut Self {
+        self.taken.remove(cluster);
+        self.told_taken.remove(cluster);
+        self.fleet.apply(Change::NamespaceTaken(name(cluster), name("shop"), false));
+        self
     }
 
     fn write_record(&mut self, key: &WorkloadKey, spec: AssignmentSpec) {
