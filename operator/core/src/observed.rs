@@ -148,6 +148,12 @@ impl Observed {
         self.member(cluster).is_some_and(|m| m.synced && m.verified.contains(namespace))
     }
 
+    /// Whether all that is watched on a member has been listed.
+    #[must_use]
+    pub fn is_listed(&self, cluster: &ClusterName) -> bool {
+        self.member(cluster).is_some_and(|member| member.synced)
+    }
+
     /// Whether a member answers.
     #[must_use]
     pub fn is_reachable(&self, cluster: &ClusterName) -> bool {

@@ -164,9 +164,13 @@ impl Brain {
         if *wait == Wait::Orphaned {
             message = format!("{wait}. Delete it, and what the workload has on members is removed");
         }
-        if let Wait::Unreachable(cluster) = wait {
+        if let Wait::Unreachable(cluster) | Wait::Taken(cluster) = wait {
+            let when = match wait {
+                Wait::Taken(_) => "nothing of it is to be removed there",
+                _ => "that cluster is gone for good",
+            };
             message = format!(
-                "{message}. If that cluster is gone for good: kubectl -n {} annotate assignments.domicile.dev {} {}={cluster}",
+                "{message}. If {when}: kubectl -n {} annotate assignments.domicile.dev {} {}={cluster}",
                 key.namespace,
                 key.name,
                 keys::ABANDON_ANNOTATION

@@ -131,7 +131,7 @@ impl Brain {
             .map(|(place, _)| place.clone())
             .collect();
         for (cluster, namespace) in due {
-            if let Ok(tenant) = self.engine.world().tenant_of(&namespace).cloned() {
+            if let Some(tenant) = self.asks_for(&cluster, &namespace) {
                 self.verified.insert((cluster.clone(), namespace.clone()), now);
                 self.verify_again(cluster, namespace, tenant);
             }
@@ -241,13 +241,23 @@ impl Brain {
         self.taken.contains(&(cluster.clone(), namespace.clone()))
     }
 
-    /// Forgets of namespaces that no tenant lists any more whose they are on members: nobody looks at them again.
+    /// For whom a namespace is looked at on a member: its tenant, or the one on record of something that is there.
+    fn asks_for(&self, cluster: &ClusterName, namespace: &NamespaceName) -> Option<TenantName> {
+        let tenant = self.engine.world().tenant_of(namespace).ok().cloned();
+        let mut there = self.engine.on_cluster(cluster).filter(|key| key.namespace == *namespace);
+        tenant.or_else(|| there.find_map(|key| self.owner(key)))
+    }
+
+    /// Forgets of namespaces in which nobody has anything any more whose they are on members: nobody looks at them again.
     pub(super) fn forget_unlisted(&mut self, now: Timestamp) {
-        let tenants = &self.engine.world().tenants;
-        let is_listed = |namespace| tenants.values().any(|tenant| tenant.namespaces.contains(namespace));
-        let unlisted = self.taken.iter().filter(|(_, namespace)| !is_listed(namespace));
-        for (cluster, namespace) in unlisted.cloned().collect::<Vec<_>>() {
-            self.taken.remove(&(cluster.clone(), namespace.clone()));
+        let is_unlisted = |(cluster, namespace): &&(ClusterName, NamespaceName)| {
+            self.asks_for(cluster, namespace).is_none()
+        };
+        for place in self.taken.iter().filter(is_unlisted).cloned().collect::<Vec<_>>() {
+            self.taken.remove(&place);
+            self.verified.remove(&place);
+            let (cluster, namespace) = place;
+            self.facts.remove_namespace(&cluster, &namespace);
             self.engine.apply(Change::NamespaceTaken(cluster.clone(), namespace, false), now);
             self.report_member(&cluster, now);
         }

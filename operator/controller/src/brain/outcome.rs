@@ -153,6 +153,7 @@ impl Brain {
                 if ended {
                     let name = object.metadata.name.as_deref().unwrap_or_default();
                     self.memory.end(key, (name, object.spec.seat), given_up, now);
+                    self.forget_problems(key, [&object.spec.from, &object.spec.to]);
                     self.touch_waiting();
                 }
                 if is_gone(&object.metadata) {
@@ -299,6 +300,17 @@ impl Brain {
         let kind = if object == "Namespace" { "namespace" } else { "apply" };
         self.problems.entry(key.clone()).or_default().insert((cluster.clone(), kind), vec![problem]);
         error.retry()
+    }
+
+    /// What was wrong with a workload where it has no copy any more is nobody's problem.
+    fn forget_problems(&mut self, key: &WorkloadKey, ends: [&ClusterName; 2]) {
+        let seats = self.engine.world().active_seats(key);
+        let left: Vec<_> =
+            ends.into_iter().filter(|end| !seats.iter().any(|seat| seat.cluster == **end)).collect();
+        for cluster in left {
+            self.clear_problem(key, cluster, "apply");
+            self.clear_problem(key, cluster, "namespace");
+        }
     }
 
     pub(super) fn clear_problem(&mut self, key: &WorkloadKey, cluster: &ClusterName, kind: &'static str) {

@@ -64,7 +64,7 @@ pub enum Wait {
     SiteMissing(ClusterName),
     /// The namespace there isn't the tenant's, so that nothing of it can be looked at or removed.
     #[error(
-        "the workload's namespace on MemberCluster/{0} belongs to somebody else, so that what is there can't be removed: it needs the label domicile.dev/tenant again"
+        "the workload's namespace on MemberCluster/{0} belongs to somebody else, so that what is there can't be removed: give it the label domicile.dev/tenant again"
     )]
     Taken(ClusterName),
     /// The target isn't ready yet.

@@ -106,9 +106,6 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
             out.waits.push((seat.ordinal, wait));
             continue;
         }
-        if desk.is_taken(key, &seat.cluster) {
-            out.waits.push((seat.ordinal, Wait::Taken(seat.cluster.clone())));
-        }
         out.orders.push(removal(desk, key, seat, (retain, Removal::WorkloadDeleted)));
     }
     if !left {
@@ -129,8 +126,8 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
     Some(out)
 }
 
-/// Whether a person has let go of what may be on a member. That is heard only once the member hasn't been seen for a while:
-/// one that answers is cleaned up.
+/// Whether a person has let go of what may be on a member. That is heard only once the member hasn't been seen for a while, or where the
+/// namespace there is somebody else's: what can be cleaned up is.
 pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &ClusterName) -> bool {
     let record = desk.world.assignments.get(key);
     let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
@@ -139,7 +136,7 @@ pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &Cluster
     let since = row.and_then(|row| row.seen.or(row.fact.as_ref()?.away_since));
     let is_unknown = row.is_none_or(|row| row.fact.is_none());
     let is_away = is_unknown || since.is_some_and(|at| desk.now.duration_since(at) >= OUT_OF_REACH);
-    named && is_away && !desk.observed.is_reachable(cluster)
+    named && ((is_away && !desk.observed.is_reachable(cluster)) || desk.is_taken(key, cluster))
 }
 
 /// A workload that is gone, or is being deleted and held by somebody's finalizer, and whose record stays: nothing is decided
@@ -193,7 +190,8 @@ fn obstacle(
     cluster: &ClusterName,
 ) -> Option<Wait> {
     let kept = tenant.and_then(|tenant| kept_at(desk.world, key, (tenant, cluster), desk.now));
-    kept.or_else(|| (!desk.observed.is_reachable(cluster)).then(|| Wait::Unreachable(cluster.clone())))
+    let away = || (!desk.observed.is_reachable(cluster)).then(|| Wait::Unreachable(cluster.clone()));
+    kept.or_else(away).or_else(|| desk.is_taken(key, cluster).then(|| Wait::Taken(cluster.clone())))
 }
 
 /// Why nothing of a workload may be deleted at a member, if so: a decision freezes or suspends it there, or what is recorded

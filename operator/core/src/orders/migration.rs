@@ -79,7 +79,7 @@ pub(super) fn migration_orders(
     let goes_back = out.going_back.contains(&migration.spec.seat);
     let rests = |(ordinal, wait): &(i32, Wait)| {
         *ordinal == migration.spec.seat
-            && matches!(wait, Wait::Unreachable(_) | Wait::Frozen(_) | Wait::Held(_))
+            && matches!(wait, Wait::Unreachable(_) | Wait::Frozen(_) | Wait::Held(_) | Wait::Taken(_))
     };
     desk.memory.counts(copy.key, &migration.name, !out.waits.iter().any(rests));
     let has_not_begun = || desk.memory.begun(copy.key, &migration.name).is_none();
@@ -367,11 +367,11 @@ pub(super) fn finish_orders(
         look_again(out, desk.now, drained);
         return out.waits.push((spec.seat, Wait::Draining(from.clone())));
     }
-    if desk.is_taken(copy.key, from) {
-        out.waits.push((spec.seat, Wait::Taken(from.clone())));
-    }
     if !desk.observed.is_reachable(from) {
         return out.waits.push((spec.seat, Wait::Unreachable(from.clone())));
+    }
+    if desk.is_taken(copy.key, from) {
+        return out.waits.push((spec.seat, Wait::Taken(from.clone())));
     }
     if !desk.observed.is_known(from, &copy.key.namespace) {
         return out.orders.push(Order::Verify(from.clone()));

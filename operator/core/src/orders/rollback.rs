@@ -48,10 +48,9 @@ pub(super) fn roll_back(
     let began = desk.has_begun(copy.key, migration);
     let gone = desk.gone.contains(&(copy.key.clone(), spec.seat, spec.to.clone()));
     let abandoned = is_abandoned(desk, copy.key, &spec.to);
-    // Where nothing of it is seen, a source that must be left doesn't wait for somebody else's namespace.
+    // Where nothing of it runs, a source that must be left doesn't wait for somebody else's namespace.
     let taken = desk.is_taken(copy.key, &spec.to);
-    let arrived = desk.has_arrived(copy.key, spec);
-    if gone || abandoned || (taken && !arrived) || began == Some(false) {
+    if gone || abandoned || began == Some(false) || (taken && desk.runs_nothing_at(copy.key, spec)) {
         let annotation = domicile_crds::keys::ABANDON_ANNOTATION;
         let left = if gone || began == Some(false) {
             String::new()
@@ -74,12 +73,11 @@ pub(super) fn roll_back(
     if let Some(wait) = kept_at(desk.world, copy.key, (&spec.tenant, &spec.to), desk.now) {
         return out.waits.push((spec.seat, wait));
     }
-    if taken {
-        // It is tried all the same: whether it is taken is looked at again only now and then.
-        out.waits.push((spec.seat, Wait::Taken(spec.to.clone())));
-    }
     if !desk.observed.is_reachable(&spec.to) {
         return out.waits.push((spec.seat, Wait::Unreachable(spec.to.clone())));
+    }
+    if taken {
+        return out.waits.push((spec.seat, Wait::Taken(spec.to.clone())));
     }
     if !desk.observed.is_known(&spec.to, &copy.key.namespace) {
         return out.orders.push(Order::Verify(spec.to.clone()));

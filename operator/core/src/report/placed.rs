@@ -138,26 +138,34 @@ impl Situation<'_> {
     /// What stands between a copy that must leave and the cluster that comes nearest, if clusters are the matter.
     pub(super) fn nearest_elsewhere(&self, obstacle: Obstacle) -> String {
         let row = self.classes.of(self.key()).filter(|_| obstacle == Obstacle::NoLawfulPlace);
-        let used = self.world.clusters_used_by(self.key());
-        let nearest = row.and_then(|row| self.turned_down(row, |name| !used.contains(name)).pop());
+        let has_copy =
+            |name: &ClusterName| self.verdict.seats.iter().any(|seat| seat.at.as_ref() == Some(name));
+        let nearest = row.and_then(|row| {
+            let full = self.full(row);
+            self.turned_down(row, |name| !has_copy(name) && !full.contains(name)).pop()
+        });
         nearest.map(|nearest| format!(" (nearest: {})", nearest.message)).unwrap_or_default()
     }
 
     /// Why clusters are turned down, by the first rule that does, the most permanent first. Before them, those that have a copy, if
     /// nothing else bars them.
     pub(super) fn candidates(&self, row: &ClassRow) -> Vec<Candidates> {
-        let used = self.world.clusters_used_by(self.key());
-        let is_lawful = |name: &&ClusterName| {
-            let id = self.world.find_cluster(name).filter(|_| self.exists(name));
-            id.is_some_and(|id| self.bars(row, id).is_empty())
-        };
-        let full: Vec<&ClusterName> = used.iter().filter(is_lawful).collect();
+        let full = self.full(row);
         let has_copy = full.first().map(|name| Candidates {
             reason: HAS_COPY.to_owned(),
             count: i32::try_from(full.len()).unwrap_or(i32::MAX),
             message: format!("{name}: no cluster takes two copies"),
         });
-        has_copy.into_iter().chain(self.turned_down(row, |name| !full.contains(&name))).collect()
+        has_copy.into_iter().chain(self.turned_down(row, |name| !full.contains(name))).collect()
+    }
+
+    /// Clusters that nothing bars but that the workload has something there, or is about to.
+    fn full(&self, row: &ClassRow) -> Vec<ClusterName> {
+        let is_lawful = |name: &ClusterName| {
+            let id = self.world.find_cluster(name).filter(|_| self.exists(name));
+            id.is_some_and(|id| self.bars(row, id).is_empty())
+        };
+        self.world.clusters_used_by(self.key()).into_iter().filter(is_lawful).collect()
     }
 
     /// The rules that keep a workload from a cluster.

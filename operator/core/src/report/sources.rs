@@ -43,13 +43,19 @@ impl Situation<'_> {
 
     /// What keeps a copy that must leave from its next step, if that is a member that doesn't answer, or takes nothing new.
     pub(super) fn cut_off(&self) -> Option<(&'static str, String)> {
+        let goes_to = |ordinal, cluster: &ClusterName| {
+            let planned = crate::moves::move_of(self.world, self.key(), ordinal);
+            planned.is_some_and(|planned| planned.spec.to == *cluster)
+        };
         self.verdict.seats.iter().find_map(|seat| {
             let Wish::Move { cause, compulsory: true, .. } = &seat.wish else { return None };
             let mut waits = self.outlook.waits.iter().filter(|(ordinal, _)| *ordinal == seat.ordinal);
             let (reason, wait) = waits.find_map(|(_, wait)| match wait {
                 Wait::Unreachable(_) => Some(("MemberUnreachable", wait)),
                 Wait::Closed(_) => Some((Obstacle::NoLawfulPlace.name(), wait)),
-                Wait::Taken(_) => Some((Rule::NamespaceTaken.name(), wait)),
+                Wait::Taken(taken) if goes_to(seat.ordinal, taken) => {
+                    Some((Rule::NamespaceTaken.name(), wait))
+                }
                 _ => None,
             })?;
             let at = seat.at.as_ref()?;
@@ -234,6 +240,7 @@ fn begins_when_somebody_acts(wait: &Wait) -> bool {
         Wait::Paused(_)
             | Wait::Closed(_)
             | Wait::Originals(_)
+            | Wait::Taken(_)
             | Wait::Answer
             | Wait::OtherPlan
             | Wait::Denied

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{NOON, deployment, key, read},
+    fixture::{NOON, deployment, key, name, read},
     yard::{Yard, wanderer},
 };
 
@@ -460,6 +460,36 @@ fn what_others_have_removed_from_a_namespace_that_is_taken_holds_nothing_up() {
     }
 }
 
+/// After a start or with another credential nothing was seen yet, and that somebody else has the namespace is known from before.
+#[test]
+fn what_was_not_seen_yet_is_not_taken_for_gone_from_a_namespace_that_is_taken() {
+    for overlap in ["Allow", "Forbid"] {
+        let mut yard = taken_in_the_middle(overlap);
+        let seen = yard.observed.clone();
+        yard.lose("bru-1").restart();
+        yard.observed.forget(&name("bru-1"));
+        yard.calm();
+        assert_eq!((yard.place("web").as_str(), yard.under_way().len()), ("ams-1", 1));
+        assert_eq!(yard.waits("web"), "MemberCluster/bru-1 can't be reached");
+        yard.observed = seen;
+        yard.find("bru-1").calm();
+        assert!(yard.waits("web").contains("belongs to somebody else"), "{}", yard.waits("web"));
+    }
+}
+
+#[test]
+fn moves_that_wait_for_somebody_elses_namespace_take_nobodys_turn() {
+    let mut yard = wanderer("Manual", json!({"migration": {"mode": "Manual", "maxConcurrent": 1}}));
+    yard.fleet.workload_named("two", "uid-2", json!({}));
+    yard.settle("two").calm().revoke("nl-ams").round();
+    yard.round();
+    let (first, other) = if yard.there("web").contains("bru-1") { ("web", "two") } else { ("two", "web") };
+    assert_eq!((yard.there(first).as_str(), yard.there(other).as_str()), ("ams-1,bru-1", "ams-1"));
+    yard.unready(first, "bru-1").take_away("bru-1").calm();
+    assert!(yard.waits(first).contains("belongs to somebody else"), "{}", yard.waits(first));
+    assert_eq!(yard.place(other), "fra-1");
+}
+
 #[test]
 fn a_deleted_workload_stays_on_record_while_something_of_it_is_in_a_namespace_that_is_taken() {
     let mut yard = taken_in_the_middle("Allow");
@@ -469,6 +499,15 @@ fn a_deleted_workload_stays_on_record_while_something_of_it_is_in_a_namespace_th
     assert_eq!(yard.there("web"), "bru-1");
     yard.give_back("bru-1").calm();
     assert_eq!((yard.record("web").is_none(), yard.there("web").as_str()), (true, ""));
+
+    // Or a person lets go of it.
+    let mut yard = taken_in_the_middle("Allow");
+    yard.fleet.apply(Change::Workload(key("shop/web"), None));
+    yard.mark("web", |meta| {
+        meta.annotations.get_or_insert_default().insert(ABANDON_ANNOTATION.to_owned(), "bru-1".to_owned());
+    });
+    yard.delete_record("web").calm();
+    assert_eq!((yard.record("web").is_none(), yard.there("web").as_str()), (true, "bru-1"));
 }
 
 #[test]
