@@ -18,6 +18,7 @@ use crate::{
     eligibility::unsuitable,
     facts::WorkloadFact,
     moves::Wait,
+    observed::SeatView,
     rule::is_frozen,
 };
 
@@ -127,7 +128,7 @@ pub fn departure(desk: &Desk<'_>, key: &WorkloadKey) -> Option<Outlook> {
 }
 
 /// Whether a person has let go of what may be on a member. That is heard only once the member hasn't been seen for a while, or where the
-/// namespace there is somebody else's: what can be cleaned up is.
+/// namespace there is somebody else's: what can be cleaned up is. Of what must never run twice it isn't heard against what is seen to run.
 pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &ClusterName) -> bool {
     let record = desk.world.assignments.get(key);
     let named = record.is_some_and(|record| record.abandoned.iter().any(|name| name == cluster.as_str()));
@@ -136,7 +137,20 @@ pub(super) fn is_abandoned(desk: &Desk<'_>, key: &WorkloadKey, cluster: &Cluster
     let since = row.and_then(|row| row.seen.or(row.fact.as_ref()?.away_since));
     let is_unknown = row.is_none_or(|row| row.fact.is_none());
     let is_away = is_unknown || since.is_some_and(|at| desk.now.duration_since(at) >= OUT_OF_REACH);
-    named && ((is_away && !desk.observed.is_reachable(cluster)) || desk.is_taken(key, cluster))
+    let is_out_of_reach = is_away && !desk.observed.is_reachable(cluster);
+    named && (is_out_of_reach || (desk.is_taken(key, cluster) && !may_run_twice(desk, key, cluster)))
+}
+
+/// Whether something of what must never run twice is seen to run on a member, or nobody has looked.
+fn may_run_twice(desk: &Desk<'_>, key: &WorkloadKey, cluster: &ClusterName) -> bool {
+    let runs = |view: &SeatView| {
+        view.iter().any(|(object, seen)| object.kind.runs_pods() && !(seen.stopped && seen.idle))
+    };
+    let is_still = || {
+        desk.observed.is_listed(cluster) && !desk.observed.copies(cluster, key).any(|(_, view)| runs(view))
+    };
+    let workload = desk.world.workloads.get(key).filter(|workload| !workload.deleting);
+    workload.is_some_and(|workload| workload.breaks_before_make()) && !is_still()
 }
 
 /// A workload that is gone, or is being deleted and held by somebody's finalizer, and whose record stays: nothing is decided

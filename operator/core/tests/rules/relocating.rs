@@ -460,6 +460,21 @@ fn what_others_have_removed_from_a_namespace_that_is_taken_holds_nothing_up() {
     }
 }
 
+/// A person's word counts for what nobody can see, and not against what is seen.
+#[test]
+fn what_must_never_run_twice_is_not_let_go_of_where_it_is_seen_to_run() {
+    let mut yard = exclusive(wanderer("Manual", json!({})));
+    yard.busy.insert("ams-1");
+    draining(&mut yard, "ams-1", "nl-ams");
+    yard.take_away("ams-1").mark("web", |meta| {
+        meta.annotations.get_or_insert_default().insert(ABANDON_ANNOTATION.to_owned(), "ams-1".to_owned());
+    });
+    assert_eq!(yard.calm().place("web"), "ams-1");
+    yard.busy.clear();
+    yard.end_pods("web", "ams-1").calm();
+    assert_ne!(yard.place("web"), "ams-1");
+}
+
 /// After a start or with another credential nothing was seen yet, and that somebody else has the namespace is known from before.
 #[test]
 fn what_was_not_seen_yet_is_not_taken_for_gone_from_a_namespace_that_is_taken() {
