@@ -162,16 +162,22 @@ impl Cluster {
     }
 
     /// Starts the API server again, on the same port with the same data, and waits until it is
-    /// ready. Kills it first if it runs.
+    /// ready. Kills it first if it runs. Then its controller manager is started anew: in a real cluster it has ended by then, since it
+    /// couldn't renew its lease, and one that has waited for its API server for a minute asks for it only once a minute.
     ///
     /// # Errors
     ///
     /// When it doesn't start.
     pub async fn restart_apiserver(&self) -> anyhow::Result<()> {
         self.kill_apiserver();
-        let apiserver = Process::start(&self.apiserver)?;
-        self.running().insert(Program::Apiserver, apiserver);
-        self.wait_ready(start::DEADLINE).await
+        self.launch(Program::Apiserver, &self.apiserver)?;
+        self.wait_ready(start::DEADLINE).await?;
+        let is_manager = |(program, _): &&(Program, Spec)| *program == Program::ControllerManager;
+        self.others.iter().filter(is_manager).try_for_each(|(program, spec)| {
+            let before = self.running().remove(program);
+            drop(before);
+            self.launch(*program, spec)
+        })
     }
 
     /// Keeps a copy of all its data for [`Cluster::restore`]. Its API server is away meanwhile.
