@@ -137,6 +137,18 @@ async fn a_move_to_somebody_elses_namespace_goes_back_and_says_so() -> anyhow::R
     ensure!(explained.contains("NamespaceTaken: "), "{explained}");
     ensure!(!explained.contains("must move"), "{explained}");
 
+    // What was said of the member survives a restart whole: it isn't taken back and found out again.
+    let version = || async {
+        let member = look(stage.fleet.hub()?, &domicile(&format!("memberclusters/{DE}"))).await?;
+        anyhow::Ok(member.context("there is no such member")?["metadata"]["resourceVersion"].clone())
+    };
+    stage.comes_to_rest().await?;
+    let before = version().await?;
+    stage.stop_operator(Signal::KILL).await?;
+    stage.start_operator()?;
+    stage.comes_to_rest().await?;
+    ensure!(version().await? == before, "the member's status was written anew");
+
     de.kubectl(["label", "namespace", "acme", "domicile.dev/tenant=acme"]).text().await?;
     stage.wait_on(("acme", "web"), &[DE]).await?;
     taken_are(&stage, None).await?;

@@ -148,10 +148,10 @@ impl Observed {
         self.member(cluster).is_some_and(|m| m.synced && m.verified.contains(namespace))
     }
 
-    /// Whether all that is watched on a member has been listed.
+    /// Whether all that is watched on a member was listed and is how it is, so that what isn't seen of it isn't there.
     #[must_use]
     pub fn is_listed(&self, cluster: &ClusterName) -> bool {
-        self.member(cluster).is_some_and(|member| member.synced)
+        self.is_current(cluster) && self.member(cluster).is_some_and(|member| member.synced)
     }
 
     /// Whether a member answers.

@@ -3,23 +3,27 @@
 use std::cmp::Reverse;
 
 use domicile_core::{Engine, Rule, eligibility::explain_place, text::shorten, world::ClusterId};
-use domicile_crds::WorkloadKey;
+use domicile_crds::{ClusterName, WorkloadKey};
 use jiff::Timestamp;
 
-/// The cluster that comes nearest of those where it has nothing, by the rule that is the least permanent of those that come first and then by how few
+/// The cluster that comes nearest of those that could have another copy, by the rule that is the least permanent of those that come first and then by how few
 /// others bar it, and why it may not have a copy.
 pub(super) fn nearest(engine: &Engine, key: &WorkloadKey, now: Timestamp) -> Option<String> {
     let (world, row) = (engine.world(), engine.classes().of(key)?);
-    let used = world.clusters_used_by(key);
+    let (used, seats) = (world.clusters_used_by(key), world.active_seats(key));
+    let has_copy = |name: &ClusterName| seats.iter().any(|seat| seat.cluster == *name);
     let mut best: Option<((Option<Rule>, usize), ClusterId)> = None;
     for id in world.clusters_by_name().iter().copied() {
-        let known = world.cluster(id).is_some_and(|row| row.fact.is_some() && !used.contains(&row.name));
+        let Some(member) = world.cluster(id).filter(|member| member.fact.is_some()) else { continue };
         let cell = row.cell(id);
         let rules = cell.failing.union(cell.unknown);
+        if has_copy(&member.name) || (used.contains(&member.name) && rules.is_empty()) {
+            continue;
+        }
         let first = (rules.first(), rules.iter().count());
         // What nothing bars for its class has no room, or is barred for this workload alone.
         let rank = |(rule, count): (Option<Rule>, usize)| (rule.is_none(), rule, Reverse(count));
-        if known && best.is_none_or(|(known, _)| rank(first) > rank(known)) {
+        if best.is_none_or(|(known, _)| rank(first) > rank(known)) {
             best = Some((first, id));
         }
     }

@@ -67,12 +67,11 @@ impl Desk<'_> {
         row.is_some_and(|row| row.taken.contains(&key.namespace))
     }
 
-    /// Whether nothing that makes pods is seen of what a move has brought to its target. That is watched in whosever namespace it is; once
-    /// all of it was listed, what isn't seen isn't there.
+    /// Whether nothing that makes pods is seen of what a move has brought to its target. That is watched in whosever namespace it is.
     pub(super) fn runs_nothing_at(&self, key: &WorkloadKey, spec: &domicile_crds::MigrationSpec) -> bool {
-        let listed = self.observed.is_current(&spec.to) && self.observed.is_listed(&spec.to);
         let view = self.observed.seat(&spec.to, key, spec.seat);
-        listed && !view.iter().any(|(object, seen)| object.kind.runs_pods() && seen.epoch >= spec.epoch)
+        self.observed.is_listed(&spec.to)
+            && !view.iter().any(|(object, seen)| object.kind.runs_pods() && seen.epoch >= spec.epoch)
     }
 
     /// Whether the law certainly lets a workload be on a member, which answers.
