@@ -54,4 +54,6 @@ mod stopping;
 #[cfg(test)]
 mod stranded;
 #[cfg(test)]
+mod taken;
+#[cfg(test)]
 mod yard;
