@@ -3,10 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     eyes::{Eyes, KINDS, Sight},
+    floor::{DOMICILE, get},
     ground::{Ground, MEMBERS, decision},
     load::Pace,
     machine,
@@ -40,7 +43,7 @@ pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) ->
     let cpu = Cpu::now(ground)?;
 
     progress(&format!("{title}: revokes {provider}"));
-    let begin = Instant::now();
+    let (begin, since) = (Instant::now(), Timestamp::now());
     let revoked =
         decision(&format!("{provider}-revoked"), provider, "Revoked", &format!("[{provider}-approved]"));
     ground.stage.apply(&revoked).await?;
@@ -65,8 +68,9 @@ pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) ->
     let gone = timed.iter().filter_map(|sight| sight.copies.get(source)?.left()).max();
     let seconds = |at: Option<Instant>| at.map(|at| (at - begin).as_secs_f64()).unwrap_or_default();
     let (writes, reads) = (writes(&before, &after), reads(&before, &after));
+    let told = told_of_it(ground, since).await?;
     let figures =
-        figures(count, (seconds(moved), seconds(gone)), &writes, per(cpu.counted() * 1000.0, count));
+        figures(count, (seconds(moved), seconds(gone)), (&writes, told), per(cpu.counted() * 1000.0, count));
     let complaints = ground.complaints().split_off(complaints);
     Ok(Section {
         title,
@@ -80,14 +84,34 @@ pub(crate) async fn evacuate(ground: &Ground, eyes: &Arc<Eyes>, count: usize) ->
     })
 }
 
-fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Requests], cpu: f64) -> Vec<Figure> {
+/// How many were told that they may not be where they are, before they left: who waits for a turn in the campaign reads of
+/// the decision at once, and that would be written, too, if nothing could move. Their condition has changed, and back.
+async fn told_of_it(ground: &Ground, since: Timestamp) -> anyhow::Result<usize> {
+    let all = get(&ground.hub()?.client(), &format!("{DOMICILE}/tenantworkloads")).await?;
+    let items = all.get("items").and_then(Value::as_array).context("no workloads")?;
+    let changed = |item: &&Value| {
+        let conditions = item.pointer("/status/conditions").and_then(Value::as_array);
+        let compliant = conditions.into_iter().flatten().find(|it| it["type"] == "Compliant");
+        let at = compliant.and_then(|it| it["lastTransitionTime"].as_str()?.parse::<Timestamp>().ok());
+        at.is_some_and(|at| at >= since)
+    };
+    Ok(items.iter().filter(changed).count())
+}
+
+fn figures(
+    count: usize,
+    (ready, gone): (f64, f64),
+    (writes, told): (&[Requests], usize),
+    cpu: f64,
+) -> Vec<Figure> {
     // The decision itself, what is said of the facts that it is about, and the campaign.
     let cause = ["decisions", "hostingproviders", "relocations"];
     let is_cause = |write: &&Requests| cause.iter().any(|kind| write.request.contains(kind));
     let causes: u64 = writes.iter().filter(is_cause).map(|write| write.count).sum();
     #[expect(clippy::cast_precision_loss, reason = "there are some thousands")]
-    let (hub, members) = (
-        per((total(writes, "hub") - causes) as f64, count + SLOW),
+    let (hub, told, members) = (
+        per((total(writes, "hub") - causes) as f64 - told as f64, count + SLOW),
+        per(told as f64, count + SLOW),
         per(total(writes, "members") as f64, count + SLOW),
     );
     let (mut ready, mut gone) = (
@@ -104,6 +128,7 @@ fn figures(count: usize, (ready, gone): (f64, f64), writes: &[Requests], cpu: f6
         Figure::less("hub writes, decision and campaign aside", hub, "per move")
             .goal(4.0)
             .peer(peer::EVACUATED_HUB_WRITES),
+        Figure::less("of the decision's, told to who waits for a turn", told, "per move"),
         Figure::less("member writes", members, "per move"),
         Figure::less("CPU of operator, API servers, etcds", cpu, "ms/move"),
     ]
