@@ -1,6 +1,16 @@
 //! A tenant applies a workload, and it runs where it may; the world changes, and it moves.
 
-use domicile_e2e::stage::Stage;
+use std::time::Duration;
+
+use domicile_crds::{TenantWorkload, condition_of, keys::condition};
+use domicile_e2e::{
+    fleet::wait::eventually,
+    props::{config_map, workload},
+    stage::Stage,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kube::api::{Api, ListParams, PostParams};
+use serde_json::json;
 
 const FACTS: &str = r"
 apiVersion: domicile.dev/v1alpha1
@@ -158,5 +168,49 @@ async fn it_runs_where_it_may_and_leaves_when_the_approval_is_revoked() -> anyho
         .text()
         .await?;
     assert_eq!(left.trim(), "");
+    Ok(())
+}
+
+/// More than the operator of a test gets done in the five seconds after which somebody is told why it takes so long.
+const MANY: usize = 1000;
+
+/// A placement costs the hub two writes, also for who waits for its turn: to tell them so would make all wait longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_each_is_told_once() -> anyhow::Result<()> {
+    let stage = stage().await?;
+    let hub = stage.fleet.hub()?;
+    hub.kubectl(["wait", "--for=create", "namespace/acme", "--timeout=60s"]).text().await?;
+    let ready = ["wait", "--for=condition=Ready", "memberclusters.domicile.dev", "--all", "--timeout=60s"];
+    hub.kubectl(ready).text().await?;
+    let all: Api<TenantWorkload> = Api::namespaced(hub.client(), "acme");
+    let before = hub.metrics().await?;
+    let created: Vec<TenantWorkload> = stream::iter(0..MANY)
+        .map(|index| {
+            let (all, name) = (all.clone(), format!("w-{index}"));
+            async move {
+                let object = workload("acme", &name, &[config_map(&name, "hello")], json!({}));
+                anyhow::Ok(all.create(&PostParams::default(), &serde_json::from_value(object)?).await?)
+            }
+        })
+        .buffer_unordered(64)
+        .try_collect()
+        .await?;
+    assert_eq!(created.len(), MANY);
+    eventually(Duration::from_mins(3), "all to be Ready", || async {
+        let list = all.list(&ListParams::default()).await?;
+        let is_ready = |workload: &&TenantWorkload| {
+            let conditions = workload.status.as_ref().map(|status| status.conditions.as_slice());
+            condition_of(conditions.unwrap_or_default(), condition::READY)
+                .is_some_and(|it| it.status == "True")
+        };
+        let ready = list.items.iter().filter(is_ready).count();
+        anyhow::ensure!(ready == MANY, "{ready} of {MANY} are");
+        Ok(Some(()))
+    })
+    .await?;
+    let written = hub.metrics().await?.since(&before).writes();
+    let of = |resource: &str| written.filter(|key| key.resource == resource).total();
+    // Each was created by its user, and has one record and one status.
+    assert_eq!((of("tenantworkloads"), of("assignments")), (2 * MANY as u64, MANY as u64), "{written:?}");
     Ok(())
 }

@@ -247,6 +247,7 @@ impl Brain {
         if self.carry_out(key, order.clone(), &place.1, now) {
             self.repeats.note(key, &place.1, order, now);
             self.busy.insert(place);
+            self.has_begun(key, now);
         } else {
             self.leave(&place.1);
         }
@@ -259,6 +260,11 @@ impl Brain {
             Slot::Record | Slot::Status | Slot::Publish => self.hub_queue.enter(key, HUB_CALLS_MAX),
             Slot::Halt(_) | Slot::Inspect | Slot::Locate => true,
         }
+    }
+
+    /// Whether something is to be done for a workload that the hub or a member has no time for yet.
+    pub(super) fn waits_for_its_turn(&self, key: &WorkloadKey) -> bool {
+        self.hub_queue.has(key) || self.queues.values().any(|queue| queue.has(key))
     }
 
     /// The hub or a member has time for somebody else.

@@ -30,7 +30,8 @@ use crate::{
 /// write instead of two.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 /// The same while a move goes on from a lawful place, since a campaign of a thousand moves would otherwise write each workload twice;
-/// and after a start, while members are still being asked: what was said before is more likely than that nobody knows.
+/// and after a start, while members are still being asked: what was said before is more likely than that nobody knows. And before a first
+/// placement has its turn: telling a thousand who wait would make them wait longer.
 const SETTLE_LONG: SignedDuration = SignedDuration::from_secs(30);
 /// How often pods are looked at while a copy isn't ready.
 const INSPECT_EVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -118,12 +119,20 @@ impl Brain {
         let settled = is_newly_suspended(verdict, old) || (!asking && !between && told);
         let since = *self.unsettled.entry(key.clone()).or_insert(now);
         let is_late = is_newly_lawful_or_not(&next, old) || says_to_answer(old) || holds_no_more(&next, old);
-        let may_wait = (moving || asking || between) && !is_late;
+        let in_line = is_untold(old) && self.waits_for_its_turn(key);
+        let may_wait = (moving || asking || between || in_line) && !is_late;
         let until = since + if may_wait { SETTLE_LONG } else { SETTLE };
         if !settled && until > now {
             return self.look_again(key, until);
         }
         self.write_status(key, next, now);
+    }
+
+    /// Something has begun for a workload: where nothing was told of it yet, it has its time from now on.
+    pub(super) fn has_begun(&mut self, key: &WorkloadKey, now: Timestamp) {
+        if self.workloads.get(key).is_some_and(|workload| is_untold(workload.status.as_ref())) {
+            self.unsettled.insert(key.clone(), now);
+        }
     }
 
     fn write_status(&mut self, key: &WorkloadKey, next: TenantWorkloadStatus, now: Timestamp) {
@@ -189,8 +198,8 @@ impl Brain {
         let awaited = self.awaits_target_since(key, outlook);
         let here = self.unsettled.get(key).filter(|_| !ready).copied();
         let unready = |since: &Timestamp| now.duration_since(*since) >= SETTLE;
-        let was_told = workload.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
-        let long_unready = !ready && !self.unsettled.contains_key(key) && was_told;
+        let long_unready =
+            !ready && !self.unsettled.contains_key(key) && !is_untold(workload.status.as_ref());
         if !(awaited.iter().chain(&here).any(unready) || long_unready || has_problems) {
             // The status is looked at again by itself, and may have settled before.
             return awaited.into_iter().for_each(|since| self.look_again(key, since + SETTLE));
@@ -257,6 +266,10 @@ impl Brain {
             known.retain(|(at, kind), _| *kind != "pods" || places.iter().any(|place| place.cluster == *at));
         }
     }
+}
+
+fn is_untold(status: Option<&TenantWorkloadStatus>) -> bool {
+    status.is_none_or(|status| status.conditions.is_empty())
 }
 
 /// Whether a copy is to be stopped that the last status called lawful or ready: whoever reads that it is must not find it gone.
