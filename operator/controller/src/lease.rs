@@ -48,6 +48,11 @@ struct Taken(String);
 pub(crate) struct Tenure(Arc<Mutex<Instant>>);
 
 impl Tenure {
+    #[cfg(test)]
+    pub(crate) fn lasting(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + time)))
+    }
+
     /// Whether the lease can't have run out yet.
     fn is_held(&self) -> bool {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) > Instant::now()

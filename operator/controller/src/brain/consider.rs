@@ -211,7 +211,7 @@ impl Brain {
     }
 
     /// Gives an order to a task, unless one is at it already or it has failed just now.
-    fn hand_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) {
+    pub(super) fn hand_out(&mut self, key: &WorkloadKey, order: Order, now: Timestamp) {
         let place = (key.clone(), slot_of(&order));
         if let Order::Halt(Halt { cluster, because: HaltCause::Moving { .. }, .. }) = &order
             && self.busy.contains(&(key.clone(), Slot::Member(cluster.clone())))

@@ -23,6 +23,8 @@ mod second;
 mod secrets;
 mod status;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod unreadable;
 mod waiters;

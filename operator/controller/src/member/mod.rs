@@ -74,7 +74,7 @@ impl fmt::Debug for Member {
 }
 
 impl Member {
-    fn new(name: ClusterName, client: Client) -> Self {
+    pub(crate) fn new(name: ClusterName, client: Client) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (calls, namespaces) = (Semaphore::new(CALLS_MAX), Mutex::default());
         let connection = Connection(NEXT.fetch_add(1, Ordering::Relaxed));
