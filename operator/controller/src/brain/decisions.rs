@@ -253,6 +253,33 @@ mod tests {
         );
     }
 
+    /// docs/rules.md: nobody can delete it, and `status --stuck` would name it for good.
+    #[test]
+    fn what_was_decided_about_a_misspelt_name_is_taken_back_by_what_ends() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let of = |name: &str, more: serde_json::Value| -> Decision {
+            let mut spec = json!({
+                "subject": {"kind": "HostingProvider", "name": "rnus"}, "decision": "Revoked", "basis": "Law", "authority": "board",
+                "decidedBy": "ann", "reason": "because",
+            });
+            spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
+        };
+        let back = json!({"supersedes": ["typo"], "validUntil": "2026-06-01T12:00:00Z"});
+        let mut engine = Engine::default();
+        let told = |engine: &Engine, object: &Decision| {
+            let claims = decision(engine.world(), object, &mut Strictest::default(), now);
+            let conditions = claims.iter().map(|claim| claim.merge(&[], None, now));
+            conditions.map(|it| format!("{} {}", it.status, it.reason)).collect::<Vec<_>>()
+        };
+        let all = [of("typo", json!({})), of("back", back)];
+        engine.apply(Change::Decision("typo".parse().unwrap(), Some(Arc::new(all[0].spec.clone()))), now);
+        assert_eq!(told(&engine, &all[0]), ["False SubjectMissing", "True InForce"]);
+        engine.apply(Change::Decision("back".parse().unwrap(), Some(Arc::new(all[1].spec.clone()))), now);
+        assert_eq!(told(&engine, &all[0]), ["False SubjectMissing", "False Superseded"]);
+        assert_eq!(told(&engine, &all[1]), ["False SubjectMissing", "False Expired"]);
+    }
+
     #[test]
     fn a_review_is_told_of_a_fortnight_before_and_ends_nothing() {
         let spec: DecisionSpec = serde_json::from_value(json!({
