@@ -257,7 +257,8 @@ impl Brain {
     pub(super) fn enter(&mut self, key: &WorkloadKey, slot: &Slot) -> bool {
         match slot {
             Slot::Member(cluster) => self.queues.entry(cluster.clone()).or_default().enter(key, CALLS_MAX),
-            Slot::Record | Slot::Status | Slot::Publish => self.hub_queue.enter(key, HUB_CALLS_MAX),
+            Slot::Record | Slot::Publish => self.hub_queue.enter(key, HUB_CALLS_MAX),
+            Slot::Status => self.status_queue.enter(key, HUB_CALLS_MAX),
             Slot::Halt(_) | Slot::Inspect | Slot::Locate => true,
         }
     }
@@ -271,7 +272,8 @@ impl Brain {
     pub(super) fn leave(&mut self, slot: &Slot) {
         match slot {
             Slot::Member(cluster) => self.queues.get_mut(cluster).into_iter().for_each(Queue::leave),
-            Slot::Record | Slot::Status | Slot::Publish => self.hub_queue.leave(),
+            Slot::Record | Slot::Publish => self.hub_queue.leave(),
+            Slot::Status => self.status_queue.leave(),
             Slot::Halt(_) | Slot::Inspect | Slot::Locate => {}
         }
     }

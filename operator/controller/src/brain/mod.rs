@@ -65,9 +65,9 @@ pub(crate) use outcome::Done;
 const BATCH_MAX: usize = 512;
 /// How often the brain looks around when nothing happens: for ages and campaigns.
 const TICK: Duration = Duration::from_secs(5);
-/// How much is written on the hub at the same time. Each call under way has a connection; a thousand at once would keep
+/// How many records are written on the hub at the same time, and how many statuses. Each call under way has a connection; a thousand at once would keep
 /// everybody else waiting, the renewal of the lease included.
-const HUB_CALLS_MAX: usize = 32;
+const HUB_CALLS_MAX: usize = 16;
 /// When campaigns are counted first: after a start, members have yet to be asked, and what must leave and can't isn't known.
 const CAMPAIGNS_AFTER: Duration = Duration::from_secs(30);
 /// How many that wait for a place in a budget look again when a move has ended, and at each tick: an hour's budget
@@ -173,8 +173,10 @@ pub(crate) struct Brain {
     generations: HashMap<(ClusterName, WorkloadKey, i32, domicile_core::manifests::ObjectRef), i64>,
     busy: HashSet<(WorkloadKey, Slot)>,
     queues: HashMap<ClusterName, queue::Queue>,
-    /// Who waits for the hub.
+    /// Who waits for the hub to take a record.
     hub_queue: queue::Queue,
+    /// Who waits for it to take a status: that a workload may not be where it is must not be told after all steps of its move.
+    status_queue: queue::Queue,
     repeats: repeats::Repeats,
     failures: HashMap<(WorkloadKey, Slot), (Failures, Timestamp)>,
     problems: HashMap<WorkloadKey, BTreeMap<(ClusterName, &'static str), Vec<Problem>>>,
@@ -230,6 +232,7 @@ impl Brain {
             busy: HashSet::new(),
             queues: HashMap::new(),
             hub_queue: queue::Queue::default(),
+            status_queue: queue::Queue::default(),
             repeats: repeats::Repeats::default(),
             failures: HashMap::new(),
             problems: HashMap::new(),
@@ -281,7 +284,7 @@ impl Brain {
 
     /// How long nothing happens by itself.
     fn pause(&self, now: Timestamp) -> Duration {
-        let hub = self.hub_queue.has_next(HUB_CALLS_MAX);
+        let hub = [&self.hub_queue, &self.status_queue].iter().any(|queue| queue.has_next(HUB_CALLS_MAX));
         if hub || self.queues.values().any(|queue| queue.has_next(CALLS_MAX)) {
             return Duration::ZERO;
         }
@@ -332,7 +335,9 @@ impl Brain {
         let mut keys = self.engine.take_dirty();
         keys.extend(self.timers.take_due(now));
         keys.extend(self.queues.values_mut().flat_map(|queue| queue.take_next(CALLS_MAX)));
-        keys.extend(self.hub_queue.take_next(HUB_CALLS_MAX));
+        for queue in [&mut self.hub_queue, &mut self.status_queue] {
+            keys.extend(queue.take_next(HUB_CALLS_MAX));
+        }
         if keys.is_empty() {
             return;
         }

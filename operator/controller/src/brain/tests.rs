@@ -148,3 +148,15 @@ async fn what_was_wrong_where_a_move_has_left_is_forgotten() {
     let left: Vec<_> = brain.problems[&web()].keys().cloned().collect();
     assert_eq!(left, [(cluster("de"), "pods"), (cluster("nl"), "apply")]);
 }
+
+/// A move that has begun wants a turn for each of its steps: behind all of them, those who wait would be told when they have left.
+#[tokio::test]
+async fn a_status_does_not_wait_behind_records() {
+    let mut brain = brain();
+    for index in 0..HUB_CALLS_MAX {
+        let key = WorkloadKey::new(NAMESPACE, &format!("w{index}")).unwrap();
+        assert!(brain.enter(&key, &Slot::Record));
+    }
+    assert!(!brain.enter(&web(), &Slot::Record));
+    assert!(brain.enter(&web(), &Slot::Status));
+}
