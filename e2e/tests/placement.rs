@@ -171,8 +171,9 @@ async fn it_runs_where_it_may_and_leaves_when_the_approval_is_revoked() -> anyho
     Ok(())
 }
 
-/// More than the operator of a test gets done in the five seconds after which somebody is told why it takes so long.
-const MANY: usize = 1000;
+/// More than the operator of a test gets done in the five seconds after which somebody is told why it takes so long, and less than in the
+/// half minute after which who waits for its turn is told so, also where other tests run beside it.
+const MANY: usize = 800;
 
 /// A placement costs the hub two writes, also for who waits for its turn: to tell them so would make all wait longer.
 #[tokio::test(flavor = "multi_thread")]
